@@ -1,0 +1,53 @@
+# The two commands of the README: make demo, make test.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo test lint install install-dev unit walk lock clean help
+
+demo: install ## the whole walk on real data, into demo/
+	$(BIN)/portfolio-ml demo cdnow --dir demo
+
+test: install-dev lint unit walk ## everything that CI checks
+
+lint: install-dev ## format, style, types and architecture
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-timings
+
+unit: install-dev ## all tests but the whole walks
+	$(PYTEST) -n 2 -m "not integration"
+
+walk: install-dev ## the whole walks, on real data
+	$(PYTEST) -n 2 -m integration
+
+install: $(VENV)/.run ## the environment that runs the package
+
+install-dev: $(VENV)/.dev ## the environment that checks it
+
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements/run.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	touch $@
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+
+lock: install-dev ## resolve the dependencies anew
+	$(LOCK) --upgrade --extra demo --extra postgres --group build -o requirements/run.txt
+	$(LOCK) --extra dev --group build -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) --extra dev --extra spark --group build -c requirements/run.txt -o requirements/spark.txt
+
+clean: ## remove what can be made again
+	rm -rf $(VENV) demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort

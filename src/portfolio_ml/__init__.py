@@ -1,0 +1,1 @@
+"""Churn, lifetime value and segments from transaction history."""

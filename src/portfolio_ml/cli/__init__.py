@@ -1,0 +1,1 @@
+"""Commands, options and exit codes; the only code that prints and reads the clock."""

@@ -1,0 +1,63 @@
+"""`portfolio-ml`: the entry point, and how errors become sentences and exit codes."""
+
+import sys
+import traceback
+
+import click
+import typer
+
+from portfolio_ml.cli import commands
+from portfolio_ml.cli.demo import demo
+from portfolio_ml.errors import ConfigError, PortfolioError
+
+BUG = 1
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="portfolio-ml",
+    help="Churn, lifetime value and segments from transaction history, delivered to the CRM.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(demo)
+for command in commands.COMMANDS:
+    app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+) -> None:
+    if version:
+        from importlib.metadata import version as installed  # noqa: PLC0415 - only asked for here
+
+        print(f"portfolio-ml {installed('portfolio-ml')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; ends the process with the exit code that tells what happened."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line on `arguments`; gives the exit code, having told errors on stderr."""
+    try:
+        code = app(arguments, standalone_mode=False)
+    except click.exceptions.Abort:
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return ConfigError.exit_code
+    except PortfolioError as error:
+        print(f"portfolio-ml: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("portfolio-ml: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception:  # noqa: BLE001 - whatever is left is a bug, and shows its traceback
+        traceback.print_exc()
+        print("portfolio-ml: this is a bug; please report the traceback above", file=sys.stderr)
+        return BUG
+    return code if isinstance(code, int) else 0

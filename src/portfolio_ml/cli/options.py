@@ -1,0 +1,55 @@
+"""The options that commands share, and what they stand for."""
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from portfolio_ml.errors import ConfigError
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="The portfolio's YAML file.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", help="The last day to see, as 1998-06-30; default: the last day."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
+
+
+def parsed_date(value: str | None) -> date | None:
+    """The date that a user wrote, or None.
+
+    Raises:
+        ConfigError: It is no date of the form 1998-06-30.
+    """
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ConfigError(
+            "--as-of is no date", saw=repr(value), do="write it as 1998-06-30"
+        ) from None
+
+
+def today() -> date:
+    """The wall clock's date, in UTC."""
+    return now().date()
+
+
+def now() -> datetime:
+    """The wall clock, in UTC."""
+    return datetime.now(tz=UTC)
+
+
+def teller(*, quiet: bool) -> Callable[[str], None]:
+    """What tells progress, on standard error."""
+
+    def say(text: str) -> None:
+        if not quiet:
+            print(f"{now():%H:%M:%S}  {text}", file=sys.stderr, flush=True)
+
+    return say

@@ -1,0 +1,208 @@
+"""Results as tables for people and as plain values for `--json`."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from portfolio_ml.backtest import Judgement, Supervised
+from portfolio_ml.datasets import Dataset
+from portfolio_ml.metrics import METRICS
+from portfolio_ml.pipeline import ScoringResult, TrainingResult
+from portfolio_ml.sinks.receipts import Receipt
+from portfolio_ml.timeline import to_date
+from portfolio_ml.transactions import History
+
+TITLES = {"churn": "Churn", "lifetime_value": "Lifetime value", "segments": "Segments"}
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """One JSON object on standard output; what is not a number is null."""
+    print(json.dumps(_finite(values), default=str))
+
+
+def print_rows(facts: Mapping[str, Any]) -> None:
+    """Names and values, a line each."""
+    console = _console()
+    for name, value in facts.items():
+        label = name.replace("_", " ")
+        if isinstance(value, Mapping):
+            console.print(f"{label}:", highlight=False)
+            for key, inner in value.items():
+                console.print(f"  {key}: {_shown(inner)}", highlight=False)
+        else:
+            console.print(f"{label}: {_shown(value)}", highlight=False, soft_wrap=True)
+
+
+def validation(history: History) -> dict[str, Any]:
+    """What loading kept and refused."""
+    refused = history.quarantine["rule"].value_counts().to_pylist()
+    return {
+        "read": history.kept + history.quarantined,
+        "kept": history.kept,
+        "quarantined": history.quarantined,
+        "rules": {row["values"]: row["counts"] for row in refused},
+        "first_day": to_date(history.span.first_day).isoformat(),
+        "last_day": to_date(history.span.last_day).isoformat(),
+        "digest": history.digest,
+    }
+
+
+def training(result: TrainingResult) -> dict[str, Any]:
+    """A training's result as plain values."""
+    return {
+        "as_of": result.as_of.isoformat(),
+        "run_id": result.run_id,
+        "versions": dict(result.versions),
+        "decisions": {t: d.to_dict() for t, d in result.decisions.items()},
+        "judgements": {t: j.to_dict() for t, j in result.judgements.items()},
+    }
+
+
+def scoring(result: ScoringResult) -> dict[str, Any]:
+    """A scoring's result as plain values."""
+    return {
+        "as_of": result.as_of.isoformat(),
+        "customers": result.rows.num_rows,
+        "receipts": [receipt.as_table().to_pylist()[0] for receipt in result.receipts],
+    }
+
+
+def print_judgements(judgements: Mapping[Supervised, Judgement]) -> None:
+    """The models against every baseline, cutoff by cutoff, with the gains' intervals."""
+    for target, judgement in judgements.items():
+        label = METRICS[judgement.primary].label
+        table = Table(title=f"{TITLES[target]}: {label} by cutoff", title_justify="left")
+        table.add_column("")
+        for day in judgement.cutoffs:
+            table.add_column(str(day), justify="right")
+        table.add_column("mean", justify="right")
+        table.add_column("gain of the winner (90 %)", justify="right")
+        for model in (*judgement.predictions.candidates, *judgement.predictions.baselines):
+            values = [
+                judgement.value(model, judgement.primary, cutoff=d) for d in judgement.cutoffs
+            ]
+            mean = judgement.value(model, judgement.primary)
+            name = f"{model} (chosen)" if model == judgement.winner else model
+            table.add_row(name, *map(_rate, [*values, mean]), _gain(judgement, model))
+        _console().print(table)
+
+
+def print_training(result: TrainingResult) -> None:
+    """The judgements, then what the gate decided."""
+    print_judgements(result.judgements)
+    console = _console()
+    for target, decision in result.decisions.items():
+        verdict = "accepted" if decision.is_promoted else "refused"
+        console.print(
+            f"{TITLES[target]}: version {result.versions[target]} {verdict}: "
+            + "; ".join(decision.reasons),
+            highlight=False,
+        )
+
+
+def print_scoring(result: ScoringResult) -> None:
+    """How many customers were scored, and what became of the rows."""
+    console = _console()
+    console.print(f"{result.rows.num_rows:,} customers scored as of {result.as_of}")
+    for receipt in result.receipts:
+        console.print(receipt_line(receipt), highlight=False, soft_wrap=True)
+
+
+def print_demo(
+    chosen: Dataset, trained: TrainingResult, scored: ScoringResult, *, config: Path, page: Path
+) -> None:
+    """What a person wants to know after the demo."""
+    console = _console()
+    console.rule(chosen.title)
+    _print_models(trained, console)
+    headline = scored.facts.headline
+    numbers = {
+        "customers": f"{headline.customers:,}",
+        "active": f"{headline.active_customers:,} ({headline.active_share or 0:.0%})",
+        f"expected net spend, {chosen.horizon_days} days": f"{headline.expected_value or 0:,.0f}",
+        "value at risk": f"{headline.value_at_risk or 0:,.0f}",
+        "active customers expected to leave": f"{headline.expected_churners or 0:,.0f}",
+    }
+    _print_pairs("The portfolio", numbers, console)
+    folder = config.parent
+    places = {
+        "scores in the CRM": f"{folder / 'crm.db'} (customer_scores, its history, portfolio_runs)",
+        "scores as a file": str(folder / "scores.parquet"),
+        "report": str(page),
+        "runs and models": f"{folder / 'mlflow.db'} "
+        f"(mlflow ui --backend-store-uri sqlite:///{folder / 'mlflow.db'})",
+        "config": f"{config} (try: portfolio-ml score --config {config})",
+    }
+    _print_pairs("Where everything is", places, console)
+
+
+def _print_models(trained: TrainingResult, console: Console) -> None:
+    table = Table(title="The models, over the backtest's cutoffs", title_justify="left")
+    for name in ("", "measured by", "model", "best baseline", "gain (90 % interval)"):
+        table.add_column(name)
+    for target, judgement in trained.judgements.items():
+        best = judgement.best_baseline
+        values = [judgement.value(m, judgement.primary) for m in (judgement.winner, best)]
+        table.add_row(
+            TITLES[target],
+            METRICS[judgement.primary].label,
+            f"{_rate(values[0])} ({judgement.winner})",
+            f"{_rate(values[1])} ({best})",
+            _gain(judgement, best),
+        )
+    console.print(table)
+
+
+def _print_pairs(title: str, pairs: Mapping[str, str], console: Console) -> None:
+    table = Table(title=title, title_justify="left", show_header=False, box=None)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs.items():
+        table.add_row(name, value)
+    console.print(table)
+
+
+def receipt_line(receipt: Receipt) -> str:
+    """A receipt in one line."""
+    if receipt.sent == 0 and receipt.rejected == 0 and receipt.unknown == 0:
+        return f"{receipt.target} {receipt.table}: nothing changed ({receipt.unchanged:,} rows)"
+    counts = {
+        "written": receipt.sent,
+        "unchanged": receipt.unchanged,
+        "rejected": receipt.rejected,
+        "unknown": receipt.unknown,
+    }
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    return f"{receipt.target} {receipt.table}: {told}"
+
+
+def _gain(judgement: Judgement, opponent: str) -> str:
+    if opponent == judgement.winner:
+        return ""
+    gain = judgement.gains[judgement.primary][opponent]
+    return f"{gain.estimate:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
+
+
+def _rate(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def _shown(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _finite(values: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(values, Mapping):
+        return {key: _finite(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_finite(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
+
+
+def _console() -> Console:
+    return Console()

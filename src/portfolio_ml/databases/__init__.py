@@ -1,0 +1,21 @@
+"""Connections to SQL databases, for reading and writing: the only door to SQLAlchemy and drivers.
+
+A URL names the database: `sqlite:///FILE` (relative to the config's folder; four slashes make it
+absolute; `?timeout=SECONDS` says how long to wait for a lock) or, for reading,
+`postgresql://USER:PASSWORD@HOST/NAME`. The password is in no message.
+"""
+
+from portfolio_ml.databases.connections import redacted
+from portfolio_ml.databases.read import read_query, read_table
+from portfolio_ml.databases.write import SqlColumn, Writer, expected_columns, rehearsing, writing
+
+__all__ = [
+    "SqlColumn",
+    "Writer",
+    "expected_columns",
+    "read_query",
+    "read_table",
+    "redacted",
+    "rehearsing",
+    "writing",
+]

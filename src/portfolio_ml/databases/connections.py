@@ -1,0 +1,136 @@
+"""From a URL to an open connection.
+
+SQLite: the file's journal mode is left as it is, since the database belongs to the CRM.
+`isolation_level = None` takes transactions away from Python's driver, which begins them late and
+leaves the creation of tables outside; each transaction begins here, in words.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.pool import NullPool
+
+from portfolio_ml.databases.faults import told
+from portfolio_ml.errors import ConfigError
+
+LOCK_WAIT_SECONDS = 10.0
+CONNECT_WAIT_SECONDS = 10
+
+_FORMS = "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a URL leads.
+
+    Attributes:
+        name: The URL as it may be shown.
+        url: The URL for the driver.
+        options: The driver's options.
+        file: SQLite's file; None for a server.
+    """
+
+    name: str
+    url: sa.URL
+    options: Mapping[str, Any]
+    file: Path | None
+
+
+def redacted(url: str) -> str:
+    """The URL as it may be shown: without password and options.
+
+    Example:
+        >>> redacted("postgresql://ann:secret@db.example/crm?sslpassword=other")
+        'postgresql://ann:***@db.example/crm'
+    """
+    try:
+        return sa.make_url(url).set(query={}).render_as_string(hide_password=True)
+    except (sa.exc.ArgumentError, ValueError):
+        return "an unreadable URL"
+
+
+def place(url: str, *, base: Path) -> Place:
+    """Where the URL leads; a relative SQLite file is relative to `base`.
+
+    Raises:
+        ConfigError: The URL cannot be read, or its kind of database or an option is unknown.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise ConfigError(
+            "the database URL cannot be read",
+            do=f"write {_FORMS}; in a password, write @ : / as %40 %3A %2F",
+        ) from None  # the cause may show a part of the password
+    match parsed.get_backend_name():
+        case "sqlite":
+            return _sqlite(parsed, redacted(url), base)
+        case "postgresql" | "postgres":
+            given = parsed.set(drivername="postgresql+psycopg")
+            asked = "connect_timeout" in given.query
+            wait = {} if asked else {"connect_timeout": CONNECT_WAIT_SECONDS}
+            return Place(redacted(url), given, wait, None)
+        case other:
+            raise ConfigError("this kind of database is unknown", saw=other, do=f"write {_FORMS}")
+
+
+@contextmanager
+def connection(to: Place, *, begin: str = "BEGIN") -> Iterator[sa.Connection]:
+    """An open connection; what is not committed in the block is rolled back at its end.
+
+    Args:
+        to: The database.
+        begin: How a transaction begins on SQLite.
+    """
+    with told(to.name):
+        engine = _engine(to)
+        if to.file is not None:
+            event.listen(engine, "connect", _leave_transactions_to_us)
+            event.listen(engine, "begin", lambda opened: opened.exec_driver_sql(begin))
+        try:
+            with engine.connect() as opened:
+                yield opened
+        finally:
+            engine.dispose()
+
+
+def _sqlite(parsed: sa.URL, name: str, base: Path) -> Place:
+    if not parsed.database or parsed.database.startswith((":memory:", "file:")):
+        raise ConfigError("the URL names no file", where=name, do="write sqlite:///FILE")
+    if unknown := sorted(set(parsed.query) - {"timeout"}):
+        raise ConfigError(
+            "the URL has an unknown option", where=name, saw=unknown[0], do="only timeout is known"
+        )
+    given = parsed.query.get("timeout", str(LOCK_WAIT_SECONDS))
+    try:
+        wait = float(str(given))
+    except ValueError:
+        raise ConfigError(
+            "timeout is no number of seconds", where=name, saw=str(given), do="write timeout=10"
+        ) from None
+    file = base / parsed.database
+    url = sa.URL.create("sqlite+pysqlite", database=str(file))
+    return Place(name, url, {"timeout": wait}, file)
+
+
+def _engine(to: Place) -> sa.Engine:
+    try:
+        return sa.create_engine(
+            to.url, poolclass=NullPool, hide_parameters=True, connect_args=dict(to.options)
+        )
+    except ImportError:
+        raise ConfigError(
+            "PostgreSQL needs the driver psycopg",
+            where=to.name,
+            do="pip install 'portfolio-ml[postgres]'",
+        ) from None
+
+
+def _leave_transactions_to_us(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None

@@ -1,0 +1,100 @@
+"""What a driver says, in the error tree's terms.
+
+Messages of the driver are shown only where they speak of the connection or the query: others may
+hold a customer's values.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from portfolio_ml.errors import (
+    ConfigError,
+    DataError,
+    PortfolioError,
+    ServiceUnavailableError,
+    TryAgainLaterError,
+)
+
+# SQLite's error names and PostgreSQL's SQLSTATE codes; the first prefix that fits counts.
+_KNOWN: tuple[tuple[str, type[PortfolioError], str, str], ...] = (
+    ("SQLITE_BUSY", TryAgainLaterError, "the database is locked", "run again later"),
+    ("SQLITE_LOCKED", TryAgainLaterError, "the database is locked", "run again later"),
+    (
+        "SQLITE_CANTOPEN",
+        ServiceUnavailableError,
+        "the database cannot be opened",
+        "check that its folder exists and that the file may be read and written",
+    ),
+    (
+        "SQLITE_READONLY",
+        ServiceUnavailableError,
+        "the database may not be written",
+        "check the permissions of the file and its folder",
+    ),
+    ("SQLITE_FULL", ServiceUnavailableError, "the disk is full", "free some space and run again"),
+    ("SQLITE_IOERR", ServiceUnavailableError, "the disk cannot be used", "check the disk"),
+    ("SQLITE_CORRUPT", ServiceUnavailableError, "the database is damaged", "restore a backup"),
+    ("SQLITE_NOTADB", ConfigError, "the file is no SQLite database", "check the URL"),
+    ("SQLITE_CONSTRAINT", DataError, "a constraint refuses a row", "look at the table's own rules"),
+    ("22", DataError, "the database cannot compute a value", "look at the query and its data"),
+    ("40", TryAgainLaterError, "another transaction came first", "run again later"),
+    ("42501", ServiceUnavailableError, "the database denies access", "grant it to the user"),
+    ("533", TryAgainLaterError, "the database has no connection left", "run again later"),
+    ("55P03", TryAgainLaterError, "the table is locked", "run again later"),
+    ("57014", TryAgainLaterError, "the database cancelled the query", "run again later"),
+)
+
+# SQLSTATE classes of connections, users, databases, resources and shutdowns; "" is libpq's own.
+_NO_ANSWER = {"", "08", "28", "3D", "53", "57"}
+
+
+@contextmanager
+def told(where: str) -> Iterator[None]:
+    """Expected failures of the driver come out of the block as errors of the tree."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        expected = _expected(error, where)
+        if expected is None:
+            raise
+        raise expected from error
+
+
+def is_query_fault(error: sa.exc.DBAPIError) -> bool:
+    """Whether the SQL itself is wrong: its syntax, or a table or column that is not there."""
+    code = _code(error)
+    return code == "SQLITE_ERROR" or (code.startswith("42") and code != "42501")
+
+
+def first_line(error: sa.exc.DBAPIError) -> str:
+    """The driver's message without the SQL and values that follow it."""
+    return str(error.orig).partition("\n")[0]
+
+
+def _expected(error: sa.exc.DBAPIError, where: str) -> PortfolioError | None:
+    code = _code(error)
+    for prefix, kind, what, do in _KNOWN:
+        if code.startswith(prefix):
+            return kind(what, where=where, do=do)
+    if "decode to UTF-8" in str(error.orig):
+        return DataError("a text is not UTF-8", where=where, do="repair it at its source")
+    if "invalid connection option" in str(error.orig):
+        return ConfigError(
+            "the URL has an unknown option", where=where, saw=first_line(error), do="remove it"
+        )
+    if isinstance(error, sa.exc.OperationalError) and code[:2] in _NO_ANSWER:
+        return ServiceUnavailableError(
+            "the database does not answer",
+            where=where,
+            saw=first_line(error),
+            do="check the host, the user and the password",
+        )
+    return None
+
+
+def _code(error: sa.exc.DBAPIError) -> str:
+    """SQLite's error name or PostgreSQL's SQLSTATE; empty where the driver gives none."""
+    name = getattr(error.orig, "sqlite_errorname", None)
+    return str(name or getattr(error.orig, "sqlstate", None) or "")

@@ -1,0 +1,131 @@
+"""Tables and queries of a database -> Arrow tables."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from portfolio_ml.databases.connections import connection, place, redacted
+from portfolio_ml.databases.faults import first_line, is_query_fault
+from portfolio_ml.errors import ConfigError, ServiceUnavailableError, nearest
+
+BATCH_ROWS = 50_000
+
+
+def read_table(url: str, table: str, *, base: Path) -> pa.Table:
+    """All rows of a table or view; `schema.table` works too. Types are as in `read_query`.
+
+    Raises:
+        ConfigError: There is no such table; the message lists those that are there.
+        ServiceUnavailableError: The database is not there or cannot be used.
+        TryAgainLaterError: It is locked.
+    """
+    with _reading(url, base) as opened:
+        schema, name = _found(opened, table, where=redacted(url))
+        rows = sa.select(sa.text("*")).select_from(sa.table(name, schema=schema))
+        with opened.execute(rows) as result:
+            return _arrow(result, where=f"table {table!r}")
+
+
+def read_query(url: str, query: str, *, base: Path) -> pa.Table:
+    """The rows of a query, read in batches; nothing that it changes is kept.
+
+    Types are those of the values. A column whose values have no common type, which SQLite allows,
+    becomes text, so that the rules for rows can judge it value by value.
+
+    Raises:
+        ConfigError: The query does not fit the database; the message lists its tables.
+        ServiceUnavailableError: The database is not there or cannot be used.
+        TryAgainLaterError: It is locked.
+    """
+    with _reading(url, base) as opened:
+        try:
+            result = opened.exec_driver_sql(query, execution_options={"no_parameters": True})
+        except sa.exc.DBAPIError as error:
+            if not is_query_fault(error):
+                raise
+            opened.rollback()
+            raise ConfigError(
+                "the query cannot be run",
+                where=redacted(url),
+                saw=first_line(error),
+                do=f"the tables there are {_tables(opened, query)}",
+            ) from error
+        with result:
+            if not result.returns_rows:
+                raise ConfigError(
+                    "the query gives no rows", where=redacted(url), do="write a SELECT"
+                )
+            return _arrow(result, where="the query")
+
+
+@contextmanager
+def _reading(url: str, base: Path) -> Iterator[sa.Connection]:
+    to = place(url, base=base)
+    if to.file is not None and not to.file.is_file():
+        raise ServiceUnavailableError(
+            "the database is not there", where=to.name, saw=f"no file {to.file}", do="check the URL"
+        )
+    with connection(to) as opened:
+        yield opened.execution_options(stream_results=True, max_row_buffer=BATCH_ROWS)
+
+
+def _tables(opened: sa.Connection, query: str) -> str:
+    """The tables and views of the database, with the columns of those that the query names."""
+    there = sa.inspect(opened)
+    told = []
+    for name in sorted(there.get_table_names() + there.get_view_names()):
+        columns = ""
+        if name.casefold() in query.casefold():
+            columns = f" ({', '.join(column['name'] for column in there.get_columns(name))})"
+        told.append(name + columns)
+    return ", ".join(told) or "none"
+
+
+def _found(opened: sa.Connection, table: str, *, where: str) -> tuple[str | None, str]:
+    """The table's schema, where it has one, and its name."""
+    there = sa.inspect(opened)
+    if there.has_table(table):
+        return None, table
+    schema, _, name = table.rpartition(".")
+    if schema and there.has_table(name, schema=schema):
+        return schema, name
+    names = sorted(there.get_table_names() + there.get_view_names())
+    guess = nearest(table, names)
+    raise ConfigError(
+        f"table {table!r} is missing",
+        where=where,
+        saw=f"tables {', '.join(map(repr, names))}" if names else "no tables",
+        do=f"did you mean {guess!r}?" if guess else "check the table's name",
+    )
+
+
+def _arrow(result: sa.CursorResult[Any], *, where: str) -> pa.Table:
+    names = list(result.keys())
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(
+            f"column {twice[0]!r} is there twice", where=where, do="name the columns apart"
+        )
+    chunks: list[list[pa.Array]] = [[pa.array([], pa.null())] for _ in names]
+    for rows in result.partitions(BATCH_ROWS):
+        for held, values in zip(chunks, zip(*rows, strict=True), strict=True):
+            held.append(_array(values))
+    return pa.table([_joined(held) for held in chunks], names=names)
+
+
+def _array(values: Sequence[object]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError):
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _joined(chunks: list[pa.Array]) -> pa.ChunkedArray:
+    tables = [pa.table([chunk], names=["value"]) for chunk in chunks]
+    try:
+        return pa.concat_tables(tables, promote_options="permissive").column(0)
+    except pa.ArrowException:
+        return pa.chunked_array([chunk.cast(pa.string()) for chunk in chunks])

@@ -1,0 +1,112 @@
+"""The error tree: what was wrong, where, what was seen, what to do next.
+
+```text
+PortfolioError                    exit code 1
+├── ConfigError                   2    the command line or the config file is wrong
+├── DataError                     65   the data cannot be used
+├── ServiceUnavailableError       69   a database or server does not answer
+├── TryAgainLaterError            75   not now: stale data, a lock, a rate limit
+├── RefusedError                  78   the gate or the monitor says no
+└── NothingToDoError              99   there was nothing to do
+```
+
+Whatever else is raised is a bug and keeps its traceback.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class PortfolioError(Exception):
+    """An expected failure, told in one clear sentence.
+
+    Args:
+        what: What was wrong, as a sentence without a full stop.
+        where: The file, table, column or config path it happened in.
+        saw: The offending value or state.
+        do: What the reader can do next.
+
+    Example:
+        >>> str(DataError("no rows", where="sales.csv", do="export the file again"))
+        'No rows (in sales.csv). Export the file again.'
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self, what: str, *, where: str | None = None, saw: str | None = None, do: str | None = None
+    ) -> None:
+        self.what, self.where, self.saw, self.do = what, where, saw, do
+        super().__init__(_sentence(what, where, saw, do))
+
+
+class ConfigError(PortfolioError):
+    """The command line or the config file is wrong."""
+
+    exit_code = 2
+
+
+class DataError(PortfolioError):
+    """The data cannot be used as it is."""
+
+    exit_code = 65
+
+
+class ServiceUnavailableError(PortfolioError):
+    """A database or server that is needed does not answer."""
+
+    exit_code = 69
+
+
+class TryAgainLaterError(PortfolioError):
+    """The work cannot be done now; the same call may go through later."""
+
+    exit_code = 75
+
+
+class RefusedError(PortfolioError):
+    """The gate or the monitor says no, and the caller asked for an exit code."""
+
+    exit_code = 78
+
+
+class NothingToDoError(PortfolioError):
+    """There was nothing to do."""
+
+    exit_code = 99
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name closest to `name`, or None where none is close.
+
+    Example:
+        >>> nearest("custmer_id", ["customer_id", "amount"])
+        'customer_id'
+    """
+    matches = get_close_matches(name.casefold(), {k.casefold(): k for k in known}, n=1, cutoff=0.6)
+    return next((k for k in known if k.casefold() == matches[0]), None) if matches else None
+
+
+def missing_column(name: str, present: Iterable[str], *, where: str) -> DataError:
+    """The error for a column that is not there: it lists those that are, and the nearest one."""
+    there = sorted(present)
+    guess = nearest(name, there)
+    return DataError(
+        f"column {name!r} is missing",
+        where=where,
+        saw=f"columns {', '.join(map(repr, there))}" if there else "no columns",
+        do=f"did you mean {guess!r}?" if guess else "map it under data.transactions.columns",
+    )
+
+
+def _sentence(what: str, where: str | None, saw: str | None, do: str | None) -> str:
+    first = what[:1].upper() + what[1:]
+    if where:
+        first += f" (in {where})"
+    if saw:
+        first += f": saw {saw}"
+    rest = "" if not do else " " + do[:1].upper() + do[1:]
+    if rest and rest[-1] not in ".?!":
+        rest += "."
+    return first + "." + rest

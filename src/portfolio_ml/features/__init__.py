@@ -1,0 +1,1 @@
+"""The feature catalogue, family by family, and the table that is made of it."""

@@ -1,0 +1,175 @@
+"""What is fitted across customers, on history up to one date, and frozen with the champion.
+
+With a frozen reference a customer's row is the same scored alone or among all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from portfolio_ml.customer_base import (
+    BetaGeo,
+    GammaGamma,
+    PurchaseCounts,
+    fit_bg_nbd,
+    fit_gamma_gamma,
+)
+from portfolio_ml.engine import Engine, Frame
+from portfolio_ml.features.rfm import SCORED
+
+QUINTILES = (0.2, 0.4, 0.6, 0.8)
+TIERS = (0.4, 0.7, 0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The portfolio as it was known at the end of `day`.
+
+    Attributes:
+        day: The last day of the history it was fitted on.
+        score_edges: Per score (`rfm_r`, ...) the four values that part the quintiles, ascending.
+        tier_edges: The three values of net spend that part the tiers D, C, B and A, ascending.
+        gap_days: Median over repeat customers of their median gap.
+        purchase_model: BG/NBD, in days.
+        spend_model: Gamma-Gamma, in currency units per purchase day.
+    """
+
+    day: int
+    score_edges: Mapping[str, tuple[float, ...]]
+    tier_edges: tuple[float, ...]
+    gap_days: float
+    purchase_model: BetaGeo
+    spend_model: GammaGamma
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reference as plain JSON values."""
+        return {
+            "day": self.day,
+            "score_edges": {name: list(edges) for name, edges in self.score_edges.items()},
+            "tier_edges": list(self.tier_edges),
+            "gap_days": self.gap_days,
+            "purchase_model": self.purchase_model.to_dict(),
+            "spend_model": self.spend_model.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Reference":
+        """The reference that `to_dict` gave."""
+        return cls(
+            day=int(values["day"]),
+            score_edges={name: tuple(edges) for name, edges in values["score_edges"].items()},
+            tier_edges=tuple(values["tier_edges"]),
+            gap_days=float(values["gap_days"]),
+            purchase_model=BetaGeo.from_dict(values["purchase_model"]),
+            spend_model=GammaGamma.from_dict(values["spend_model"]),
+        )
+
+
+def fit_references(
+    customers: Frame, as_of_days: Sequence[int], engine: Engine
+) -> dict[int, Reference]:
+    """One reference per as-of day, from the customers' own features on that day.
+
+    Args:
+        customers: One row per customer and as-of day, with the features of the stages `HISTORY`
+            and `CUSTOMER`.
+        as_of_days: The days; each must have at least one customer.
+        engine: Where the frame is computed.
+    """
+    edges = {source: _edges(customers, source, QUINTILES, engine) for source in SCORED.values()}
+    tiers = _edges(customers, "net_spend", TIERS, engine)
+    gaps = _typical_gaps(customers, engine)
+    purchases = _grouped(customers, ["repeat_days", "purchase_span_days", "tenure_days"], engine)
+    spends = _grouped(
+        customers.filter(nw.col("repeat_days") > 0), ["repeat_days", "monetary"], engine
+    )
+    return {
+        day: Reference(
+            day=day,
+            score_edges={name: edges[source][day] for name, source in SCORED.items()},
+            tier_edges=tiers[day],
+            gap_days=gaps[day],
+            purchase_model=_purchase_model(_on(purchases, day)),
+            spend_model=_spend_model(_on(spends, day)),
+        )
+        for day in as_of_days
+    }
+
+
+def reference_table(references: Mapping[int, Reference]) -> pa.Table:
+    """The references as a table to join: one row per as-of day, columns `reference_*`."""
+    rows: list[dict[str, float | int]] = []
+    for day, reference in references.items():
+        row: dict[str, float | int] = {"as_of": day, "reference_gap_days": reference.gap_days}
+        for name, edges in reference.score_edges.items():
+            row |= {f"reference_{name}_{k}": edge for k, edge in enumerate(edges, start=1)}
+        rows.append(row)
+    table = pa.Table.from_pylist(rows)
+    return table.set_column(0, "as_of", table["as_of"].cast(pa.int32()))
+
+
+def _edges(
+    customers: Frame, column: str, shares: Sequence[float], engine: Engine
+) -> dict[int, tuple[float, ...]]:
+    """Per as-of day, the largest value whose average rank lies within each share of customers."""
+    share = nw.col(column).rank("average").over("as_of") / nw.len().over("as_of")
+    ranked = customers.select("as_of", column, share=share)
+    level = sum(((nw.col("share") > s).cast(nw.Int64) for s in shares), start=nw.lit(0))
+    tops = engine.collect(
+        ranked.with_columns(level=level)
+        .group_by("as_of", "level")
+        .agg(top=nw.col(column).max().cast(nw.Float64))
+    )
+    found: dict[int, dict[int, float]] = {}
+    for row in tops.to_pylist():
+        found.setdefault(row["as_of"], {})[row["level"]] = row["top"]
+    return {
+        day: tuple(
+            max((top for lv, top in levels.items() if lv <= k), default=-float("inf"))
+            for k in range(len(shares))
+        )
+        for day, levels in found.items()
+    }
+
+
+def _typical_gaps(customers: Frame, engine: Engine) -> dict[int, float]:
+    """Per as-of day, the median of the customers' median gaps; half the tenure without any."""
+    rows = engine.collect(
+        customers.group_by("as_of").agg(
+            gap=nw.col("gap_median_days").median(), tenure=nw.col("tenure_days").median()
+        )
+    ).to_pylist()
+    return {
+        row["as_of"]: float(row["gap"] if row["gap"] is not None else max(1.0, row["tenure"] / 2))
+        for row in rows
+    }
+
+
+def _grouped(customers: Frame, columns: list[str], engine: Engine) -> pa.Table:
+    counted = customers.group_by("as_of", *columns).agg(weight=nw.len())
+    return engine.collect(counted.sort("as_of", *columns))
+
+
+def _on(table: pa.Table, day: int) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    rows = table.filter(pc.equal(table["as_of"], day))
+    return {name: rows[name].to_numpy().astype(np.float64) for name in rows.column_names}
+
+
+def _purchase_model(rows: Mapping[str, np.ndarray[Any, np.dtype[np.float64]]]) -> BetaGeo:
+    return fit_bg_nbd(
+        PurchaseCounts(
+            frequency=rows["repeat_days"],
+            recency=rows["purchase_span_days"],
+            age=rows["tenure_days"],
+            weight=rows["weight"],
+        )
+    )
+
+
+def _spend_model(rows: Mapping[str, np.ndarray[Any, np.dtype[np.float64]]]) -> GammaGamma:
+    return fit_gamma_gamma(rows["repeat_days"], rows["monetary"], weight=rows["weight"])

@@ -1,0 +1,69 @@
+"""What a champion keeps of the portfolio that it was trained on.
+
+Scoring reads the same quintiles, tiers, customer-base parameters and activity window until the
+next champion, so that a row is the same scored alone or among all.
+"""
+
+import json
+from dataclasses import dataclass
+
+from portfolio_ml.errors import DataError
+from portfolio_ml.features.reference import Reference
+from portfolio_ml.features.table import Horizons, definitions_hash
+
+FILE = "portfolio.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """The portfolio as of the last day that a champion knew.
+
+    Attributes:
+        reference: What was fitted across customers.
+        activity_days: The activity window.
+        horizons: How far the targets look ahead.
+    """
+
+    reference: Reference
+    activity_days: int
+    horizons: Horizons
+
+    @property
+    def features_hash(self) -> str:
+        """The digest of the feature definitions that the champion learnt from."""
+        return definitions_hash(self.horizons)
+
+    def to_json(self) -> bytes:
+        """The portfolio as JSON; keys are sorted."""
+        values = {
+            "reference": self.reference.to_dict(),
+            "activity_days": self.activity_days,
+            "churn_days": self.horizons.churn_days,
+            "value_days": self.horizons.value_days,
+            "features_hash": self.features_hash,
+        }
+        return json.dumps(values, sort_keys=True, indent=1).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "Frozen":
+        """The portfolio that `to_json` gave.
+
+        Raises:
+            DataError: It cannot be read, or was frozen under other feature definitions.
+        """
+        try:
+            values = json.loads(content)
+            frozen = cls(
+                reference=Reference.from_dict(values["reference"]),
+                activity_days=int(values["activity_days"]),
+                horizons=Horizons(int(values["churn_days"]), int(values["value_days"])),
+            )
+        except (KeyError, TypeError, ValueError, RecursionError):
+            raise DataError("the champion's portfolio cannot be read", where=FILE) from None
+        if values.get("features_hash") != frozen.features_hash:
+            raise DataError(
+                "the champion learnt from other feature definitions than this version computes",
+                saw=f"{values.get('features_hash')} instead of {frozen.features_hash}",
+                do="retrain with portfolio-ml train",
+            )
+        return frozen

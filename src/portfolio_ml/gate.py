@@ -1,0 +1,110 @@
+"""Champion or challenger: may the new model replace the old one?
+
+The recipes of both were refitted at the same cutoffs. A challenger becomes champion if the lower
+end of the paired 90 % interval against the champion's recipe exceeds `-max_loss` and it is not
+worse in calibration, total bias and coverage. Without a champion the better of the candidates and
+the best baseline becomes it: the customer-base model is both, and is among the candidates.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from portfolio_ml.backtest import Judgement
+from portfolio_ml.metrics import METRICS
+from portfolio_ml.models.segments import SMALLEST_SHARE, SegmentModel
+
+# How much worse than the champion's a calibration error, total bias or coverage gap may be.
+TOLERANCE = {"calibration_error": 0.01, "total_bias": 0.05, "coverage": 0.03}
+LOWEST_STABILITY = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a challenger becomes champion, and why.
+
+    Attributes:
+        target: What it predicts.
+        is_promoted: Whether it becomes champion.
+        reasons: Each rule that was tried, with the figures seen, as a sentence.
+    """
+
+    target: str
+    is_promoted: bool
+    reasons: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The decision as plain JSON values."""
+        return {
+            "target": self.target,
+            "is_promoted": self.is_promoted,
+            "reasons": list(self.reasons),
+        }
+
+
+def decide(
+    judgement: Judgement, *, champion: str | None, max_loss: float, coverage: float
+) -> Decision:
+    """The decision on a supervised target.
+
+    Args:
+        judgement: How the candidates did in the backtest.
+        champion: The candidate that the champion in force is, or None.
+        max_loss: How much of the primary metric may be lost at the interval's lower end.
+        coverage: The nominal coverage of value intervals.
+    """
+    opening = _against_baseline(judgement)
+    if champion is None:
+        return Decision(judgement.target, True, (opening, "there is no champion yet"))
+    if champion not in judgement.predictions.candidates:
+        sentence = f"the champion's recipe ({champion}) can no longer be fitted"
+        return Decision(judgement.target, True, (opening, sentence))
+    tried = [*_against_champion(judgement, champion, max_loss, coverage)]
+    sentences = tuple(sentence for _, sentence in tried)
+    return Decision(judgement.target, all(passed for passed, _ in tried), (opening, *sentences))
+
+
+def decide_segments(model: SegmentModel) -> Decision:
+    """The decision on segments: none too small, and stable under resampling."""
+    share = model.smallest_share
+    tried = [
+        (share >= SMALLEST_SHARE, f"the smallest segment holds {share:.1%} of customers"),
+        (model.stability >= LOWEST_STABILITY, f"stability is {model.stability:.2f}"),
+    ]
+    return Decision("segments", all(ok for ok, _ in tried), tuple(text for _, text in tried))
+
+
+def _against_baseline(judgement: Judgement) -> str:
+    gain = judgement.gains[judgement.primary][judgement.best_baseline]
+    label = METRICS[judgement.primary].label
+    return (
+        f"{label} of {judgement.winner} is {gain.estimate:+.4f} "
+        f"({gain.low:+.4f} to {gain.high:+.4f}) against {judgement.best_baseline}"
+    )
+
+
+def _against_champion(
+    judgement: Judgement, champion: str, max_loss: float, coverage: float
+) -> Iterator[tuple[bool, str]]:
+    if champion == judgement.winner:
+        yield True, f"the champion's recipe ({champion}) won again, refitted on newer data"
+        return
+    gain = judgement.gains[judgement.primary][champion]
+    label = METRICS[judgement.primary].label
+    yield (
+        gain.low > -max_loss,
+        (
+            f"{label} against the champion's recipe ({champion}): {gain.estimate:+.4f}, "
+            f"at worst {gain.low:+.4f}, allowed {-max_loss:+.4f}"
+        ),
+    )
+    for metric, tolerance in TOLERANCE.items():
+        ours, theirs = (judgement.value(m, metric) for m in (judgement.winner, champion))
+        if ours != ours or theirs != theirs:  # noqa: PLR0124 - NaN: the metric is not of this target
+            continue
+        ideal = {"coverage": coverage}.get(metric, 0.0)
+        ours, theirs = abs(ours - ideal), abs(theirs - ideal)
+        yield (
+            ours <= theirs + tolerance,
+            f"{metric} is {ours:.3f} from ideal, the champion's recipe {theirs:.3f}",
+        )

@@ -1,0 +1,42 @@
+"""Outcomes in (as_of, as_of + horizon]."""
+
+from collections.abc import Sequence
+
+import narwhals as nw
+import pyarrow as pa
+
+from portfolio_ml.engine import Engine, Frame
+from portfolio_ml.features.table import Horizons
+from portfolio_ml.schema import MONEY_SCALE
+from portfolio_ml.timeline import in_outcome
+
+LABELS = ("future_purchase_days", "future_spend", "future_returned")
+
+
+def outcomes(
+    days: Frame, as_of_days: Sequence[int], *, horizons: Horizons, engine: Engine
+) -> Frame:
+    """What each customer did after each as-of day; those who did nothing have no row.
+
+    Columns: customer_id, as_of, future_purchase_days within the churn horizon, future_spend and
+    future_returned (currency units) within the value horizon.
+    """
+    dates = engine.from_arrow(pa.table({"as_of": pa.array(sorted(as_of_days), pa.int32())}))
+    day, as_of = nw.col("day"), nw.col("as_of")
+    in_churn = in_outcome(day, as_of, horizons.churn_days)
+    in_value = in_outcome(day, as_of, horizons.value_days)
+    bought = in_churn & nw.col("is_purchase")
+    return (
+        days.join(dates, how="cross")
+        .filter(in_outcome(day, as_of, max(horizons.churn_days, horizons.value_days)))
+        .group_by("customer_id", "as_of")
+        .agg(
+            future_purchase_days=bought.cast(nw.Int64).sum(),
+            future_spend=_total("spend", in_value),
+            future_returned=_total("returned", in_value),
+        )
+    )
+
+
+def _total(column: str, inside: nw.Expr) -> nw.Expr:
+    return nw.when(inside).then(nw.col(column)).otherwise(0).sum() / MONEY_SCALE

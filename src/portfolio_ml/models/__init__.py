@@ -1,0 +1,1 @@
+"""Churn, lifetime value and segments: fitted on arrays, stored as data."""

@@ -1,0 +1,127 @@
+"""The probability of no purchase within the horizon.
+
+Three candidates, from the same held-out predictions: boosted trees, the customer-base model, and
+the mean of their log-odds. Each is calibrated by a strictly increasing map.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from portfolio_ml.models.calibration import Calibration, fit_calibration, log_odds
+from portfolio_ml.models.files import DESCRIPTION, TREES, ModelFiles, described, description
+from portfolio_ml.models.trees import Fit, Trees, fit_trees, load
+from portfolio_ml.snapshots import Snapshots
+
+Floats = NDArray[np.float64]
+Candidate = Literal["boosted", "blend", "customer_base"]
+
+KIND = "churn"
+CUSTOMER_BASE = "p_no_purchase"
+CANDIDATES: tuple[Candidate, ...] = ("blend", "boosted", "customer_base")
+
+
+@dataclass(frozen=True, slots=True)
+class ChurnModel:
+    """A fitted churn model.
+
+    Attributes:
+        candidate: Which of the candidates it is.
+        names: The features it expects, in order.
+        horizon_days: The horizon of its probabilities.
+        calibration: The map that ends it.
+        trees: The ensemble; None for the customer-base model.
+    """
+
+    candidate: Candidate
+    names: tuple[str, ...]
+    horizon_days: int
+    calibration: Calibration
+    trees: Trees | None
+
+    def predict(self, features: NDArray[np.float32]) -> Floats:
+        """P(no purchase within the horizon), shape (rows,).
+
+        Args:
+            features: Shape (rows, len(names)); NaN is null.
+        """
+        base = features[:, self.names.index(CUSTOMER_BASE)].astype(np.float64)
+        boosted = base if self.trees is None else self.trees.predict(features)
+        return self.calibration(_combined(self.candidate, boosted, base))
+
+    def to_files(self) -> ModelFiles:
+        """The model as data."""
+        values = {
+            "candidate": self.candidate,
+            "names": self.names,
+            "horizon_days": self.horizon_days,
+            "calibration": self.calibration.to_dict(),
+        }
+        files = {DESCRIPTION: described(KIND, values)}
+        return files | ({TREES: self.trees.text.encode()} if self.trees else {})
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> "ChurnModel":
+        """The model in files that `to_files` gave.
+
+        Raises:
+            DataError: They are no churn model of this format.
+        """
+        values = description(files, KIND)
+        return cls(
+            candidate=values["candidate"],
+            names=tuple(values["names"]),
+            horizon_days=int(values["horizon_days"]),
+            calibration=Calibration.from_dict(values["calibration"]),
+            trees=load(files[TREES].decode()) if TREES in files else None,
+        )
+
+
+def fit_churn(
+    snapshots: Snapshots, weight: Floats, *, horizon_days: int, seed: int
+) -> dict[str, ChurnModel]:
+    """Every candidate, fitted on labelled snapshots.
+
+    Without both outcomes among the rows there is nothing to learn, and only the customer-base
+    model comes back.
+    """
+    fit = None
+    if 0 < snapshots.churned.sum() < len(snapshots):
+        fit = fit_trees(
+            snapshots.features,
+            snapshots.churned.astype(np.float64),
+            names=snapshots.names,
+            customer=snapshots.customer,
+            objective="binary",
+            seed=seed,
+            weight=weight,
+        )
+    candidates: tuple[Candidate, ...] = CANDIDATES if fit else ("customer_base",)
+    return {c: _fitted(c, fit, snapshots, weight, horizon_days) for c in candidates}
+
+
+def _fitted(
+    candidate: Candidate, fit: Fit | None, snapshots: Snapshots, weight: Floats, horizon_days: int
+) -> ChurnModel:
+    base = snapshots.column(CUSTOMER_BASE).astype(np.float64)
+    held_out = _combined(candidate, fit.held_out if fit else base, base)
+    return ChurnModel(
+        candidate=candidate,
+        names=snapshots.names,
+        horizon_days=horizon_days,
+        calibration=fit_calibration(held_out, snapshots.churned, weight),
+        trees=fit.trees if fit and candidate != "customer_base" else None,
+    )
+
+
+def _combined(candidate: Candidate, boosted: Floats, base: Floats) -> Floats:
+    if candidate == "boosted":
+        return boosted
+    if candidate == "customer_base":
+        return base
+    mean = (log_odds(boosted) + log_odds(base)) / 2
+    combined: Floats = 1 / (1 + np.exp(-mean))
+    return combined

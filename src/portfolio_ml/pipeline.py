@@ -1,0 +1,472 @@
+"""The walk on one page: train, score and what lies on the way; the only module that joins steps.
+
+Each function opens the engine, walks downstream, and gives a frozen result. Nothing here prints;
+`say` is told what is being done. The wall clock comes in as `Clock`.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from portfolio_ml import backtest as backtesting
+from portfolio_ml import engine as engines
+from portfolio_ml import registry
+from portfolio_ml.backtest import PRIMARY, Judgement, Supervised, evaluation_days, needed_days
+from portfolio_ml.config import ParquetTarget, Settings, Target
+from portfolio_ml.customer_rows import Lineage, customer_rows
+from portfolio_ml.databases import redacted
+from portfolio_ml.engine import Engine, Frame
+from portfolio_ml.errors import DataError
+from portfolio_ml.features.table import FeatureTable, at, days_of, definitions_hash
+from portfolio_ml.frozen import FILE, Frozen
+from portfolio_ml.gate import Decision, decide, decide_segments
+from portfolio_ml.models.files import DESCRIPTION, ModelFiles
+from portfolio_ml.models.segments import SegmentModel, fit_segments
+from portfolio_ml.report.charts import plots, segment_plots
+from portfolio_ml.report.customers import segment_groups
+from portfolio_ml.report.facts import Facts, HistoryFacts, gather, refused
+from portfolio_ml.report.page import write as write_page
+from portfolio_ml.score import Champions, champions_from, predict
+from portfolio_ml.sinks.files import deliver_parquet
+from portfolio_ml.sinks.receipts import Receipt, Run
+from portfolio_ml.sinks.sql import deliver_sql
+from portfolio_ml.snapshots import Snapshots, labelled, matrix
+from portfolio_ml.standing import activity_windows, standing_of
+from portfolio_ml.timeline import to_date, to_day
+from portfolio_ml.train import Candidates, Recipe, demand_history, fit_candidates
+from portfolio_ml.transactions import History, default_as_of, load
+
+Say = Callable[[str], None]
+Clock = Callable[[], datetime]
+
+JUDGEMENT = "judgement.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A portfolio's history as of one date, in an open engine.
+
+    Attributes:
+        settings: The portfolio's settings.
+        engine: Where its tables are computed.
+        history: Its lines up to `as_of`.
+        later: Lines dated after `as_of`, which nothing here can see.
+        as_of: The last day of the history.
+        days: One row per customer and day, as `features.table.days_of` gives it.
+        recipe: How its models are fitted.
+    """
+
+    settings: Settings
+    engine: Engine
+    history: History
+    later: int
+    as_of: date
+    days: Frame
+    recipe: Recipe
+
+    @property
+    def as_of_day(self) -> int:
+        """The day number of `as_of`."""
+        return to_day(self.as_of)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """What a training did.
+
+    Attributes:
+        as_of: The last day of the history it learnt from.
+        judgements: How the recipe did in the backtest, per supervised target.
+        decisions: What the gate decided, per target.
+        versions: The registered version, per target.
+        run_id: The parent run in MLflow.
+    """
+
+    as_of: date
+    judgements: Mapping[Supervised, Judgement]
+    decisions: Mapping[str, Decision]
+    versions: Mapping[str, str]
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringResult:
+    """What a scoring did.
+
+    Attributes:
+        as_of: The last day of the history it saw.
+        rows: The customer rows.
+        receipts: What became of them, per target.
+        facts: The same, for the report.
+    """
+
+    as_of: date
+    rows: pa.Table
+    receipts: tuple[Receipt, ...]
+    facts: Facts
+
+
+@contextmanager
+def opened(settings: Settings, *, today: date, as_of: date | None, say: Say) -> Iterator[Opened]:
+    """The portfolio's history as of a date, for the length of a `with` block.
+
+    Args:
+        settings: The portfolio's settings.
+        today: The wall clock's date.
+        as_of: The last day to see; the last complete day of the history where not given.
+        say: Told what is being done.
+
+    Raises:
+        ConfigError: The data's source or mapping is wrong.
+        DataError: The data cannot be used, or `as_of` lies outside the history.
+    """
+    say("loading and validating transactions")
+    with engines.opened(settings.engine) as engine:
+        everything = load(settings, engine, today=today)
+        until = as_of or default_as_of(everything, today=today)
+        history = everything.until(until)
+        yield Opened(
+            settings=settings,
+            engine=engine,
+            history=history,
+            later=everything.kept - history.kept,
+            as_of=until,
+            days=days_of(history, engine),
+            recipe=Recipe.of(settings),
+        )
+
+
+def features(portfolio: Opened, *, say: Say) -> FeatureTable:
+    """The feature table at the as-of date."""
+    say(f"computing features as of {portfolio.as_of}")
+    return at(
+        portfolio.days,
+        [portfolio.as_of_day],
+        engine=portfolio.engine,
+        horizons=portfolio.recipe.horizons,
+    )
+
+
+def backtest(portfolio: Opened, *, say: Say) -> dict[Supervised, Judgement]:
+    """How the recipe would have done at rolling cutoffs, against baselines."""
+    judgements, _ = _judged(portfolio, say)
+    return judgements
+
+
+def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
+    """Backtest, fit, log, register, and pass the gate.
+
+    Args:
+        portfolio: The history to learn from.
+        promote: Whether accepted challengers become champions.
+        say: Told what is being done.
+    """
+    settings, recipe = portfolio.settings, portfolio.recipe
+    judgements, snapshots = _judged(portfolio, say)
+    say("fitting the final models")
+    table = features(portfolio, say=say)
+    frozen = _frozen(portfolio, table)
+    learned = snapshots.on(
+        recipe.snapshot_days(portfolio.history.span.first_day, portfolio.as_of_day)
+    )
+    candidates = fit_candidates(learned, recipe, tier_edges=frozen.reference.tier_edges)
+    inputs = matrix(table.rows, snapshots.names)
+    segments = fit_segments(inputs, names=snapshots.names, count=recipe.segments, seed=recipe.seed)
+    models = _files(judgements, candidates, segments, frozen, inputs)
+    say("logging to MLflow and passing the gate")
+    with registry.opened(settings) as store:
+        store.prepare()
+        decisions = _decisions(judgements, segments, store, settings)
+        with store.run(f"train {portfolio.as_of}") as run_id:
+            store.log(run_id, params=_parameters(portfolio), tags=_tags(portfolio))
+            versions = {
+                target: _logged(files, decisions[target], store, parent=run_id)
+                for target, files in models.items()
+            }
+        for target, decision in decisions.items():
+            if decision.is_promoted and promote:
+                store.promote(target, versions[target])
+            else:
+                store.challenge(target, versions[target])
+    return TrainingResult(
+        as_of=portfolio.as_of,
+        judgements=judgements,
+        decisions=decisions,
+        versions=versions,
+        run_id=run_id,
+    )
+
+
+def score(portfolio: Opened, *, now: Clock, say: Say) -> ScoringResult:
+    """Score every customer with the champions and deliver the rows.
+
+    Args:
+        portfolio: The history to score.
+        now: The wall clock.
+        say: Told what is being done.
+
+    Raises:
+        DataError: There is no champion, or its files are not the registered ones.
+    """
+    settings = portfolio.settings
+    champions, judgements = _champions(settings, say)
+    rows = _scored(portfolio, champions, now=now, say=say)
+    run = Run(
+        run_id=rows["run_id"][0].as_py(),
+        as_of=portfolio.as_of,
+        model_versions=champions.versions,
+        now=now,
+    )
+    say("delivering")
+    receipts = tuple(_delivered(rows, target, settings, run) for target in settings.delivery)
+    facts = _facts(portfolio, rows, champions, judgements, now)
+    return ScoringResult(as_of=portfolio.as_of, rows=rows, receipts=receipts, facts=facts)
+
+
+def report(portfolio: Opened, *, now: Clock, say: Say) -> Path:
+    """Write the report page from fresh scores, delivering nothing; gives its path."""
+    settings = portfolio.settings
+    champions, judgements = _champions(settings, say)
+    rows = _scored(portfolio, champions, now=now, say=say)
+    say("drawing the report")
+    return write_report(_facts(portfolio, rows, champions, judgements, now), settings)
+
+
+def write_report(facts: Facts, settings: Settings) -> Path:
+    """Write the page that the facts make; gives its path."""
+    path = settings.resolve(settings.report.path)
+    write_page(facts, path)
+    return path
+
+
+def _judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Snapshots]:
+    settings, recipe, span = portfolio.settings, portfolio.recipe, portfolio.history.span
+    demand_history(span, recipe)
+    evaluated = evaluation_days(span, recipe, settings.backtest.cutoffs)
+    needed = needed_days(span, recipe, evaluated)
+    say(f"computing features and outcomes at {len(needed)} dates")
+    snapshots = labelled(portfolio.days, needed, horizons=recipe.horizons, engine=portfolio.engine)
+    judgements = backtesting.backtest(
+        snapshots,
+        recipe,
+        first_day=span.first_day,
+        evaluated=evaluated,
+        activity_days=_activity_days(portfolio, evaluated),
+        bootstrap=settings.backtest.bootstrap,
+        progress=say,
+    )
+    return judgements, snapshots
+
+
+def _activity_days(portfolio: Opened, as_of_days: Sequence[int]) -> dict[int, int]:
+    configured = portfolio.settings.activity.window_days
+    if configured == "auto":
+        return activity_windows(portfolio.days, as_of_days, portfolio.engine)
+    return dict.fromkeys(as_of_days, configured)
+
+
+def _frozen(portfolio: Opened, table: FeatureTable) -> Frozen:
+    day = portfolio.as_of_day
+    return Frozen(
+        reference=table.references[day],
+        activity_days=_activity_days(portfolio, [day])[day],
+        horizons=portfolio.recipe.horizons,
+    )
+
+
+def _files(
+    judgements: Mapping[Supervised, Judgement],
+    candidates: Candidates,
+    segments: SegmentModel,
+    frozen: Frozen,
+    inputs: NDArray[np.float32],
+) -> dict[str, ModelFiles]:
+    """The winners as data, each with the portfolio that it froze and how it was judged."""
+    churn, value = judgements["churn"].winner, judgements["lifetime_value"].winner
+    models: dict[str, ModelFiles] = {
+        "churn": candidates.churn[churn].to_files(),
+        "lifetime_value": candidates.lifetime_value[value].to_files(),
+        "segments": segments.to_files(),
+    }
+    judged: dict[str, dict[str, Any]] = {t: j.to_dict() for t, j in judgements.items()}
+    judged["segments"] = {
+        "stability": segments.stability,
+        "separation": segments.separation,
+        "profiles": segments.profiles(inputs, candidates.lifetime_value[value].predict(inputs)),
+    }
+    return {
+        target: files | {FILE: frozen.to_json(), JUDGEMENT: _as_json(judged[target])}
+        for target, files in models.items()
+    }
+
+
+def _decisions(
+    judgements: Mapping[Supervised, Judgement],
+    segments: SegmentModel,
+    store: registry.Store,
+    settings: Settings,
+) -> dict[str, Decision]:
+    decisions: dict[str, Decision] = {
+        target: decide(
+            judgement,
+            champion=_candidate(store.champion(target)),
+            max_loss=settings.gate.max_loss,
+            coverage=settings.targets.lifetime_value.coverage,
+        )
+        for target, judgement in judgements.items()
+    }
+    return {**decisions, "segments": decide_segments(segments)}
+
+
+def _candidate(champion: registry.Registered | None) -> str | None:
+    return None if champion is None else json.loads(champion.files[DESCRIPTION])["candidate"]
+
+
+def _logged(files: ModelFiles, decision: Decision, store: registry.Store, *, parent: str) -> str:
+    """Log one target's run and register its model; gives the version."""
+    target, judged = decision.target, json.loads(files[JUDGEMENT])
+    with store.run(target, parent=parent) as run_id:
+        store.log(
+            run_id,
+            params={"candidate": judged.get("winner", "k-means")},
+            figures=registry.figures_of(target, judged),
+            tags={"gate": "accepted" if decision.is_promoted else "refused"},
+            files={
+                JUDGEMENT: files[JUDGEMENT],
+                "gate.json": _as_json(decision.to_dict()),
+                **{f"plots/{name}": png for name, png in _plots(target, judged).items()},
+            },
+        )
+        return store.register(target, run_id, files)
+
+
+def _plots(target: str, judged: Mapping[str, Any]) -> dict[str, bytes]:
+    if target in PRIMARY:
+        return plots(judged)
+    return segment_plots(segment_groups(judged["profiles"]))
+
+
+def _parameters(portfolio: Opened) -> dict[str, object]:
+    recipe, span = portfolio.recipe, portfolio.history.span
+    learned = recipe.snapshot_days(span.first_day, portfolio.as_of_day)
+    return {
+        "as_of": portfolio.as_of,
+        "churn_horizon_days": recipe.horizons.churn_days,
+        "value_horizon_days": recipe.horizons.value_days,
+        "snapshots": " ".join(str(to_date(day)) for day in learned),
+        "seed": recipe.seed,
+        "rows_kept": portfolio.history.kept,
+        "rows_quarantined": portfolio.history.quarantined,
+    }
+
+
+def _tags(portfolio: Opened) -> dict[str, str]:
+    return {
+        "data_digest": portfolio.history.digest,
+        "features_hash": definitions_hash(portfolio.recipe.horizons),
+        "portfolio_ml_version": version("portfolio-ml"),
+    }
+
+
+def _champions(settings: Settings, say: Say) -> tuple[Champions, dict[str, dict[str, Any]]]:
+    """The champions, and how each was judged when it was trained."""
+    say("loading the champions")
+    with registry.opened(settings) as store:
+        found = {target: store.champion(target) for target in registry.TARGETS}
+    present = {target: champion for target, champion in found.items() if champion is not None}
+    if missing := sorted(set(found) - set(present)):
+        raise DataError(
+            f"there is no champion for {', '.join(missing)}",
+            where=f"the registry of {settings.name}",
+            do="train first, with portfolio-ml train",
+        )
+    champions = champions_from(
+        {target: champion.files for target, champion in present.items()},
+        {target: champion.version for target, champion in present.items()},
+    )
+    judged = {t: json.loads(champion.files[JUDGEMENT]) for t, champion in present.items()}
+    return champions, judged
+
+
+def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) -> pa.Table:
+    say(f"scoring as of {portfolio.as_of}")
+    day = portfolio.as_of_day
+    frozen = champions.frozen["churn"]
+    rows = {
+        target: at(
+            portfolio.days,
+            [day],
+            engine=portfolio.engine,
+            horizons=own.horizons,
+            references={day: own.reference},
+        ).rows
+        for target, own in champions.frozen.items()
+    }
+    return customer_rows(
+        rows["churn"],
+        predict(champions, rows),
+        standing_of(
+            rows["churn"],
+            activity_days=frozen.activity_days,
+            tier_edges=frozen.reference.tier_edges,
+        ),
+        as_of=portfolio.as_of,
+        lineage=Lineage(
+            versions=champions.versions,
+            features_hash=frozen.features_hash,
+            run_id=uuid.uuid4().hex,
+            scored_at=now(),
+        ),
+    )
+
+
+def _delivered(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Receipt:
+    if isinstance(target, ParquetTarget):
+        return deliver_parquet(rows, settings.resolve(target.path), run=run)
+    return deliver_sql(rows, url=target.url, table=target.table, base=settings.base, run=run)
+
+
+def _facts(
+    portfolio: Opened,
+    rows: pa.Table,
+    champions: Champions,
+    judged: Mapping[str, dict[str, Any]],
+    now: Clock,
+) -> Facts:
+    settings, history = portfolio.settings, portfolio.history
+    value = champions.lifetime_value
+    return gather(
+        rows,
+        name=settings.name,
+        currency=settings.currency,
+        as_of=portfolio.as_of,
+        churn_days=champions.churn.horizon_days,
+        value_days=value.horizon_days,
+        coverage=value.intervals.coverage,
+        history=HistoryFacts(
+            first_day=to_date(history.span.first_day),
+            last_day=to_date(history.span.last_day),
+            kept=history.kept,
+            quarantined=history.quarantined,
+            refused=refused(history.quarantine),
+        ),
+        judgements={target: judged[target] for target in PRIMARY},
+        decisions=None,
+        versions=champions.versions,
+        tracking=redacted(settings.tracking.uri),
+        now=now(),
+    )
+
+
+def _as_json(values: Mapping[str, Any]) -> bytes:
+    return json.dumps(values, sort_keys=True, indent=1).encode()

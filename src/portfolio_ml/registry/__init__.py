@@ -1,0 +1,6 @@
+"""The only MLflow door: runs are tracked, models registered, champions found here."""
+
+from portfolio_ml.registry.figures import Figure, figures_of
+from portfolio_ml.registry.store import TARGETS, Registered, Store, opened
+
+__all__ = ["TARGETS", "Figure", "Registered", "Store", "figures_of", "opened"]

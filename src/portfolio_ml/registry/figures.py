@@ -1,0 +1,45 @@
+"""A judgement as MLflow metrics."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One metric of a run; steps number the cutoffs, and the mean over them has its own name."""
+
+    name: str
+    value: float
+    step: int = 0
+
+
+def figures_of(target: str, judged: Mapping[str, Any]) -> tuple[Figure, ...]:
+    """Every figure of a judgement, as `Judgement.to_dict` gives it, or of the segments.
+
+    The winner's metrics are named plainly (`auroc`, with the cutoffs as steps, and `auroc_mean`),
+    a baseline's carry its name (`recency.auroc_mean`), gains the opponent's (`gain.recency.auroc`).
+    """
+    if target == "segments":
+        measured = {k: judged[k] for k in ("stability", "separation")}
+        return tuple(Figure(name, value) for name, value in measured.items())
+    return (*_scores(judged), *_gains(judged))
+
+
+def _scores(judged: Mapping[str, Any]) -> Iterator[Figure]:
+    steps = {day: step for step, day in enumerate(judged["cutoffs"])}
+    for score in judged["scores"]:
+        prefix = "" if score["model"] == judged["winner"] else f"{score['model']}."
+        suffix = "" if score["population"] == "all" else "_active"
+        name = f"{prefix}{score['metric']}{suffix}"
+        if score["cutoff"] is None:
+            yield Figure(f"{name}_mean", score["value"])
+        else:
+            yield Figure(name, score["value"], steps[score["cutoff"]])
+
+
+def _gains(judged: Mapping[str, Any]) -> Iterator[Figure]:
+    for metric, opponents in judged["gains"].items():
+        for opponent, gain in opponents.items():
+            for part in ("estimate", "low", "high"):
+                yield Figure(f"gain.{opponent}.{metric}.{part}", gain[part])

@@ -1,0 +1,277 @@
+"""Runs, registered models and aliases in one MLflow store."""
+
+import json
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from portfolio_ml.config import Settings
+from portfolio_ml.databases import redacted
+from portfolio_ml.errors import DataError, ServiceUnavailableError
+from portfolio_ml.models.files import DESCRIPTION, ModelFiles, digests, verify
+from portfolio_ml.models.serving import outputs
+from portfolio_ml.registry.figures import Figure
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+TARGETS = ("churn", "lifetime_value", "segments")
+
+_DIGEST_TAG = "sha256."
+_FILES = "files"
+_MAX_PARAM = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A version of a registered model: its data files, checked against their digests."""
+
+    target: str
+    version: str
+    files: ModelFiles
+
+
+class Store:
+    """One portfolio's experiment and registered models in an MLflow store."""
+
+    def __init__(
+        self,
+        mlflow: Any,  # noqa: ANN401 - a module without types
+        uri: str,
+        *,
+        experiment_id: str,
+        portfolio: str,
+    ) -> None:
+        self._mlflow = mlflow
+        self._client = mlflow.MlflowClient(uri, uri)
+        self._uri = uri
+        self._experiment_id = experiment_id
+        self._portfolio = portfolio
+
+    @contextmanager
+    def run(self, name: str, *, parent: str | None = None) -> Iterator[str]:
+        """A run for the length of a `with` block; gives its id. It fails if the block does."""
+        tags = {"mlflow.runName": name, "portfolio": self._portfolio}
+        if parent:
+            tags["mlflow.parentRunId"] = parent
+        run_id: str = self._client.create_run(self._experiment_id, tags=tags).info.run_id
+        try:
+            yield run_id
+        except BaseException:
+            self._client.set_terminated(run_id, "FAILED")
+            raise
+        self._client.set_terminated(run_id, "FINISHED")
+
+    def log(
+        self,
+        run_id: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        figures: Sequence[Figure] = (),
+        tags: Mapping[str, str] | None = None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Add to a run: parameters, metrics, tags, and files by artifact path."""
+        kinds = self._mlflow.entities
+        known = [f for f in figures if np.isfinite(f.value)]
+        self._client.log_batch(
+            run_id,
+            metrics=[kinds.Metric(f.name, f.value, 0, f.step) for f in known],
+            params=[kinds.Param(k, str(v)[:_MAX_PARAM]) for k, v in (params or {}).items()],
+            tags=[kinds.RunTag(k, v) for k, v in (tags or {}).items()],
+        )
+        if files:
+            with tempfile.TemporaryDirectory() as folder:
+                for path, content in files.items():
+                    target = Path(folder, path)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(content)
+                self._client.log_artifacts(run_id, folder)
+
+    def register(self, target: str, run_id: str, files: ModelFiles) -> str:
+        """Log the files as a model of the run and register them; gives the version.
+
+        Args:
+            target: One of `TARGETS`.
+            run_id: The run that made them.
+            files: The model as data.
+        """
+        names = json.loads(files[DESCRIPTION])["names"]
+        example = pd.DataFrame({name: np.linspace(1, 2, 3, dtype=np.float32) for name in names})
+        answer = pd.DataFrame(outputs(files, example))
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in files.items():
+                Path(folder, name).write_bytes(content)
+            model_id = self._log_model(target, run_id, folder, example, answer)
+        created = self._client.create_model_version(
+            self._name(target),
+            source=f"models:/{model_id}",
+            run_id=run_id,
+            model_id=model_id,
+            tags={_DIGEST_TAG + name: digest for name, digest in digests(files).items()},
+        )
+        return str(created.version)
+
+    def promote(self, target: str, version_number: str) -> None:
+        """Make a version the champion; the champion before becomes `previous`."""
+        before = self._alias(target, CHAMPION)
+        if before is not None and before != version_number:
+            self._client.set_registered_model_alias(self._name(target), PREVIOUS, before)
+        self._client.set_registered_model_alias(self._name(target), CHAMPION, version_number)
+
+    def challenge(self, target: str, version_number: str) -> None:
+        """Mark a version as the challenger that was refused."""
+        self._client.set_registered_model_alias(self._name(target), CHALLENGER, version_number)
+
+    def champion(self, target: str) -> Registered | None:
+        """The champion's files, each with the digest that was recorded; None without one.
+
+        Raises:
+            DataError: A file is not the one that was registered.
+        """
+        number = self._alias(target, CHAMPION)
+        if number is None:
+            return None
+        found = self._client.get_model_version(self._name(target), number)
+        expected = {
+            name.removeprefix(_DIGEST_TAG): digest
+            for name, digest in found.tags.items()
+            if name.startswith(_DIGEST_TAG)
+        }
+        if not expected:
+            raise DataError(
+                "the champion's digests are not on record",
+                where=f"{self._name(target)} version {number}",
+                do="retrain with portfolio-ml train",
+            )
+        with tempfile.TemporaryDirectory() as folder:
+            local = self._mlflow.artifacts.download_artifacts(
+                artifact_uri=f"models:/{self._name(target)}/{number}",
+                dst_path=folder,
+                tracking_uri=self._uri,
+            )
+            files = _read(Path(local), expected)
+        verify(files, expected)
+        return Registered(target, number, files)
+
+    def _log_model(
+        self, target: str, run_id: str, folder: str, example: pd.DataFrame, answer: pd.DataFrame
+    ) -> str:
+        with self._mlflow.start_run(run_id=run_id, nested=True):
+            info = self._mlflow.pyfunc.log_model(
+                name=target,
+                python_model=str(Path(__file__).with_name("served_model.py")),
+                artifacts={_FILES: folder},
+                signature=self._mlflow.models.infer_signature(example, answer),
+                input_example=example,
+                pip_requirements=[f"portfolio-ml=={version('portfolio-ml')}"],
+            )
+        return str(info.model_id)
+
+    def _name(self, target: str) -> str:
+        return f"{self._portfolio}-{target.replace('_', '-')}"
+
+    def _alias(self, target: str, alias: str) -> str | None:
+        found = self._client.search_registered_models(f"name = '{self._name(target)}'")
+        number = found[0].aliases.get(alias) if found else None
+        return None if number is None else str(number)
+
+    def prepare(self) -> None:
+        """Make sure that the registered models exist."""
+        for target in TARGETS:
+            name = self._name(target)
+            if not self._client.search_registered_models(f"name = '{name}'"):
+                self._client.create_registered_model(name)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Store]:
+    """The portfolio's store for the length of a `with` block.
+
+    The experiment is created when missing; beside an SQLite store its artifacts lie in
+    `mlartifacts`.
+
+    Raises:
+        ServiceUnavailableError: The store does not answer.
+    """
+    uri = settings.tracking.uri
+    address = _address(uri, settings.base)
+    with warnings.catch_warnings(), _quiet():
+        warnings.simplefilter("ignore")  # MLflow's own deprecations are no news to its users
+        mlflow = _mlflow()
+        before = mlflow.get_tracking_uri()
+        try:
+            mlflow.set_tracking_uri(address)
+            experiment_id = _experiment_id(mlflow, address, settings.experiment)
+            yield Store(mlflow, address, experiment_id=experiment_id, portfolio=settings.name)
+        except mlflow.exceptions.MlflowException as error:
+            first = str(error).splitlines()[0]
+            raise ServiceUnavailableError(
+                "the tracking store does not do what is asked", where=redacted(uri), saw=first
+            ) from error
+        finally:
+            mlflow.set_tracking_uri(before)
+
+
+def _mlflow() -> Any:  # noqa: ANN401 - a module without types
+    """MLflow, imported when it is needed: it takes seconds."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    import mlflow  # noqa: PLC0415 - only those who open a store wait for it
+
+    return mlflow
+
+
+def _experiment_id(mlflow: Any, address: str, name: str) -> str:  # noqa: ANN401 - a module
+    client = mlflow.MlflowClient(address, address)
+    found = client.get_experiment_by_name(name)
+    number = (
+        client.create_experiment(name, artifact_location=_artifacts(address))
+        if found is None
+        else found.experiment_id
+    )
+    mlflow.set_experiment(experiment_id=number)
+    return str(number)
+
+
+def _address(uri: str, base: Path) -> str:
+    if not uri.startswith("sqlite:///"):
+        return uri
+    return f"sqlite:///{(base / uri.removeprefix('sqlite:///')).resolve()}"
+
+
+def _artifacts(address: str) -> str | None:
+    if not address.startswith("sqlite:///"):
+        return None
+    return (Path(address.removeprefix("sqlite:///")).parent / "mlartifacts").as_uri()
+
+
+def _read(folder: Path, expected: Mapping[str, str]) -> ModelFiles:
+    """The expected files under the model's folder; nothing else is opened."""
+    found = {}
+    for name in expected:
+        paths = [p for p in folder.glob(f"artifacts/**/{name}") if p.is_file()]
+        if len(paths) == 1 and not paths[0].is_symlink():
+            found[name] = paths[0].read_bytes()
+    return found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,220 @@
+"""Charts of the facts: Altair for their shape, a theme for their colours.
+
+A chart names what its marks are (`model`, `actual`, `reference` ...); the theme says how that
+looks, so that the same chart serves a light page, a dark one and a PNG. The converter works
+offline and is allowed no address.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from portfolio_ml.report.customers import Group
+from portfolio_ml.report.evidence import ModelFacts, Opponent, Points, model_facts
+from portfolio_ml.report.words import model_name, within
+
+Chart = alt.Chart | alt.LayerChart | alt.FacetChart
+Theme = Mapping[str, Any]
+
+WIDTH, HEIGHT = 235, 215
+LABELS, BESIDE_LABELS = 150, 140
+PNG_SCALE = 2.0
+FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
+
+
+def theme(
+    *, ink: str, quiet: str, line: str, main: str, other: str, background: str = "transparent"
+) -> Theme:
+    """A Vega-Lite config of these colours."""
+    label = {"labelColor": quiet, "labelFontSize": 12, "titleColor": quiet, "titleFontSize": 12}
+    axis = {
+        "domain": False,
+        "ticks": False,
+        "gridColor": line,
+        "labelPadding": 6,
+        "labelFlush": False,
+    }
+    return {
+        "background": background,
+        "font": FONT,
+        "padding": 4,
+        "view": {"stroke": None},
+        "axis": {**label, **axis, "titleFontWeight": "normal", "titlePadding": 10},
+        "axisY": {"labelLimit": LABELS},
+        "legend": {**label, "orient": "top", "symbolType": "circle", "title": None},
+        "range": {"category": [main, other]},
+        "line": {"color": main, "strokeWidth": 2},
+        "point": {"color": main, "filled": True, "size": 60, "opacity": 1},
+        "bar": {"color": main, "cornerRadiusEnd": 2},
+        "rule": {"color": quiet},
+        "style": {
+            "reference": {"color": quiet, "stroke": quiet, "strokeDash": [4, 4], "strokeWidth": 1},
+            "note": {"fill": ink, "fontSize": 12},
+        },
+    }
+
+
+LIGHT = theme(ink="#1c2327", quiet="#56616a", line="#e4e7e5", main="#23686b", other="#c07c43")
+DARK = theme(ink="#e7eaea", quiet="#a3aeb4", line="#2d363b", main="#74bdb8", other="#e0a26f")
+PAPER = {**LIGHT, "background": "white"}
+
+
+def calibration(points: Points) -> Chart:
+    """Observed against predicted churn in bins of the prediction, with the diagonal."""
+    top = _round_up(max(max(p["predicted"], p["observed"]) for p in points))
+    ends = alt.Chart(_data([{"at": 0.0}, {"at": top}])).mark_line(style="reference")
+    scale = alt.Scale(domain=[0, top], nice=False)
+    axis = alt.Axis(format="%", tickCount=5)
+    seen = alt.Chart(_data(points)).encode(
+        alt.X("predicted:Q", scale=scale, axis=axis, title="predicted churn"),
+        alt.Y("observed:Q", scale=scale, axis=axis, title="observed churn"),
+    )
+    diagonal = ends.encode(alt.X("at:Q", scale=scale), alt.Y("at:Q", scale=scale))
+    return alt.layer(diagonal, seen.mark_line(), seen.mark_point()).properties(**_SIZE)
+
+
+def gains(points: Points) -> Chart:
+    """The share of churners found among the customers of the highest risk, with the diagonal."""
+    axis = alt.Axis(format="%", tickCount=5)
+    scale = alt.Scale(domain=[0, 1], nice=False)
+    found = (
+        alt.Chart(_data(points))
+        .mark_line()
+        .encode(
+            alt.X("share:Q", scale=scale, axis=axis, title="customers, highest risk first"),
+            alt.Y("found:Q", scale=scale, axis=axis, title="share of churners among them"),
+        )
+    )
+    ends = alt.Chart(_data([{"at": 0.0}, {"at": 1.0}])).mark_line(style="reference")
+    return alt.layer(ends.encode(alt.X("at:Q"), alt.Y("at:Q")), found).properties(**_SIZE)
+
+
+def deciles(points: Points, *, currency: str = "") -> Chart:
+    """Mean predicted and actual net spend by tenth of the customers, highest prediction first."""
+    rows = [
+        {"decile": int(p["decile"]), "what": what, "mean": p[what] / p["customers"]}
+        for p in points
+        for what in ("predicted", "actual")
+        if p["customers"] > 0
+    ]
+    unit = f" ({currency})" if currency else ""
+    color = alt.Color("what:N", scale=alt.Scale(domain=["predicted", "actual"]))
+    x = alt.X(
+        "decile:O",
+        axis=alt.Axis(labelAngle=0, grid=False),
+        title="tenth of the customers, highest prediction first",
+    )
+    y = alt.Y(
+        "mean:Q", axis=alt.Axis(tickCount=5, format="~s"), title=f"mean spend per customer{unit}"
+    )
+    bars = alt.Chart(_data([r for r in rows if r["what"] == "actual"])).mark_bar(width=14)
+    dots = alt.Chart(_data([r for r in rows if r["what"] == "predicted"])).mark_point()
+    return alt.layer(bars.encode(x, y, color), dots.encode(x, y, color)).properties(**_SIZE)
+
+
+def against(model: ModelFacts) -> Chart:
+    """The winner's gain over each opponent with its 90 % interval, and a line at zero."""
+    rows = [
+        {
+            "opponent": model_name(o.name, model.target),
+            "kind": "baseline" if o.is_baseline else "other candidate",
+            "estimate": o.gain.estimate,
+            "low": o.gain.low,
+            "high": o.gain.high,
+        }
+        for o in _comparable(model)
+    ]
+    y = alt.Y(
+        "opponent:N",
+        sort=[str(row["opponent"]) for row in rows],
+        axis=alt.Axis(grid=False, title=None, labelLimit=LABELS),
+    )
+    title = f"gain in {within(model.primary_label)}, 90 % interval"
+    signs = "datum.value == 0 ? '0' : format(datum.value, '+.3~f')"
+    axis = alt.Axis(tickCount=4, labelExpr=signs)
+    zero = alt.Chart(_data([{"at": 0.0}])).mark_rule(style="reference").encode(alt.X("at:Q"))
+    base = alt.Chart(_data(rows)).encode(y, color=alt.Color("kind:N", scale=_KINDS))
+    spans = base.mark_rule(strokeWidth=2).encode(
+        alt.X("low:Q", axis=axis, title=title), alt.X2("high:Q")
+    )
+    dots = base.mark_point(size=80).encode(alt.X("estimate:Q"))
+    return alt.layer(zero, spans, dots).properties(width=BESIDE_LABELS, height=HEIGHT)
+
+
+def profile(groups: Sequence[Group]) -> Chart:
+    """Each group's share of the customers beside its share of the expected net spend."""
+    rows = [
+        {"group": g.name, "of": of, "share": value}
+        for g in groups
+        for of, value in (("customers", g.customer_share), ("expected net spend", g.ltv_share))
+        if value is not None
+    ]
+    bars = alt.Chart(_data(rows)).mark_bar()
+    bars = bars.encode(
+        alt.Y("group:N", sort=[g.name for g in groups], axis=alt.Axis(grid=False, title=None)),
+        alt.X("share:Q", axis=alt.Axis(format="%", tickCount=5), title="share of the whole"),
+        alt.YOffset("of:N"),
+        alt.Color("of:N"),
+    )
+    chart: alt.Chart = bars.properties(height=alt.Step(16))
+    return chart
+
+
+def drawn(model: ModelFacts, *, currency: str = "") -> dict[str, Chart]:
+    """The charts that a model's facts allow, by name."""
+    charts: dict[str, Chart] = {}
+    if points := model.curves.get("calibration"):
+        charts["calibration"] = calibration(points)
+    if points := model.curves.get("gains"):
+        charts["gains"] = gains(points)
+    if points := model.curves.get("deciles"):
+        charts["deciles"] = deciles(points, currency=currency)
+    if _comparable(model):
+        charts["against_baselines"] = against(model)
+    return charts
+
+
+def plots(judgement: Mapping[str, Any], *, currency: str = "") -> dict[str, bytes]:
+    """The charts of a judgement (as given by `Judgement.to_dict`) as PNG, by file name."""
+    model = model_facts(judgement)
+    charts = drawn(model, currency=currency)
+    return {f"{model.target}_{name}.png": to_png(chart) for name, chart in charts.items()}
+
+
+def segment_plots(segments: Sequence[Group]) -> dict[str, bytes]:
+    """The profile of the segments as PNG, by file name; empty without segments."""
+    return {"segments_profile.png": to_png(profile(segments))} if segments else {}
+
+
+def to_svg(chart: Chart, *, colours: Theme = LIGHT) -> str:
+    """The chart as SVG."""
+    return vl_convert.vegalite_to_svg(
+        chart.to_dict(), config=dict(colours), allowed_base_urls=_NO_ADDRESS
+    )
+
+
+def to_png(chart: Chart) -> bytes:
+    """The chart as PNG, on white."""
+    return vl_convert.vegalite_to_png(
+        chart.to_dict(), config=dict(PAPER), scale=PNG_SCALE, allowed_base_urls=_NO_ADDRESS
+    )
+
+
+_NO_ADDRESS: list[str] = []
+_SIZE = {"width": WIDTH, "height": HEIGHT}
+_KINDS = alt.Scale(domain=["baseline", "other candidate"])
+
+
+def _comparable(model: ModelFacts) -> list[Opponent]:
+    return [o for o in model.opponents if None not in (o.gain.estimate, o.gain.low, o.gain.high)]
+
+
+def _data(rows: Sequence[Mapping[str, Any]]) -> alt.InlineData:
+    return alt.InlineData(values=[dict(row) for row in rows])
+
+
+def _round_up(top: float) -> float:
+    """The next tenth, at most 1."""
+    return min(1.0, int(top * 10 + 1) / 10)

@@ -1,0 +1,228 @@
+"""Everything the page says, frozen: plain values, none of them computed again by the page."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from importlib.metadata import version
+from typing import Any
+
+import pyarrow as pa
+
+from portfolio_ml.report import customers
+from portfolio_ml.report.customers import Abstention, Attention, Group, Headline
+from portfolio_ml.report.evidence import ModelFacts, model_facts
+from portfolio_ml.timeline import to_date
+from portfolio_ml.transactions import History
+
+TARGETS = ("churn", "lifetime_value", "segments")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """How many rows broke a rule."""
+
+    rule: str
+    column: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFacts:
+    """The history the scores rest on: rows read = kept + quarantined.
+
+    Attributes:
+        first_day: The first day with a kept row.
+        last_day: The last one.
+        kept: Rows kept.
+        quarantined: Rows refused.
+        refused: The refused rows by rule, most first.
+    """
+
+    first_day: date
+    last_day: date
+    kept: int
+    quarantined: int
+    refused: tuple[Refused, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate said of a target's model, and why."""
+
+    target: str
+    is_promoted: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where the figures come from.
+
+    Attributes:
+        model_versions: Target and registered version.
+        features_hash: The digest of the feature definitions; None without rows.
+        run_id: The scoring run; None without rows.
+        scored_at: When it ran; None without rows.
+        tracking: The tracking server or database, as it may be shown.
+        package_version: The version of this package.
+        made_at: When the facts were gathered.
+    """
+
+    model_versions: tuple[tuple[str, str], ...]
+    features_hash: str | None
+    run_id: str | None
+    scored_at: datetime | None
+    tracking: str
+    package_version: str
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The page before it has pixels; money in currency units.
+
+    Attributes:
+        name: The portfolio's name.
+        currency: Its currency; empty where unknown.
+        as_of: History up to and including this day was used.
+        churn_days: The churn horizon.
+        value_days: The value horizon.
+        coverage: The nominal coverage of value intervals.
+        history: The rows that were read.
+        headline: The portfolio in five numbers.
+        attention: The active customers of the highest value at risk.
+        segments: The portfolio by segment.
+        lifecycle_stages: The portfolio by lifecycle stage.
+        value_tiers: The portfolio by value tier.
+        abstentions: What scores rest on where no trained model stands behind them.
+        models: How the models did at past cutoffs; those without a judgement are absent.
+        verdicts: What the gate said; absent where it was not asked.
+        lineage: Where the figures come from.
+    """
+
+    name: str
+    currency: str
+    as_of: date
+    churn_days: int
+    value_days: int
+    coverage: float
+    history: HistoryFacts
+    headline: Headline
+    attention: tuple[Attention, ...]
+    segments: tuple[Group, ...]
+    lifecycle_stages: tuple[Group, ...]
+    value_tiers: tuple[Group, ...]
+    abstentions: tuple[Abstention, ...]
+    models: tuple[ModelFacts, ...]
+    verdicts: tuple[Verdict, ...]
+    lineage: Lineage
+
+    def to_json(self) -> bytes:
+        """The facts as JSON; dates are ISO 8601, what is undefined is null."""
+        return json.dumps(asdict(self), allow_nan=False, indent=1, default=_text).encode()
+
+
+def history_facts(history: History) -> HistoryFacts:
+    """The facts of a history that was loaded."""
+    return HistoryFacts(
+        first_day=to_date(history.span.first_day),
+        last_day=to_date(history.span.last_day),
+        kept=history.kept,
+        quarantined=history.quarantined,
+        refused=_refused(history.quarantine),
+    )
+
+
+def gather(
+    rows: pa.Table,
+    *,
+    name: str,
+    currency: str,
+    as_of: date,
+    churn_days: int,
+    value_days: int,
+    coverage: float,
+    history: HistoryFacts,
+    judgements: Mapping[str, Mapping[str, Any]],
+    decisions: Mapping[str, Mapping[str, Any]] | None,
+    versions: Mapping[str, str],
+    tracking: str,
+    now: datetime,
+) -> Facts:
+    """The facts of one run.
+
+    Args:
+        rows: One row per customer, as in `schema.CUSTOMER_ROWS`.
+        name: The portfolio's name.
+        currency: Its currency, or empty.
+        as_of: The rows' as-of date.
+        churn_days: The churn horizon.
+        value_days: The value horizon.
+        coverage: The nominal coverage of value intervals.
+        history: The rows that were read.
+        judgements: Per supervised target, as given by `Judgement.to_dict`; those that are not at
+            hand are left out.
+        decisions: Per target, as given by `Decision.to_dict`; None where the gate was not asked.
+        versions: Per target, the champion's registered version.
+        tracking: The tracking server or database, without secrets.
+        now: When the facts are gathered.
+    """
+    return Facts(
+        name=name,
+        currency=currency,
+        as_of=as_of,
+        churn_days=churn_days,
+        value_days=value_days,
+        coverage=coverage,
+        history=history,
+        headline=customers.headline(rows),
+        attention=customers.attention(rows),
+        segments=customers.segments(rows),
+        lifecycle_stages=customers.lifecycle_stages(rows),
+        value_tiers=customers.value_tiers(rows),
+        abstentions=customers.abstentions(rows),
+        models=tuple(model_facts(judgements[t], coverage=coverage) for t in _known(judgements)),
+        verdicts=tuple(_verdict(t, (decisions or {})[t]) for t in _known(decisions or {})),
+        lineage=_lineage(rows, versions, tracking=tracking, now=now),
+    )
+
+
+def _refused(quarantine: pa.Table) -> tuple[Refused, ...]:
+    """The rows of `schema.QUARANTINE` by rule and column, most first."""
+    counts = quarantine.group_by(["rule", "column"], use_threads=False).aggregate(
+        [([], "count_all")]
+    )
+    found = [Refused(r["rule"], r["column"], r["count_all"]) for r in counts.to_pylist()]
+    return tuple(sorted(found, key=lambda r: (-r.rows, r.rule)))
+
+
+def _known(by_target: Iterable[str]) -> list[str]:
+    there = set(by_target)
+    return [target for target in TARGETS if target in there]
+
+
+def _verdict(target: str, decision: Mapping[str, Any]) -> Verdict:
+    return Verdict(target, bool(decision["is_promoted"]), tuple(decision["reasons"]))
+
+
+def _lineage(
+    rows: pa.Table, versions: Mapping[str, str], *, tracking: str, now: datetime
+) -> Lineage:
+    first = rows.slice(0, 1).to_pylist()  # the columns are the same in every row of a run
+    row = first[0] if first else dict.fromkeys(("features_hash", "run_id", "scored_at"))
+    return Lineage(
+        model_versions=tuple((target, str(versions[target])) for target in _known(versions)),
+        features_hash=row["features_hash"],
+        run_id=row["run_id"],
+        scored_at=row["scored_at"],
+        tracking=tracking,
+        package_version=version("portfolio-ml"),
+        made_at=now,
+    )
+
+
+def _text(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is no fact")

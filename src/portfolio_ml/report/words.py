@@ -1,0 +1,256 @@
+"""What the figures mean, in sentences; where they do not show something, the sentence says so."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from portfolio_ml.report.customers import Abstention, Headline
+from portfolio_ml.report.evidence import Figure, Gain, ModelFacts
+from portfolio_ml.report.facts import HistoryFacts
+from portfolio_ml.report.number import ABSENT, percent, plain, share, signed
+
+TARGET_NAMES = {
+    "churn": "Churn",
+    "lifetime_value": "Lifetime value",
+    "segments": "Segments",
+}
+
+_CANDIDATES = {
+    "blend": "blend of boosted trees and customer-base model",
+    "boosted": "boosted trees",
+    "customer_base": "customer-base model",
+}
+_BASELINES = {
+    "bg_nbd": "BG/NBD",
+    "bg_nbd_gamma_gamma": "BG/NBD + Gamma-Gamma",
+    "past_spend": "net spend so far",
+    "recency": "days since last purchase",
+}
+_PERSISTENCE = {"churn": "recent purchase days", "lifetime_value": "recent spend"}
+
+_SHARES = {"calibration_error", "coverage", "decile_mape", "total_bias"}
+_MONEY = {"interval_score", "mae", "mean_width", "rmse"}
+
+TOO_EXTREME, TOO_TIMID = 0.9, 1.1
+
+
+def model_name(name: str, target: str) -> str:
+    """A candidate or baseline, as people call it.
+
+    Example:
+        >>> model_name("persistence", "churn"), model_name("next_big_thing", "churn")
+        ('recent purchase days', 'next big thing')
+    """
+    if name == "persistence" and target in _PERSISTENCE:
+        return _PERSISTENCE[target]
+    return _CANDIDATES.get(name) or _BASELINES.get(name) or name.replace("_", " ")
+
+
+def within(label: str) -> str:
+    """A metric's label within a sentence.
+
+    Example:
+        >>> within("Normalised Gini"), within("AUROC")
+        ('normalised Gini', 'AUROC')
+    """
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
+
+
+def figure_text(figure: Figure, value: float | None) -> str:
+    """A metric's value in its unit."""
+    if figure.metric in _SHARES:
+        return signed_percent(value) if figure.metric == "total_bias" else percent(value)
+    return plain(value, 2 if figure.metric in _MONEY | {"lift_at_10pct"} else 3)
+
+
+def signed_percent(value: float | None) -> str:
+    """A relative difference in percent, with its sign."""
+    return ABSENT if value is None else f"{signed(value * 100, 1)} %"
+
+
+def direction(figure: Figure) -> str:
+    """Which way a metric is better."""
+    if figure.better != "nearer":
+        return f"{figure.better} is better"
+    ideal = figure.ideal or 0.0
+    return f"nearer {f'{ideal:.0%}' if figure.metric in _SHARES else f'{ideal:g}'} is better"
+
+
+def interval(gain: Gain) -> str:
+    """A gain's 90 % interval."""
+    return ABSENT if gain.low is None else f"{signed(gain.low)} to {signed(gain.high)}"
+
+
+def setting(model: ModelFacts, horizon_days: int) -> str:
+    """How the model was judged."""
+    count = len(model.cutoffs)
+    dates = ", ".join(f"{day:%Y-%m-%d}" for day in model.cutoffs)
+    asked = {"churn": "who would buy nothing", "lifetime_value": "what each customer would spend"}
+    return (
+        f"Judged at {count} past {'date' if count == 1 else 'dates'} ({dates}). Each time the "
+        f"models were fitted again on what was known by then and had to say "
+        f"{asked.get(model.target, 'what would happen')} in the next {horizon_days} days. Among "
+        f"the candidates, the {model_name(model.winner, model.target)} did best by "
+        f"{within(model.chosen_by_label)}."
+    )
+
+
+def verdict(model: ModelFacts) -> str:
+    """Whether the winner is ahead of the best baseline, and how sure that is."""
+    opponent = model.opponent(model.best_baseline)
+    baseline = model_name(model.best_baseline, model.target)
+    opening = f"Its gain in {within(model.primary_label)} over the best baseline ({baseline})"
+    if opponent is None or opponent.gain.estimate is None:
+        return f"{opening} could not be computed."
+    gain = opponent.gain
+    opening += f" is {signed(gain.estimate)}"
+    if gain.low is None or gain.high is None:
+        return f"{opening}; how sure that is could not be computed."
+    opening += f" (90 % interval {interval(gain)})"
+    if gain.low > 0:
+        return f"{opening}: the interval lies above zero, so it is ahead."
+    if gain.high < 0:
+        return f"{opening}: the interval lies below zero, so the baseline is ahead."
+    return f"{opening}: the interval includes zero, so it is not shown to be better."
+
+
+def meaning(model: ModelFacts) -> tuple[str, ...]:
+    """The main figures of a model, each as a sentence; absent figures are passed over."""
+    told = {"churn": _churn, "lifetime_value": _value}.get(model.target)
+    return tuple(told(model)) if told else ()
+
+
+def churners(headline: Headline, horizon_days: int) -> str:
+    """What part of the active customers the expected churners are."""
+    part = share(headline.expected_churners, headline.active_customers)
+    if part is None:
+        return "there are no active customers"
+    return f"{percent(part)} of active customers: no purchase in the next {horizon_days} days"
+
+
+def resting(abstention: Abstention) -> str:
+    """What the scores of some customers rest on."""
+    model, _, targets = abstention.code.partition(":")
+    about = " and ".join(TARGET_NAMES.get(t, t).lower() for t in targets.split("+"))
+    customers = f"{plain(abstention.customers)} customers"
+    if model != "customer_base_model":
+        return f"For {customers} something was held back: {abstention.code}."
+    return (
+        f"For {customers}, {about} figures rest on the customer-base model alone: no boosted trees "
+        "stand behind them."
+    )
+
+
+def left_out(history: HistoryFacts) -> str:
+    """How much of the history could not be used."""
+    read = history.kept + history.quarantined
+    return (
+        f"{plain(history.quarantined)} of {plain(read)} rows "
+        f"({percent(share(history.quarantined, read), 2)}) broke a rule. They are kept in the "
+        "quarantine and count in no figure on this page."
+    )
+
+
+def moment(value: datetime | None) -> str:
+    """A time, to the minute, with its zone."""
+    return ABSENT if value is None else f"{value:%Y-%m-%d %H:%M %Z}".rstrip()
+
+
+def caption(chart: str) -> str:
+    """A chart's title."""
+    return {
+        "calibration": "Predicted and observed churn",
+        "gains": "Churners found, riskiest first",
+        "deciles": "Predicted and actual spend",
+        "against_baselines": "Gain over each opponent",
+    }[chart]
+
+
+def chart_note(chart: str) -> str:
+    """How to read a chart, in a line."""
+    return {
+        "calibration": "Dashed: what was predicted is what happened.",
+        "gains": "Dashed: customers in random order.",
+        "deciles": "All past dates together.",
+        "against_baselines": "Right of the dashed line the winner is ahead.",
+    }[chart]
+
+
+def chart_text(chart: str, model: ModelFacts) -> str:
+    """What a chart shows, for those who do not see it."""
+    points = model.curves.get(chart, ())
+    if chart == "calibration":
+        bins = "; ".join(
+            f"{percent(p['predicted'], 0)} predicted, {percent(p['observed'], 0)} observed"
+            for p in points
+        )
+        return f"Line chart near the diagonal where predictions hold. {bins}."
+    if chart == "gains":
+        tenths = [p for p in points if round(p["share"] * 10, 6) in {1, 2, 5}]
+        found = "; ".join(
+            f"{percent(p['share'], 0)} of customers hold {percent(p['found'], 0)} of churners"
+            for p in tenths
+        )
+        return f"Curve from 0 to 100 %, above the diagonal where the order is useful. {found}."
+    if chart == "deciles":
+        means = "; ".join(
+            f"{p['decile']:.0f}: {plain(p['predicted'] / p['customers'])} predicted, "
+            f"{plain(p['actual'] / p['customers'])} actual"
+            for p in points
+            if p["customers"] > 0
+        )
+        return f"Mean spend per customer by tenth, highest prediction first. {means}."
+    return "Dots with intervals, one per opponent. The table that follows has the same figures."
+
+
+def _churn(model: ModelFacts) -> Iterator[str]:
+    if model.mean is not None:
+        yield (
+            f"Of one customer who churned and one who did not, the higher risk went to the one "
+            f"who churned in {percent(model.mean, 0)} of pairs (AUROC {plain(model.mean, 3)})."
+        )
+    error, slope = _of_all(model, "calibration_error"), _of_all(model, "calibration_slope")
+    if error is not None:
+        yield (
+            f"Predicted and observed churn rates are typically {plain(error * 100, 1)} percentage "
+            f"points apart (calibration error)."
+        )
+    if slope is not None:
+        yield f"The calibration slope is {plain(slope, 2)}: {_spread(slope)}."
+    lift = model.figure("lift_at_10pct")
+    if lift is not None and lift.of_all is not None:
+        among = f"; among active customers {plain(lift.of_active, 1)} times"
+        yield (
+            f"The 10 % of customers with the highest risk churned {plain(lift.of_all, 1)} times as "
+            f"often as the average{'' if lift.of_active is None else among}."
+        )
+
+
+def _spread(slope: float) -> str:
+    if slope < TOO_EXTREME:
+        return "probabilities are more extreme than what followed"
+    if slope > TOO_TIMID:
+        return "probabilities are more timid than what followed"
+    return "close to 1, as it should be"
+
+
+def _value(model: ModelFacts) -> Iterator[str]:
+    if model.mean is not None:
+        yield (
+            f"The order by predicted value reaches a normalised Gini of {plain(model.mean, 3)}, "
+            "where 1 is the order by what was then spent and 0 a random one."
+        )
+    bias = _of_all(model, "total_bias")
+    if bias is not None:
+        way = "more" if bias > 0 else "less"
+        yield f"In total it predicted {percent(abs(bias))} {way} than was spent."
+    coverage = model.figure("coverage")
+    if coverage is not None and coverage.of_all is not None:
+        yield (
+            f"Intervals meant to hold {percent(coverage.ideal, 0)} of outcomes held "
+            f"{percent(coverage.of_all)}."
+        )
+
+
+def _of_all(model: ModelFacts, metric: str) -> float | None:
+    figure = model.figure(metric)
+    return None if figure is None else figure.of_all

@@ -1,0 +1,168 @@
+"""The tables: grain, column, type, unit, meaning of null.
+
+Money is held as 64-bit integers of 1/10,000 currency unit from `transactions` on (`MONEY_SCALE`),
+so that sums do not depend on the order in which threads add. Delivered rows carry currency units.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+MONEY_SCALE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        name: The column's name; units are part of it.
+        type: Its Arrow type.
+        description: What it holds, with its unit.
+        null: What a null means; empty where the contract knows none.
+        decimals: The delivered precision of a floating-point column.
+        lineage: Whether it says where a row came from; ignored when rows are compared.
+        required: Whether an input table must have it.
+    """
+
+    name: str
+    type: pa.DataType
+    description: str
+    null: str = ""
+    decimals: int | None = None
+    lineage: bool = False
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table's grain, key and columns, in order."""
+
+    name: str
+    grain: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The column names, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def arrow(self) -> pa.Schema:
+        """The table as an Arrow schema; a column without a meaning of null is not nullable."""
+        return pa.schema(
+            [pa.field(c.name, c.type, nullable=bool(c.null)) for c in self.columns],
+        )
+
+
+TRANSACTIONS = Table(
+    name="transactions",
+    grain="one line or one order",
+    key=(),
+    columns=(
+        Column("customer_id", pa.string(), "who bought; compared as text", required=True),
+        Column("timestamp", pa.timestamp("us"), "when, in the portfolio's zone", required=True),
+        Column("amount", pa.float64(), "currency units; negative is a return", required=True),
+        Column("order_id", pa.string(), "the order a line belongs to", null="unknown"),
+        Column("product_id", pa.string(), "the product of the line", null="unknown"),
+        Column("quantity", pa.float64(), "units of the product", null="unknown"),
+    ),
+)
+
+HISTORY = Table(
+    name="history",
+    grain="one validated line",
+    key=(),
+    columns=(
+        Column("customer_id", pa.string(), "who bought"),
+        Column("day", pa.int32(), "days since 1970-01-01 in the portfolio's time zone"),
+        Column("amount", pa.int64(), "1/10,000 currency unit; negative is a return"),
+        Column("order_id", pa.string(), "the order a line belongs to", null="not mapped"),
+    ),
+)
+
+QUARANTINE = Table(
+    name="quarantine",
+    grain="one refused line",
+    key=("source", "row_number"),
+    columns=(
+        Column("source", pa.string(), "the file or query the line was read from"),
+        Column("row_number", pa.int64(), "its number there, counted from 1 without the header"),
+        Column("rule", pa.string(), "the rule that it breaks"),
+        Column("column", pa.string(), "the column concerned"),
+        Column("value", pa.string(), "the offending value", null="the value was missing"),
+    ),
+)
+
+CUSTOMER_ROWS = Table(
+    name="customer_scores",
+    grain="one customer and as-of date",
+    key=("customer_id",),
+    columns=(
+        Column("customer_id", pa.string(), "the customer"),
+        Column("as_of", pa.date32(), "history up to and including this day was used"),
+        Column("is_active", pa.bool_(), "bought within the activity window"),
+        Column("lifecycle_stage", pa.string(), "new, developing, mature, veteran or lapsed"),
+        Column("value_tier", pa.string(), "A, B, C or D by past net spend"),
+        Column("rfm_r", pa.int8(), "recency quintile, 5 = most recent"),
+        Column("rfm_f", pa.int8(), "frequency quintile, 5 = most purchase days"),
+        Column("rfm_m", pa.int8(), "monetary quintile, 5 = highest spend per purchase day"),
+        Column(
+            "p_churn",
+            pa.float64(),
+            "calibrated probability of no purchase within the churn horizon",
+            null="the customer is inactive: see p_return",
+            decimals=6,
+        ),
+        Column(
+            "p_return",
+            pa.float64(),
+            "calibrated probability of a purchase within the churn horizon",
+            null="the customer is active: see p_churn",
+            decimals=6,
+        ),
+        Column(
+            "expected_orders",
+            pa.float64(),
+            "purchase days expected within the value horizon, by the customer-base model",
+            decimals=4,
+        ),
+        Column("ltv", pa.float64(), "net spend expected within the value horizon", decimals=2),
+        Column("ltv_low", pa.float64(), "lower end of the value interval", decimals=2),
+        Column("ltv_high", pa.float64(), "upper end of the value interval", decimals=2),
+        Column(
+            "value_if_buys",
+            pa.float64(),
+            "net spend expected within the churn horizon, given a purchase in it",
+            decimals=2,
+        ),
+        Column(
+            "value_at_risk",
+            pa.float64(),
+            "p_churn x value_if_buys",
+            null="the customer is inactive",
+            decimals=2,
+        ),
+        Column(
+            "expected_next_order_date",
+            pa.date32(),
+            "last purchase day + the customer's typical gap, shrunk to the portfolio's",
+            null="no purchase in history",
+        ),
+        Column("segment_id", pa.int32(), "the segment's number"),
+        Column("segment_name", pa.string(), "what sets the segment apart, in words"),
+        Column(
+            "abstention",
+            pa.string(),
+            "why a model could not be trained or used, and what the score rests on",
+            null="nothing was held back",
+        ),
+        Column("churn_model_version", pa.string(), "registered version", lineage=True),
+        Column("ltv_model_version", pa.string(), "registered version", lineage=True),
+        Column("segment_model_version", pa.string(), "registered version", lineage=True),
+        Column("features_hash", pa.string(), "digest of the feature definitions", lineage=True),
+        Column("run_id", pa.string(), "the scoring run", lineage=True),
+        Column("scored_at", pa.timestamp("us", tz="UTC"), "when it was scored", lineage=True),
+    ),
+)

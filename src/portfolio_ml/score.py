@@ -1,0 +1,122 @@
+"""Champion models x features -> predictions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from portfolio_ml.frozen import FILE, Frozen
+from portfolio_ml.models.churn import ChurnModel
+from portfolio_ml.models.lifetime_value import LifetimeValueModel
+from portfolio_ml.models.segments import SegmentModel
+from portfolio_ml.snapshots import matrix
+
+Floats = NDArray[np.float64]
+
+# Below this chance of a purchase, value is not divided by it any further.
+SMALLEST_CHANCE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Champions:
+    """The models in force and what they froze.
+
+    Attributes:
+        churn: The churn model.
+        lifetime_value: The value model.
+        segments: The segment model.
+        frozen: Per target, the portfolio that its champion was trained on.
+        versions: Per target, the registered version.
+    """
+
+    churn: ChurnModel
+    lifetime_value: LifetimeValueModel
+    segments: SegmentModel
+    frozen: Mapping[str, Frozen]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What the champions say of each customer; arrays have shape (customers,).
+
+    Attributes:
+        p_churn: P(no purchase within the churn horizon).
+        ltv: Net spend expected within the value horizon, currency units.
+        ltv_low: The interval's lower end.
+        ltv_high: The interval's upper end.
+        expected_orders: Purchase days expected within the value horizon.
+        value_if_buys: Net spend expected within the churn horizon, given a purchase.
+        segment_id: The segment's number.
+        segment_name: Its name.
+        abstention: What the scores rest on where no trees stand behind them, or None.
+    """
+
+    p_churn: Floats
+    ltv: Floats
+    ltv_low: Floats
+    ltv_high: Floats
+    expected_orders: Floats
+    value_if_buys: Floats
+    segment_id: NDArray[np.int64]
+    segment_name: NDArray[np.str_]
+    abstention: str | None
+
+
+def champions_from(
+    files: Mapping[str, Mapping[str, bytes]], versions: Mapping[str, str]
+) -> Champions:
+    """The champions in their data files, by target.
+
+    Raises:
+        DataError: A file cannot be read, or other feature definitions were used.
+    """
+    return Champions(
+        churn=ChurnModel.from_files(files["churn"]),
+        lifetime_value=LifetimeValueModel.from_files(files["lifetime_value"]),
+        segments=SegmentModel.from_files(files["segments"]),
+        frozen={target: Frozen.from_json(content[FILE]) for target, content in files.items()},
+        versions=dict(versions),
+    )
+
+
+def predict(champions: Champions, rows: Mapping[str, pa.Table]) -> Predictions:
+    """The champions' predictions.
+
+    Args:
+        champions: The models in force.
+        rows: Per target, the customers' features under its champion's frozen portfolio; the
+            customers are the same, in the same order.
+    """
+    value, churn = champions.lifetime_value, champions.churn
+    value_features = matrix(rows["lifetime_value"], value.names)
+    p_churn = churn.predict(matrix(rows["churn"], churn.names))
+    ltv = value.predict(value_features)
+    low, high = value.interval(value_features)
+    number = champions.segments.predict(matrix(rows["segments"], champions.segments.names))
+    ratio = churn.horizon_days / value.horizon_days
+    return Predictions(
+        p_churn=p_churn,
+        ltv=ltv,
+        ltv_low=low,
+        ltv_high=high,
+        expected_orders=rows["lifetime_value"]["expected_purchase_days"].to_numpy().astype(float),
+        value_if_buys=ltv * ratio / np.maximum(1 - p_churn, SMALLEST_CHANCE),
+        segment_id=number,
+        segment_name=np.array(champions.segments.labels)[number],
+        abstention=_abstention(champions),
+    )
+
+
+def _abstention(champions: Champions) -> str | None:
+    resting = [
+        target
+        for target, model in (
+            ("churn", champions.churn),
+            ("lifetime_value", champions.lifetime_value),
+        )
+        if model.trees is None
+    ]
+    return f"customer_base_model:{'+'.join(resting)}" if resting else None

@@ -1,0 +1,1 @@
+"""Delivery: SQL databases and files; receipts and rejected rows."""

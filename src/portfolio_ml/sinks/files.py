@@ -1,0 +1,125 @@
+"""Delivery into files: whole under their name, or not at all."""
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from portfolio_ml.errors import ServiceUnavailableError
+from portfolio_ml.schema import CUSTOMER_ROWS, Table
+from portfolio_ml.sinks.receipts import Receipt, Run
+from portfolio_ml.sinks.rows import Delivery, digest, prepare
+
+
+def deliver_parquet(
+    rows: pa.Table, path: Path, *, run: Run, contract: Table = CUSTOMER_ROWS
+) -> Receipt:
+    """Write the rows to a Parquet file that replaces the one before; gives the receipt.
+
+    The file is written beside its name, flushed to the disk and renamed, so that a reader finds
+    the old rows or the new ones. Sorted by key, equal rows give equal bytes. Where the file holds
+    the same rows already (lineage aside) it is left alone. Rejected rows are kept beside it, as
+    JSON lines in `NAME.rejects.jsonl`, which is there only while there are any.
+
+    Raises:
+        ServiceUnavailableError: The folder is missing, may not be written or is full.
+    """
+    started_at = run.now()
+    delivery = prepare(rows, contract, as_of=run.as_of)
+    count = delivery.rows.num_rows
+    with _told(path):
+        _keep_rejects(delivery, path, run=run)
+        held = _holds(path, delivery)
+        if not held:
+            _replace(path, lambda file: pq.write_table(delivery.rows, file, compression="zstd"))
+    return Receipt(
+        run_id=run.run_id,
+        target=str(path),
+        table=path.name,
+        as_of=run.as_of,
+        mode="replace",
+        rows=rows.num_rows,
+        sent=0 if held else count,
+        unchanged=count if held else 0,
+        rejected=len(delivery.rejects),
+        unknown=0,
+        digest=delivery.digest,
+        status="delivered",
+        started_at=started_at,
+        finished_at=run.now(),
+        model_versions=run.model_versions,
+    )
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write a table to a Parquet file that replaces the one before, whole or not at all.
+
+    Raises:
+        ServiceUnavailableError: The folder is missing, may not be written or is full.
+    """
+    with _told(path):
+        _replace(path, lambda file: pq.write_table(table, file, compression="zstd"))
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ServiceUnavailableError(
+            "the file cannot be written",
+            where=str(path),
+            saw=error.strerror or type(error).__name__,
+            do="check that its folder exists, may be written and has space",
+        ) from error
+
+
+def _holds(path: Path, delivery: Delivery) -> bool:
+    """Whether the file has the delivered rows, lineage aside."""
+    if not path.is_file():
+        return False
+    try:
+        held = pq.read_table(path, partitioning=None)
+    except pa.ArrowException:
+        return False
+    same_columns = held.schema.equals(delivery.rows.schema)
+    return same_columns and digest(held, delivery.contract) == delivery.digest
+
+
+def _keep_rejects(delivery: Delivery, path: Path, *, run: Run) -> None:
+    beside = path.with_suffix(".rejects.jsonl")
+    if not delivery.rejects:
+        beside.unlink(missing_ok=True)
+        return
+    of_run = {"run_id": run.run_id, "as_of": run.as_of.isoformat()}
+    lines = [json.dumps(of_run | asdict(reject)) + "\n" for reject in delivery.rejects]
+    _replace(beside, lambda file: file.write("".join(lines).encode()))
+
+
+def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        with part.open("xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush the folder too: a rename is on the disk only then."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,136 @@
+"""What a delivery leaves behind: its receipt, the rows it rejected, and how far its table has come.
+
+These are the package's own tables beside the delivered ones.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+import pyarrow as pa
+
+from portfolio_ml.schema import Column, Table
+
+SCHEMA_VERSION = 1
+
+_STAMP = pa.timestamp("us", tz="UTC")
+
+RUNS = Table(
+    name="portfolio_runs",
+    grain="one delivery of a run to a table; delivered again, the newest attempt",
+    key=("run_id", "table_name", "as_of"),
+    columns=(
+        Column("run_id", pa.string(), "the scoring run"),
+        Column("table_name", pa.string(), "the table delivered to"),
+        Column("as_of", pa.date32(), "the rows' as-of date"),
+        Column("target", pa.string(), "the database or file, without secrets"),
+        Column("mode", pa.string(), "how the rows met those that were there"),
+        Column("status", pa.string(), "delivered, or history_only"),
+        Column("rows", pa.int64(), "rows handed over"),
+        Column("sent", pa.int64(), "rows written"),
+        Column("unchanged", pa.int64(), "rows whose figures were there already"),
+        Column("rejected", pa.int64(), "rows that break a rule, kept in portfolio_rejects"),
+        Column("unknown", pa.int64(), "rows that may or may not have arrived"),
+        Column("digest", pa.string(), "SHA-256 of the rows without their lineage"),
+        Column("model_versions", pa.string(), "target to registered version, as JSON"),
+        Column("started_at", _STAMP, "when the delivery began"),
+        Column("finished_at", _STAMP, "when it was about to commit"),
+    ),
+)
+
+REJECTS = Table(
+    name="portfolio_rejects",
+    grain="one rejected row of a delivery",
+    key=("run_id", "table_name", "as_of", "row_number"),
+    columns=(
+        Column("run_id", pa.string(), "the scoring run"),
+        Column("table_name", pa.string(), "the table that it was meant for"),
+        Column("as_of", pa.date32(), "the delivery's as-of date"),
+        Column("row_number", pa.int64(), "its place in the delivery, from 1"),
+        Column("customer_id", pa.string(), "the customer", null="the row has none"),
+        Column("reason", pa.string(), "the rules that it breaks"),
+        Column("row", pa.string(), "the row as it came, as JSON"),
+    ),
+)
+
+WATERMARKS = Table(
+    name="portfolio_tables",
+    grain="one delivered table",
+    key=("table_name",),
+    columns=(
+        Column("table_name", pa.string(), "the delivered table"),
+        Column("schema_version", pa.int32(), "the version of the package's tables around it"),
+        Column("newest_as_of", pa.date32(), "the newest as-of date delivered to it"),
+    ),
+)
+
+Status = Literal["delivered", "history_only"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The scoring run whose rows are delivered.
+
+    Attributes:
+        run_id: Its identity.
+        as_of: The as-of date of all its rows.
+        model_versions: Registered version by target.
+        now: The clock, for the receipt's times; gives UTC.
+    """
+
+    run_id: str
+    as_of: date
+    model_versions: Mapping[str, str]
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a delivery: rows = sent + unchanged + rejected + unknown.
+
+    Attributes:
+        run_id: The scoring run.
+        target: The database or file, without secrets.
+        table: The table delivered to; a file's name.
+        as_of: The rows' as-of date.
+        mode: `upsert`, or `replace` for a file.
+        rows: Rows handed over.
+        sent: Rows written: to the current table, or where the status is `history_only` to the
+            history.
+        unchanged: Rows whose figures were there already.
+        rejected: Rows that break a rule.
+        unknown: Rows that may or may not have arrived; none where a transaction decides.
+        digest: SHA-256 of the delivered rows without their lineage.
+        status: `delivered`; `history_only` where the table already has a newer as-of date, so
+            that only its history took the rows.
+        started_at: When the delivery began.
+        finished_at: When it was about to commit.
+        model_versions: Registered version by target.
+    """
+
+    run_id: str
+    target: str
+    table: str
+    as_of: date
+    mode: Literal["upsert", "replace"]
+    rows: int
+    sent: int
+    unchanged: int
+    rejected: int
+    unknown: int
+    digest: str
+    status: Status
+    started_at: datetime
+    finished_at: datetime
+    model_versions: Mapping[str, str]
+
+    def as_table(self) -> pa.Table:
+        """The receipt as the one row of `portfolio_runs` that it is."""
+        row = {
+            "table_name": self.table,  # TABLE is a reserved word of SQL
+            "model_versions": json.dumps(dict(self.model_versions), sort_keys=True),
+        }
+        row |= {name: getattr(self, name) for name in RUNS.names if name not in row}
+        return pa.Table.from_pylist([row], schema=RUNS.arrow)

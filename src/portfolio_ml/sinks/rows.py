@@ -1,0 +1,171 @@
+"""Rows as they are delivered: at the delivered precision, sorted by key, without the bad ones."""
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from portfolio_ml.schema import Column, Table
+from portfolio_ml.sinks.receipts import REJECTS, Run
+
+_DIGEST_ROWS = 100_000
+_MICROSECONDS_A_DAY = 86_400_000_000
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that breaks a rule: its place in the delivery, its customer, the rules, the row."""
+
+    row_number: int
+    customer_id: str | None
+    reason: str
+    row: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The rows of one as-of date, ready to be written, and those that are not.
+
+    Attributes:
+        contract: The table that the rows follow.
+        rows: Rows at the delivered precision, sorted by key, one a key.
+        rejects: The rows that break a rule, in the same order.
+        digest: SHA-256 of `rows` without their lineage.
+    """
+
+    contract: Table
+    rows: pa.Table
+    rejects: tuple[Reject, ...]
+    digest: str
+
+    def rejected_rows(self, *, run: Run, table: str) -> pa.Table:
+        """The rejects as rows of `portfolio_rejects`."""
+        shared = {"run_id": run.run_id, "table_name": table, "as_of": run.as_of}
+        names = ("row_number", "customer_id", "reason", "row")
+        rows = [shared | {name: getattr(reject, name) for name in names} for reject in self.rejects]
+        return pa.Table.from_pylist(rows, schema=REJECTS.arrow)
+
+
+def prepare(rows: pa.Table, contract: Table, *, as_of: date) -> Delivery:
+    """The delivery that the rows make.
+
+    Floating-point values are rounded half to even at the column's decimals, minus zero becomes
+    zero, and not-a-number becomes null. A row is rejected where a column without a meaning of
+    null has none, a value is infinite, a date is outside the years 1 to 9999, or its key is there
+    twice: then no row with that key can be trusted.
+
+    Raises:
+        ValueError: The rows do not follow the contract, or are of another as-of date.
+    """
+    came = _typed(rows, contract, as_of=as_of)
+    order = pc.sort_indices(came, sort_keys=[(name, "ascending") for name in contract.key])
+    came = came.take(order)
+    exact = pa.table([_exact(came[c.name], c) for c in contract.columns], names=contract.names)
+    faults = _faults(exact, contract)
+    bad = np.logical_or.reduce([mask for _, mask in faults], axis=0, initial=np.False_)
+    bad = np.broadcast_to(bad, came.num_rows)
+    kept = exact.filter(pa.array(~bad)).combine_chunks()
+    places = np.flatnonzero(bad)
+    numbers = order.to_numpy()[places] + 1
+    rejects = _rejects(came.take(pa.array(places)), numbers, places, faults)
+    return Delivery(contract, kept, rejects, digest(kept, contract))
+
+
+def digest(rows: pa.Table, contract: Table) -> str:
+    """SHA-256 of the rows as CSV, in their order, without the lineage columns."""
+    names = [column.name for column in contract.columns if not column.lineage]
+    total = hashlib.sha256(json.dumps(names).encode())
+    plain = pacsv.WriteOptions(include_header=False)
+    for batch in rows.select(names).to_batches(max_chunksize=_DIGEST_ROWS):
+        sink = pa.BufferOutputStream()
+        pacsv.write_csv(pa.Table.from_batches([batch]), sink, plain)
+        total.update(sink.getvalue())
+    return total.hexdigest()
+
+
+def _typed(rows: pa.Table, contract: Table, *, as_of: date) -> pa.Table:
+    if sorted(rows.column_names) != sorted(contract.names):
+        odd = sorted(set(rows.column_names) ^ set(contract.names)) or "a name twice"
+        raise ValueError(f"the rows are not those of {contract.name}: {odd}")
+    typed = pa.table([rows[c.name].cast(c.type) for c in contract.columns], names=contract.names)
+    if pc.any(pc.not_equal(typed["as_of"], pa.scalar(as_of))).as_py():
+        raise ValueError(f"the rows are not all as of {as_of}")
+    return typed
+
+
+def _exact(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
+    if not pa.types.is_floating(column.type):
+        return values
+    values = pc.if_else(pc.is_nan(values), None, values)
+    if column.decimals is not None:
+        # Beyond 2^53 units of the last decimal a double has no such decimal to round.
+        fine = pc.less(pc.abs(values), 2.0**53 / 10.0**column.decimals)
+        rounded = pc.round(pc.if_else(fine, values, 0.0), ndigits=column.decimals)
+        values = pc.if_else(fine, rounded, values)
+    return pc.add(values, 0.0)
+
+
+def _faults(exact: pa.Table, contract: Table) -> list[tuple[str, np.ndarray]]:
+    """The rules that rows break, each with a mask of the rows that break it."""
+    checks = [(f"no {c.name}", pc.is_null(exact[c.name])) for c in contract.columns if not c.null]
+    for column in contract.columns:
+        values = exact[column.name]
+        if pa.types.is_floating(column.type):
+            checks.append((f"infinite {column.name}", pc.is_inf(values)))
+        if pa.types.is_temporal(column.type):
+            checks.append((f"{column.name} outside the years 1 to 9999", _beyond_years(values)))
+    checks.append(("duplicate key", _duplicates(exact, contract.key)))
+    masks = ((text, np.asarray(pc.fill_null(mask, fill_value=False))) for text, mask in checks)
+    return [(text, mask) for text, mask in masks if mask.any()]
+
+
+def _beyond_years(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    days = pa.types.is_date32(values.type)
+    unit = 1 if days else _MICROSECONDS_A_DAY
+    numbers = values.cast(pa.int32() if days else pa.int64())
+    first = (date.min.toordinal() - _EPOCH_ORDINAL) * unit
+    end = (date.max.toordinal() - _EPOCH_ORDINAL + 1) * unit
+    return pc.or_(pc.less(numbers, first), pc.greater_equal(numbers, end))
+
+
+def _duplicates(rows: pa.Table, key: tuple[str, ...]) -> pa.Array:
+    """Which of the sorted rows have the key of a neighbour."""
+    alike = np.ones(max(rows.num_rows - 1, 0), dtype=bool)
+    for name in key:
+        values = rows[name]
+        same = pc.equal(values.slice(1), values.slice(0, len(alike)))
+        alike &= np.asarray(pc.fill_null(same, fill_value=False))
+    mask = np.zeros(rows.num_rows, dtype=bool)
+    mask[1:] |= alike
+    mask[:-1] |= alike
+    return pa.array(mask)
+
+
+def _rejects(
+    rows: pa.Table, numbers: np.ndarray, places: np.ndarray, faults: list[tuple[str, np.ndarray]]
+) -> tuple[Reject, ...]:
+    text = pa.table(
+        [c.cast(pa.string()) if pa.types.is_temporal(c.type) else c for c in rows.columns],
+        names=rows.column_names,
+    )
+    return tuple(
+        Reject(
+            row_number=int(number),
+            customer_id=row.get("customer_id"),
+            reason="; ".join(text for text, mask in faults if mask[place]),
+            row=json.dumps({name: _plain(value) for name, value in row.items()}),
+        )
+        for row, number, place in zip(text.to_pylist(), numbers, places, strict=True)
+    )
+
+
+def _plain(value: object) -> object:
+    """The value as JSON knows it; it has no word for infinity."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,128 @@
+"""Features joined to labels, split by time and by customer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from portfolio_ml.engine import Engine, Frame
+from portfolio_ml.features.catalogue import MODEL_INPUTS
+from portfolio_ml.features.reference import Reference
+from portfolio_ml.features.table import FeatureTable, Horizons, at
+from portfolio_ml.labels import LABELS, outcomes
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """Labelled rows, one per customer and snapshot day; arrays have shape (rows,).
+
+    Attributes:
+        names: The feature columns, in order.
+        features: Their values, float32, shape (rows, features); NaN is null.
+        customer: A number per customer, the same over all snapshots.
+        day: The snapshot day.
+        churned: Whether there was no purchase day within the churn horizon.
+        spend: Purchases within the value horizon, currency units, at least 0.
+        returned: Returns within the value horizon, currency units, at least 0.
+        references: What was fitted across customers, per snapshot day.
+    """
+
+    names: tuple[str, ...]
+    features: NDArray[np.float32]
+    customer: NDArray[np.int64]
+    day: NDArray[np.int32]
+    churned: NDArray[np.bool_]
+    spend: Floats
+    returned: Floats
+    references: Mapping[int, Reference]
+
+    def __len__(self) -> int:
+        return len(self.day)
+
+    @property
+    def net(self) -> Floats:
+        """Spend minus returns."""
+        return self.spend - self.returned
+
+    def column(self, name: str) -> NDArray[np.float32]:
+        """One feature's values."""
+        return self.features[:, self.names.index(name)]
+
+    def where(self, chosen: NDArray[np.bool_]) -> "Snapshots":
+        """The chosen rows."""
+        return Snapshots(
+            names=self.names,
+            features=self.features[chosen],
+            customer=self.customer[chosen],
+            day=self.day[chosen],
+            churned=self.churned[chosen],
+            spend=self.spend[chosen],
+            returned=self.returned[chosen],
+            references=self.references,
+        )
+
+    def on(self, days: Sequence[int]) -> "Snapshots":
+        """The rows of some snapshot days."""
+        return self.where(np.isin(self.day, list(days)))
+
+    def at_most(self, rows: int, seed: int) -> "Snapshots":
+        """All rows, or those of a random sample of customers where there are more than `rows`."""
+        if len(self) <= rows:
+            return self
+        customers = np.unique(self.customer)
+        share = rows / len(self)
+        chosen = np.random.default_rng(seed).random(customers.size) < share
+        return self.where(np.isin(self.customer, customers[chosen]))
+
+
+def labelled(
+    days: Frame, snapshot_days: Sequence[int], *, horizons: Horizons, engine: Engine
+) -> Snapshots:
+    """Features and outcomes at each of the snapshot days, from one query each.
+
+    The outcome windows must lie within the history; `timeline.snapshots` sees to that.
+    """
+    table = at(days, snapshot_days, engine=engine, horizons=horizons)
+    found = outcomes(days, snapshot_days, horizons=horizons, engine=engine)
+    joined = engine.collect(
+        engine.from_arrow(table.rows)
+        .join(found, on=["customer_id", "as_of"], how="left")
+        .with_columns(*(nw.col(name).fill_null(0) for name in LABELS))
+        .sort("as_of", "customer_id")
+    )
+    return Snapshots(
+        names=MODEL_INPUTS,
+        features=matrix(joined, MODEL_INPUTS),
+        customer=_codes(joined["customer_id"]),
+        day=joined["as_of"].to_numpy(),
+        churned=joined["future_purchase_days"].to_numpy() == 0,
+        spend=joined["future_spend"].to_numpy().astype(np.float64),
+        returned=joined["future_returned"].to_numpy().astype(np.float64),
+        references=table.references,
+    )
+
+
+def matrix(rows: pa.Table, names: Sequence[str]) -> NDArray[np.float32]:
+    """Feature columns as an array, shape (rows, names); null becomes NaN."""
+    values = np.empty((rows.num_rows, len(names)), dtype=np.float32)
+    for position, name in enumerate(names):
+        values[:, position] = rows[name].to_numpy(zero_copy_only=False)
+    return values
+
+
+def _codes(customer_id: pa.ChunkedArray) -> NDArray[np.int64]:
+    encoded = pc.dictionary_encode(customer_id.combine_chunks())
+    codes: NDArray[np.int64] = encoded.indices.to_numpy().astype(np.int64)
+    return codes
+
+
+def rows_of(table: FeatureTable, as_of_day: int) -> tuple[pa.Table, NDArray[np.float32]]:
+    """A scoring day's rows, and the models' inputs among them."""
+    rows = table.on(as_of_day)
+    return rows, matrix(rows, MODEL_INPUTS)

@@ -1,0 +1,138 @@
+"""Fit a recipe on labelled snapshots -> fitted models."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from portfolio_ml.config import Settings
+from portfolio_ml.errors import DataError
+from portfolio_ml.features.table import Horizons
+from portfolio_ml.models.churn import ChurnModel, fit_churn
+from portfolio_ml.models.lifetime_value import LifetimeValueModel, fit_lifetime_value
+from portfolio_ml.snapshots import Snapshots
+from portfolio_ml.timeline import Span, snapshots
+
+HALF_LIFE_DAYS = 365.0
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How models are fitted, whatever the data: everything that a refit repeats.
+
+    Attributes:
+        horizons: How far the targets look ahead.
+        coverage: The share of outcomes meant to lie inside the value interval.
+        segments: The number of segments, or `auto`.
+        snapshots: How many snapshots to learn from, at most.
+        step_days: The days between them.
+        max_rows: How many rows to learn from, at most.
+        seed: Makes everything reproducible.
+    """
+
+    horizons: Horizons
+    coverage: float
+    segments: int | Literal["auto"]
+    snapshots: int
+    step_days: int
+    max_rows: int
+    seed: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Recipe":
+        """The recipe that the settings describe."""
+        targets, training = settings.targets, settings.training
+        return cls(
+            horizons=Horizons(
+                churn_days=targets.churn.horizon_days,
+                value_days=targets.lifetime_value.horizon_days,
+            ),
+            coverage=targets.lifetime_value.coverage,
+            segments=targets.segments.count,
+            snapshots=training.snapshots,
+            step_days=training.step_days,
+            max_rows=training.max_rows,
+            seed=training.seed,
+        )
+
+    @property
+    def longest_days(self) -> int:
+        """The longer of the horizons."""
+        return max(self.horizons.churn_days, self.horizons.value_days)
+
+    @property
+    def min_history_days(self) -> int:
+        """The history that a snapshot needs before it: half the horizon, at least 28 days."""
+        return max(28, self.longest_days // 2)
+
+    def snapshot_days(self, first_day: int, known_until: int) -> tuple[int, ...]:
+        """The snapshot days whose outcomes are known on `known_until`, ascending."""
+        return snapshots(
+            first_day,
+            known_until,
+            self.longest_days,
+            count=self.snapshots,
+            step_days=self.step_days,
+            min_history_days=self.min_history_days,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Every candidate model, fitted on the same snapshots."""
+
+    churn: Mapping[str, ChurnModel]
+    lifetime_value: Mapping[str, LifetimeValueModel]
+
+
+def fit_candidates(
+    snapshots: Snapshots, recipe: Recipe, *, tier_edges: tuple[float, ...]
+) -> Candidates:
+    """Every candidate of the supervised targets, fitted on labelled snapshots.
+
+    Args:
+        snapshots: Rows whose outcome windows lie within the history.
+        recipe: How to fit.
+        tier_edges: The net spend that parts the value tiers.
+    """
+    rows = snapshots.at_most(recipe.max_rows, recipe.seed)
+    weight = recency_weight(rows.day)
+    return Candidates(
+        churn=fit_churn(rows, weight, horizon_days=recipe.horizons.churn_days, seed=recipe.seed),
+        lifetime_value=fit_lifetime_value(
+            rows,
+            weight,
+            horizon_days=recipe.horizons.value_days,
+            coverage=recipe.coverage,
+            tier_edges=tier_edges,
+            seed=recipe.seed,
+        ),
+    )
+
+
+def recency_weight(day: NDArray[np.int32]) -> Floats:
+    """Row weights that halve with each year before the latest snapshot."""
+    age = (day.max() - day).astype(np.float64)
+    weight: Floats = 0.5 ** (age / HALF_LIFE_DAYS)
+    return weight
+
+
+def demand_history(span: Span, recipe: Recipe) -> None:
+    """Refuse a history in which no snapshot has both a past and an outcome.
+
+    Raises:
+        DataError: With the horizon that would fit.
+    """
+    if recipe.snapshot_days(span.first_day, span.last_day):
+        return
+    fits = min(span.days - 28, int(span.days / 1.5)) - 1
+    raise DataError(
+        f"the history is too short to learn from: a horizon of {recipe.longest_days} days needs "
+        f"at least {recipe.longest_days + recipe.min_history_days} days",
+        saw=f"{span.days} days",
+        do=f"set the horizons to {fits} days or fewer" if fits >= 7 else "wait for more history",
+    )

@@ -1,0 +1,255 @@
+"""Load -> validated rows + quarantined rows, counted.
+
+read = kept + quarantined, always. A row is quarantined under the first rule that it breaks.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import narwhals as nw
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from portfolio_ml.config import Settings, TransactionsSource
+from portfolio_ml.databases import read_query, read_table
+from portfolio_ml.datasets import DATASETS
+from portfolio_ml.engine import Engine, Frame, Reading
+from portfolio_ml.errors import ConfigError, DataError, missing_column
+from portfolio_ml.schema import MONEY_SCALE, QUARANTINE, TRANSACTIONS
+from portfolio_ml.timeline import Span, in_history, to_date, to_day
+
+EARLIEST = date(1900, 1, 1)
+LARGEST_AMOUNT = 1e12
+CLOCK_SLACK_DAYS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a row must not be: `broken` is true for a row that breaks it."""
+
+    name: str
+    column: str
+    broken: nw.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The validated lines of a portfolio and what became of the others.
+
+    Attributes:
+        lines: One row per kept line, as in `schema.HISTORY`; computed once.
+        days: One row per day with lines: day, lines, customers, amount (1/10,000 unit).
+        quarantine: The refused rows, as in `schema.QUARANTINE`.
+        has_orders: Whether lines carry an order id; otherwise each line is an order.
+    """
+
+    lines: Frame
+    days: pa.Table
+    quarantine: pa.Table
+    has_orders: bool
+
+    @property
+    def span(self) -> Span:
+        """First and last day with a line."""
+        return Span(self.days["day"][0].as_py(), self.days["day"][-1].as_py())
+
+    @property
+    def kept(self) -> int:
+        """Rows kept."""
+        lines: int = pc.sum(self.days["lines"]).as_py()
+        return lines
+
+    @property
+    def quarantined(self) -> int:
+        """Rows refused."""
+        return self.quarantine.num_rows
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the totals per day."""
+        rows = "\n".join(",".join(map(str, day.values())) for day in self.days.to_pylist())
+        return hashlib.sha256(rows.encode()).hexdigest()
+
+    def until(self, as_of: date) -> "History":
+        """The history as it was known on `as_of`: later lines are not there.
+
+        Raises:
+            DataError: `as_of` lies before the first or after the last line.
+        """
+        day, span = to_day(as_of), self.span
+        if not span.first_day <= day <= span.last_day:
+            raise DataError(
+                f"{as_of} lies outside the history",
+                saw=f"lines from {to_date(span.first_day)} to {to_date(span.last_day)}",
+                do="choose an --as-of within it",
+            )
+        known = self.days.filter(pc.less_equal(self.days["day"], day))
+        return replace(self, lines=self.lines.filter(in_history(nw.col("day"), day)), days=known)
+
+
+def load(settings: Settings, engine: Engine, *, today: date) -> History:
+    """The portfolio's history, validated row by row.
+
+    Args:
+        settings: Where the transactions are and what their columns are called.
+        engine: Where the rows are kept.
+        today: The wall clock's date; rows dated later than tomorrow are refused.
+
+    Raises:
+        ConfigError: The source or its mapping is wrong.
+        DataError: A column is missing, nothing is left, or too many rows break a rule.
+    """
+    source = settings.data.transactions
+    raw, columns = _raw(source, settings, engine)
+    present = [c for c in raw.collect_schema().names() if not c.startswith("_")]
+    for column in columns.values():
+        if column not in present:
+            raise missing_column(column, present, where=source.source)
+    kinds = {"customer_id": "text", "timestamp": "day", "amount": "number", "order_id": "text"}
+    readings = [
+        Reading(f"_{name}", columns[name], kind)  # type: ignore[arg-type]  # kinds are literals
+        for name, kind in kinds.items()
+        if name in columns
+    ]
+    readings += [Reading(f"_text_{n}", columns[n], "text") for n in kinds if n in columns]
+    parsed = engine.parsed(raw, readings, timezone=settings.timezone)
+    judged = engine.keep(parsed.with_columns(_rule=_first_broken(rules(today))))
+    return _split(judged, engine, settings, has_orders="order_id" in columns)
+
+
+def rules(today: date) -> tuple[Rule, ...]:
+    """The rules a row must keep, in the order in which they are tried."""
+    latest = to_day(today) + CLOCK_SLACK_DAYS
+    day, amount = nw.col("_timestamp"), nw.col("_amount")
+    return (
+        Rule("customer_id_missing", "customer_id", nw.col("_customer_id").is_null()),
+        Rule("timestamp_missing", "timestamp", nw.col("_text_timestamp").is_null()),
+        Rule("timestamp_unreadable", "timestamp", day.is_null()),
+        Rule("timestamp_before_1900", "timestamp", day < to_day(EARLIEST)),
+        Rule("timestamp_in_the_future", "timestamp", day > latest),
+        Rule("amount_missing", "amount", nw.col("_text_amount").is_null()),
+        Rule("amount_unreadable", "amount", amount.is_null() | amount.is_nan()),
+        Rule("amount_out_of_range", "amount", amount.abs() > LARGEST_AMOUNT),
+    )
+
+
+def _raw(
+    source: TransactionsSource, settings: Settings, engine: Engine
+) -> tuple[Frame, dict[str, str]]:
+    """The unread rows with `_source` and `_row`, and the mapping of their columns."""
+    own_names = {c.name: c.name for c in TRANSACTIONS.columns if c.required}
+    if source.source in DATASETS:
+        built_in = DATASETS[source.source]
+        table = built_in.read()
+        return _numbered(table, source.source, engine), source.columns or built_in.columns
+    columns = source.columns or own_names
+    if "://" in source.source:
+        return _numbered(_from_database(source, settings), source.source, engine), columns
+    return engine.scan(_files(settings.resolve(Path(source.source)))), columns
+
+
+def _numbered(table: pa.Table, source: str, engine: Engine) -> Frame:
+    rows = pa.array(range(1, table.num_rows + 1), pa.int64())
+    sources = pa.repeat(pa.scalar(source), table.num_rows)
+    return engine.from_arrow(table.append_column("_row", rows).append_column("_source", sources))
+
+
+def _from_database(source: TransactionsSource, settings: Settings) -> pa.Table:
+    if source.query is not None and source.table is None:
+        return read_query(source.source, source.query, base=settings.base)
+    if source.table is not None and source.query is None:
+        return read_table(source.source, source.table, base=settings.base)
+    raise ConfigError(
+        "a database needs either table: or query:", where="data.transactions", do="give one of them"
+    )
+
+
+def _files(path: Path) -> Sequence[Path]:
+    files = [path] if path.is_file() else sorted(path.parent.glob(path.name))
+    files = [f for f in files if f.is_file()]
+    if not files:
+        there = "a folder" if path.is_dir() else "no such file"
+        raise ConfigError("there are no transactions to read", where=str(path), saw=there)
+    kinds = {f.suffix.lower() for f in files}
+    if len(kinds) > 1 or not kinds <= {".csv", ".parquet"}:
+        raise ConfigError(
+            "transactions must be .csv or .parquet files, all of one kind",
+            where=str(path),
+            saw=", ".join(sorted(kinds)),
+        )
+    return files
+
+
+def _first_broken(all_rules: Sequence[Rule]) -> nw.Expr:
+    named = nw.lit(None, dtype=nw.String)
+    for rule in reversed(all_rules):
+        named = nw.when(rule.broken).then(nw.lit(rule.name)).otherwise(named)
+    return named
+
+
+def _split(judged: Frame, engine: Engine, settings: Settings, *, has_orders: bool) -> History:
+    source = settings.data.transactions.source
+    quarantine = _quarantine(judged, engine)
+    order_id = nw.col("_order_id") if has_orders else nw.lit(None, dtype=nw.String)
+    lines = engine.keep(
+        judged.filter(nw.col("_rule").is_null()).select(
+            nw.col("_customer_id").alias("customer_id"),
+            nw.col("_timestamp").alias("day"),
+            (nw.col("_amount") * MONEY_SCALE).round().cast(nw.Int64).alias("amount"),
+            order_id.alias("order_id"),
+        )
+    )
+    days = engine.collect(
+        lines.group_by("day")
+        .agg(
+            lines=nw.len(),
+            customers=nw.col("customer_id").n_unique(),
+            amount=nw.col("amount").sum().cast(nw.Float64),
+        )
+        .sort("day")
+    )
+    history = History(lines=lines, days=days, quarantine=quarantine, has_orders=has_orders)
+    _check_share(history, settings.data.max_quarantined_share, source)
+    return history
+
+
+def _quarantine(judged: Frame, engine: Engine) -> pa.Table:
+    column, value = nw.lit(None, dtype=nw.String), nw.lit(None, dtype=nw.String)
+    for rule in rules(EARLIEST):
+        breaks = nw.col("_rule") == rule.name
+        column = nw.when(breaks).then(nw.lit(rule.column)).otherwise(column)
+        value = nw.when(breaks).then(nw.col(f"_text_{rule.column}")).otherwise(value)
+    refused = judged.filter(~nw.col("_rule").is_null()).select(
+        nw.col("_source").alias("source"),
+        nw.col("_row").alias("row_number"),
+        nw.col("_rule").alias("rule"),
+        column.alias("column"),
+        value.alias("value"),
+    )
+    return engine.collect(refused.sort("source", "row_number")).cast(QUARANTINE.arrow)
+
+
+def _check_share(history: History, allowed: float, source: str) -> None:
+    quarantine, read = history.quarantine, history.kept + history.quarantined
+    if read == 0:
+        raise DataError("there is not a single row", where=source)
+    if history.kept == 0 or quarantine.num_rows / read > allowed:
+        counts = quarantine["rule"].value_counts().to_pylist()
+        worst = max(counts, key=lambda count: count["counts"])
+        example = quarantine.slice(quarantine["rule"].index(worst["values"]).as_py(), 1)
+        raise DataError(
+            f"{quarantine.num_rows:,} of {read:,} rows break a rule, more than the allowed share",
+            where=source,
+            saw=f"{worst['counts']:,} x {worst['values']}, such as row "
+            f"{example['row_number'][0]} with {example['value'][0].as_py()!r}",
+            do="check data.transactions.columns, or allow it with data.max_quarantined_share "
+            f"(now {allowed})",
+        )
+
+
+def default_as_of(history: History, *, today: date) -> date:
+    """The last complete day: the last day with a line, but not today, which is not over."""
+    return to_date(min(history.span.last_day, to_day(today) - 1))

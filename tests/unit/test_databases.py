@@ -1,0 +1,302 @@
+import sqlite3
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from portfolio_ml.databases import read, read_query, read_table, redacted, rehearsing, writing
+from portfolio_ml.databases.faults import told
+from portfolio_ml.errors import (
+    ConfigError,
+    DataError,
+    PortfolioError,
+    ServiceUnavailableError,
+    TryAgainLaterError,
+)
+
+pytestmark = pytest.mark.unit
+
+URL = "sqlite:///crm.db"
+
+
+@pytest.fixture
+def crm(tmp_path):
+    """A folder with a database: two tables and a view."""
+    connection = sqlite3.connect(tmp_path / "crm.db")
+    connection.executescript(
+        """
+        CREATE TABLE orders (customer TEXT, amount, note TEXT);
+        INSERT INTO orders VALUES ('a', 1, NULL), ('b', 2.5, NULL), ('c', NULL, NULL);
+        CREATE TABLE empty (x INTEGER, y TEXT);
+        CREATE VIEW large AS SELECT * FROM orders WHERE amount > 2;
+        """
+    )
+    connection.close()
+    return tmp_path
+
+
+def count(folder: Path, table: str = "orders") -> int:
+    connection = sqlite3.connect(folder / "crm.db")
+    [(found,)] = connection.execute(f"SELECT COUNT(*) FROM {table}").fetchall()
+    connection.close()
+    return found
+
+
+class TestUrls:
+    @pytest.mark.parametrize(
+        ("url", "readable"),
+        [
+            ("sqlite:///crm.db?timeout=3", "sqlite:///crm.db"),
+            ("postgresql://ann:s3cret@db/crm?password=other", "postgresql://ann:***@db/crm"),
+            ("s3cret", "an unreadable URL"),
+            ("postgresql://ann:s3@cret@db:port/crm", "an unreadable URL"),
+        ],
+    )
+    def test_is_shown_without_secrets(self, url, readable):
+        assert redacted(url) == readable
+
+    @pytest.mark.parametrize(
+        ("url", "part"),
+        [
+            ("s3cret", "cannot be read"),
+            ("postgresql://ann:s3cret@db:port/crm", "cannot be read"),
+            ("mysql://ann:s3cret@db/crm", "saw mysql"),
+            ("sqlite://", "names no file"),
+            ("sqlite:///:memory:", "names no file"),
+            ("sqlite:///file:crm.db?uri=true", "names no file"),
+            ("sqlite:///crm.db?mode=ro", "saw mode"),
+            ("sqlite:///crm.db?timeout=long", "saw long"),
+            ("postgresql://ann:s3cret@127.0.0.1:1/crm?shoe=1", "shoe"),
+        ],
+    )
+    def test_a_wrong_one_is_a_config_error_without_secrets(self, url, part, tmp_path):
+        with pytest.raises(ConfigError, match=part) as caught:
+            read_table(url, "orders", base=tmp_path)
+        assert "s3cret" not in str(caught.value)
+
+    def test_a_relative_file_is_relative_to_the_base(self, crm):
+        assert read_table(URL, "orders", base=crm).num_rows == 3
+
+    def test_an_absolute_file_is_not(self, crm):
+        url = f"sqlite:///{crm}/crm.db"
+        assert read_table(url, "orders", base=Path("/elsewhere")).num_rows == 3
+
+    def test_a_server_that_refuses_is_unavailable_and_the_password_stays_hidden(self, tmp_path):
+        with pytest.raises(ServiceUnavailableError, match="does not answer") as caught:
+            read_table("postgres://ann:s3cret@127.0.0.1:1/crm", "orders", base=tmp_path)
+        assert "s3cret" not in str(caught.value)
+
+    def test_a_missing_driver_is_a_config_error_that_says_what_to_install(
+        self, tmp_path, monkeypatch
+    ):
+        monkeypatch.setitem(sys.modules, "psycopg", None)
+        with pytest.raises(ConfigError, match=r"portfolio-ml\[postgres\]"):
+            read_table("postgresql://ann@127.0.0.1:1/crm", "orders", base=tmp_path)
+
+
+class TestReading:
+    def test_gives_values_and_nulls(self, crm):
+        table = read_table(URL, "orders", base=crm)
+        assert table.to_pydict() == {
+            "customer": ["a", "b", "c"],
+            "amount": [1.0, 2.5, None],
+            "note": [None, None, None],
+        }
+
+    def test_works_on_a_view(self, crm):
+        assert read_table(URL, "large", base=crm)["customer"].to_pylist() == ["b"]
+
+    def test_works_with_a_schema(self, crm):
+        assert read_table(URL, "main.orders", base=crm).num_rows == 3
+
+    def test_an_empty_table_keeps_its_columns(self, crm):
+        table = read_table(URL, "empty", base=crm)
+        assert (table.column_names, table.num_rows) == (["x", "y"], 0)
+
+    @pytest.mark.parametrize("batch", [1, 2, 50_000])
+    def test_joins_batches_of_unlike_types(self, crm, monkeypatch, batch):
+        monkeypatch.setattr(read, "BATCH_ROWS", batch)
+        table = read_table(URL, "orders", base=crm)
+        assert table["amount"].to_pylist() == [1.0, 2.5, None]
+        assert table["amount"].type == pa.float64()
+
+    @pytest.mark.parametrize("batch", [1, 2, 50_000])
+    def test_values_without_a_common_type_become_text(self, crm, monkeypatch, batch):
+        monkeypatch.setattr(read, "BATCH_ROWS", batch)
+        query = "SELECT amount FROM orders UNION ALL SELECT 'many' UNION ALL SELECT 7"
+        amounts = read_query(URL, query, base=crm)["amount"].to_pylist()
+        assert amounts[2:] == [None, "many", "7"]
+        assert [float(amount) for amount in amounts[:2]] == [1.0, 2.5]
+
+    def test_a_query_is_taken_literally(self, crm):
+        query = """SELECT ':x %s ?' AS "a:b%" FROM orders WHERE customer LIKE '%a' -- :y"""
+        assert read_query(URL, query, base=crm).to_pylist() == [{"a:b%": ":x %s ?"}]
+
+    def test_a_missing_database_is_unavailable_and_stays_missing(self, tmp_path):
+        with pytest.raises(ServiceUnavailableError, match=r"no file .*crm\.db"):
+            read_table(URL, "orders", base=tmp_path)
+        assert not list(tmp_path.iterdir())
+
+    def test_a_file_that_is_no_database_is_a_config_error(self, tmp_path):
+        (tmp_path / "crm.db").write_text("customer,amount\n" * 100)
+        with pytest.raises(ConfigError, match="no SQLite database"):
+            read_table(URL, "orders", base=tmp_path)
+
+    def test_a_missing_table_lists_those_there_and_the_nearest(self, crm):
+        with pytest.raises(ConfigError, match=r"'empty', 'large', 'orders'.*mean 'orders'"):
+            read_table(URL, "order", base=crm)
+
+    def test_a_missing_table_in_a_query_lists_those_there(self, crm):
+        with pytest.raises(ConfigError, match=r"no such table: sales.*empty, large, orders"):
+            read_query(URL, "SELECT * FROM sales", base=crm)
+
+    def test_a_missing_column_in_a_query_lists_the_columns_of_its_tables(self, crm):
+        with pytest.raises(ConfigError, match=r"spend.*orders \(customer, amount, note\)"):
+            read_query(URL, "SELECT spend FROM orders", base=crm)
+
+    def test_a_query_that_gives_no_rows_is_refused_and_changes_nothing(self, crm):
+        with pytest.raises(ConfigError, match="gives no rows"):
+            read_query(URL, "DELETE FROM orders", base=crm)
+        assert count(crm) == 3
+
+    def test_a_query_that_also_writes_changes_nothing(self, crm):
+        read_query(URL, "DELETE FROM orders RETURNING customer", base=crm)
+        assert count(crm) == 3
+
+    def test_a_column_that_is_there_twice_is_refused(self, crm):
+        with pytest.raises(ConfigError, match="'amount' is there twice"):
+            read_query(URL, "SELECT amount, amount FROM orders", base=crm)
+
+    def test_text_that_is_not_utf8_is_a_data_error(self, crm):
+        with pytest.raises(DataError, match="not UTF-8"):
+            read_query(URL, "SELECT CAST(X'ff' AS TEXT) AS t", base=crm)
+
+
+class TestWriting:
+    def test_is_kept_at_the_end(self, crm):
+        with writing(URL, base=crm) as database:
+            assert database.run("DELETE FROM orders WHERE customer = ?", "a") == 1
+        assert count(crm) == 2
+
+    def test_an_error_rolls_everything_back_created_tables_included(self, crm):
+        def spoilt() -> None:
+            with writing(URL, base=crm) as database:
+                database.run("CREATE TABLE fresh (x TEXT)")
+                database.run("DELETE FROM orders")
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            spoilt()
+        assert count(crm) == 3
+        assert count(crm, "sqlite_master WHERE name = 'fresh'") == 0
+
+    def test_a_locked_database_is_for_later(self, crm):
+        other = sqlite3.connect(crm / "crm.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with (
+            pytest.raises(TryAgainLaterError, match="locked"),
+            writing(f"{URL}?timeout=0.05", base=crm),
+        ):
+            pass
+        other.close()
+
+    def test_a_reader_that_stays_too_long_is_for_later_and_rolls_back(self, crm):
+        other = sqlite3.connect(crm / "crm.db", isolation_level=None)
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM orders").fetchall()
+        with (
+            pytest.raises(TryAgainLaterError, match="locked"),
+            writing(f"{URL}?timeout=0.05", base=crm) as database,
+        ):
+            database.run("DELETE FROM orders")
+        other.close()
+        assert count(crm) == 3
+
+    def test_a_missing_folder_is_unavailable(self, tmp_path):
+        with pytest.raises(ServiceUnavailableError), writing("sqlite:///no/crm.db", base=tmp_path):
+            pass
+
+    def test_a_constraint_is_a_data_error(self, crm):
+        with pytest.raises(DataError, match="constraint"), writing(URL, base=crm) as database:
+            database.run("CREATE UNIQUE INDEX one ON orders (note IS NULL)")
+
+    def test_the_journal_mode_stays_what_it_was(self, crm):
+        connection = sqlite3.connect(crm / "crm.db")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.close()
+        with writing(URL, base=crm) as database:
+            database.run("DELETE FROM orders")
+        connection = sqlite3.connect(crm / "crm.db")
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        connection.close()
+
+    def test_a_server_cannot_be_written_to(self, tmp_path):
+        with (
+            pytest.raises(ConfigError, match="cannot be written to"),
+            writing("postgresql://ann:s3cret@db/crm", base=tmp_path),
+        ):
+            pass
+
+
+class TestRehearsing:
+    def test_keeps_nothing(self, crm):
+        before = (crm / "crm.db").read_bytes()
+        with rehearsing(URL, base=crm) as database:
+            database.run("DELETE FROM orders")
+        assert (crm / "crm.db").read_bytes() == before
+
+    def test_leaves_a_missing_file_missing(self, tmp_path):
+        with rehearsing(URL, base=tmp_path) as database:
+            database.run("CREATE TABLE fresh (x TEXT)")
+        assert not list(tmp_path.iterdir())
+
+    def test_a_missing_folder_is_unavailable_all_the_same(self, tmp_path):
+        with (
+            pytest.raises(ServiceUnavailableError),
+            rehearsing("sqlite:///no/crm.db", base=tmp_path),
+        ):
+            pass
+
+
+class TestFaults:
+    @pytest.mark.parametrize(
+        ("code", "kind"),
+        [
+            ("08006", ServiceUnavailableError),
+            ("28P01", ServiceUnavailableError),
+            ("3D000", ServiceUnavailableError),
+            ("42501", ServiceUnavailableError),
+            ("53100", ServiceUnavailableError),
+            ("57P01", ServiceUnavailableError),
+            ("40001", TryAgainLaterError),
+            ("40P01", TryAgainLaterError),
+            ("53300", TryAgainLaterError),
+            ("55P03", TryAgainLaterError),
+            ("57014", TryAgainLaterError),
+            ("22P02", DataError),
+        ],
+    )
+    def test_postgresql_codes_have_their_place_in_the_tree(self, code, kind):
+        with pytest.raises(kind), told("here"):
+            raise sa.exc.OperationalError("SELECT 1", {}, driver_error(code))
+
+    def test_a_message_that_may_hold_a_customers_values_is_not_shown(self):
+        with pytest.raises(DataError) as caught, told("here"):
+            raise sa.exc.DataError("SELECT 1", {}, driver_error("22P02"))
+        assert "customer 17" not in str(caught.value)
+
+    def test_what_is_not_expected_stays_as_it_is(self):
+        with pytest.raises(sa.exc.ProgrammingError), told("here"):
+            raise sa.exc.ProgrammingError("SELECT 1", {}, driver_error("42601"))
+
+    def test_an_expected_error_passes(self):
+        with pytest.raises(PortfolioError, match="As it was"), told("here"):
+            raise DataError("as it was")
+
+
+def driver_error(sqlstate: str) -> Exception:
+    error = Exception("customer 17 is wrong")
+    error.sqlstate = sqlstate
+    return error
