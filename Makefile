@@ -16,7 +16,7 @@ lint: install-dev ## format, style, types and architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timings
+	$(BIN)/lint-imports
 
 unit: install-dev ## all tests but the whole walks
 	$(PYTEST) -n 2 -m "not integration"

@@ -34,7 +34,7 @@ from portfolio_ml.models.files import DESCRIPTION, ModelFiles
 from portfolio_ml.models.segments import SegmentModel, fit_segments
 from portfolio_ml.report.charts import plots, segment_plots
 from portfolio_ml.report.customers import segment_groups
-from portfolio_ml.report.facts import Facts, HistoryFacts, gather, refused
+from portfolio_ml.report.facts import Facts, gather, history_facts
 from portfolio_ml.report.page import write as write_page
 from portfolio_ml.score import Champions, champions_from, predict
 from portfolio_ml.sinks.files import deliver_parquet
@@ -443,8 +443,7 @@ def _facts(
     judged: Mapping[str, dict[str, Any]],
     now: Clock,
 ) -> Facts:
-    settings, history = portfolio.settings, portfolio.history
-    value = champions.lifetime_value
+    settings, value = portfolio.settings, champions.lifetime_value
     return gather(
         rows,
         name=settings.name,
@@ -453,13 +452,7 @@ def _facts(
         churn_days=champions.churn.horizon_days,
         value_days=value.horizon_days,
         coverage=value.intervals.coverage,
-        history=HistoryFacts(
-            first_day=to_date(history.span.first_day),
-            last_day=to_date(history.span.last_day),
-            kept=history.kept,
-            quarantined=history.quarantined,
-            refused=refused(history.quarantine),
-        ),
+        history=history_facts(portfolio.history),
         judgements={target: judged[target] for target in PRIMARY},
         decisions=None,
         versions=champions.versions,

@@ -65,7 +65,8 @@ class History:
     @property
     def quarantined(self) -> int:
         """Rows refused."""
-        return self.quarantine.num_rows
+        refused: int = self.quarantine.num_rows
+        return refused
 
     @property
     def digest(self) -> str:

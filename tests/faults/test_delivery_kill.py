@@ -9,7 +9,6 @@ import os
 import random
 import resource
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -27,7 +26,7 @@ import pytest
 import sqlalchemy as sa
 
 from portfolio_ml.errors import ServiceUnavailableError, TryAgainLaterError
-from portfolio_ml.schema import CUSTOMER_ROWS, Column
+from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.sinks.files import deliver_parquet
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import deliver_sql
@@ -41,28 +40,21 @@ KILLS = 10
 
 
 def rows(day: int, count: int = ROWS) -> pa.Table:
-    """Customers whose every number depends on the day."""
+    """Customers whose every figure depends on the day."""
     generator = np.random.default_rng(day)
-    columns = [_values(column, day, count, generator) for column in CUSTOMER_ROWS.columns]
-    return pa.table(columns, names=CUSTOMER_ROWS.names)
-
-
-def _values(
-    column: Column, day: int, count: int, generator: np.random.Generator
-) -> pa.Array | pa.ChunkedArray:
-    if column.name == "customer_id":
-        return pa.array([f"c{number:06}" for number in range(count)])
-    if column.name == "as_of":
-        return pa.array([date(2024, 3, day)] * count)
-    if pa.types.is_floating(column.type):
-        return pa.array(generator.random(count) * 100)
-    if pa.types.is_integer(column.type):
-        return pa.array(generator.integers(1, 6, count)).cast(column.type)
-    if pa.types.is_boolean(column.type):
-        return pa.array(generator.random(count) < 0.5)
-    if pa.types.is_temporal(column.type):
-        return pa.array([NOW] * count).cast(column.type)
-    return pa.array([f"text of day {day}"] * count)
+    stamps = pa.array([NOW] * count, pa.timestamp("us", tz="UTC"))
+    by_type = {
+        pa.string(): pa.array([f"text of day {day}"] * count),
+        pa.bool_(): pa.array(generator.random(count) < 0.5),
+        pa.int8(): pa.array(generator.integers(1, 6, count), pa.int8()),
+        pa.int32(): pa.array(generator.integers(1, 6, count), pa.int32()),
+        pa.float64(): pa.array(generator.random(count) * 100),
+        pa.date32(): pa.array([date(2024, 3, day)] * count),
+        stamps.type: stamps,
+    }
+    customers = pa.array([f"c{number:06}" for number in range(count)])
+    others = [by_type[column.type] for column in CUSTOMER_ROWS.columns[1:]]
+    return pa.table([customers, *others], names=CUSTOMER_ROWS.names)
 
 
 def deliver(folder: Path, day: int, count: int = ROWS) -> Receipt:
@@ -77,30 +69,34 @@ def deliver_file(folder: Path, day: int, count: int = ROWS) -> Receipt:
 
 def state(folder: Path) -> str:
     """A digest of everything in the database, which must also be sound."""
+    total = hashlib.sha256()
     with closing(sqlite3.connect(folder / "crm.db")) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        dump = "\n".join(sorted(connection.iterdump()))
-    return hashlib.sha256(dump.encode()).hexdigest()
+        assert connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
+            for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3"):
+                total.update(repr(row).encode())
+    return total.hexdigest()
 
 
-def start(folder: Path, day: int, **options: object) -> subprocess.Popen[str]:
-    """A delivery in a process of its own, ready to go."""
+@contextmanager
+def delivery(folder: Path, day: int) -> Iterator[subprocess.Popen[str]]:
+    """A delivery in a process of its own, just let go; killed at the end of the block."""
     process = subprocess.Popen(
         [sys.executable, __file__, str(folder), str(day)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": ""},
-        **options,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    assert process.stdout.readline() == "ready\n"
-    return process
-
-
-def go(process: subprocess.Popen[str]) -> None:
-    process.stdin.write("go\n")
-    process.stdin.flush()
+    try:
+        assert process.stdout.readline() == "ready\n"
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -121,51 +117,44 @@ def crm(delivered, tmp_path):
 
 def test_a_killed_delivery_leaves_the_old_rows_or_the_new_ones(crm, tmp_path_factory):
     done = shutil.copytree(crm, tmp_path_factory.mktemp("done"), dirs_exist_ok=True)
-    process = start(done, 2)
-    began = time.monotonic()
-    go(process)
-    assert process.communicate()[1] == ""
-    seconds = time.monotonic() - began
+    with delivery(done, 2) as process:
+        began = time.monotonic()
+        assert process.stderr.read() == ""
+        seconds = time.monotonic() - began
     old, new = state(crm), state(done)
-    old_file, new_file = ((p / "scores.parquet").read_bytes() for p in (crm, done))
+    files = [(folder / "scores.parquet").read_bytes() for folder in (crm, done)]
 
     moments = random.Random(7)
-    seen = []
     for kill in range(KILLS):
-        process = start(crm, 2)
-        go(process)
-        time.sleep((kill + moments.random()) / KILLS * seconds)
-        process.kill()
-        process.communicate()
-        assert process.returncode in {0, -signal.SIGKILL}
-        assert (crm / "scores.parquet").read_bytes() in {old_file, new_file}
-        seen.append(state(crm))
-        assert seen[-1] in {old, new}
+        killed = shutil.copytree(crm, tmp_path_factory.mktemp("killed"), dirs_exist_ok=True)
+        with delivery(killed, 2) as process:
+            if kill % 2:
+                wait_for_journal(killed, process)
+            time.sleep(moments.random() * seconds * (0.3 if kill % 2 else 1.2))
+        assert state(killed) in {old, new}
+        assert (killed / "scores.parquet").read_bytes() in files
 
-    assert old in seen
-    deliver(crm, 2)
-    deliver_file(crm, 2)
-    assert (crm / "scores.parquet").read_bytes() == new_file
-    assert figures(crm) == figures(done)
+    deliver(killed, 2)
+    assert figures(killed) == figures(done)
+
+
+def wait_for_journal(folder: Path, process: subprocess.Popen[str]) -> None:
+    """Until the database file itself is being written, or the delivery is over."""
+    while process.poll() is None and not (folder / "crm.db-journal").exists():
+        time.sleep(0.001)
 
 
 def figures(folder: Path) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(folder / "crm.db")) as connection:
-        current = connection.execute("SELECT * FROM customer_scores ORDER BY 1").fetchall()
         past = connection.execute("SELECT * FROM customer_scores_history ORDER BY 1, 2").fetchall()
-    return current + past
+        return past + connection.execute("SELECT * FROM customer_scores ORDER BY 1").fetchall()
 
 
 def test_the_first_delivery_killed_leaves_no_table(tmp_path):
-    process = start(tmp_path, 1)
-    go(process)
-    while not (tmp_path / "crm.db-journal").exists():
-        time.sleep(0.001)
-    process.kill()
-    process.communicate()
+    with delivery(tmp_path, 1) as process:
+        wait_for_journal(tmp_path, process)
     with closing(sqlite3.connect(tmp_path / "crm.db")) as connection:
-        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
-    assert tables == []
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
     assert deliver(tmp_path, 1).sent == ROWS
 
 
@@ -241,34 +230,44 @@ def test_a_reader_that_stays_is_waited_for_and_then_for_later(crm):
     assert state(crm) == before
 
 
-@pytest.mark.parametrize("name", ["crm.db", "."])
-def test_a_file_or_folder_that_may_not_be_written_is_unavailable(crm, name):
-    held = (crm / "scores.parquet").read_bytes()
+@pytest.mark.parametrize(
+    ("name", "through"), [("crm.db", deliver), (".", deliver), (".", deliver_file)]
+)
+def test_what_may_not_be_written_is_unavailable(crm, name, through):
     with open_to_all(crm) as folder:
-        (folder / name).chmod(0o444 if name == "crm.db" else 0o555)
-        other_user = {"user": 65534} if os.geteuid() == 0 else {}
-        process = start(folder, 2, **other_user)
-        go(process)
-        said = process.communicate()[1]
-        (folder / name).chmod(0o755)
-        assert "ServiceUnavailableError" in said
-        assert pq.read_metadata(folder / "scores.parquet").num_rows == ROWS
-        assert (folder / "scores.parquet").read_bytes() == held
+        (folder / name).chmod(0o555)
+        with another_user(), pytest.raises(ServiceUnavailableError, match=r"written|opened"):
+            through(folder, 2)
+        (folder / name).chmod(0o777)
+        assert state(folder) == state(crm)
+        assert pq.read_table(folder / "scores.parquet") == pq.read_table(crm / "scores.parquet")
 
 
 @contextmanager
 def open_to_all(folder: Path) -> Iterator[Path]:
-    """A copy that another user reaches: root may write whatever the permissions say."""
+    """A copy that any user may write."""
     with tempfile.TemporaryDirectory() as fresh:
-        Path(fresh).chmod(0o777)
         copy = shutil.copytree(folder, Path(fresh) / "crm")
-        for path in (copy, *copy.iterdir()):
+        for path in (Path(fresh), copy, *copy.iterdir()):
             path.chmod(0o777)
         yield copy
 
 
+@contextmanager
+def another_user() -> Iterator[None]:
+    """Not root, who may write whatever the permissions say."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
 if __name__ == "__main__":
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     sys.stdin.readline()
     deliver(Path(sys.argv[1]), int(sys.argv[2]))
     deliver_file(Path(sys.argv[1]), int(sys.argv[2]))

@@ -21,7 +21,7 @@ from portfolio_ml.customer_base import (
 )
 from portfolio_ml.customer_base.beta_geometric import _objective as geometric_objective
 from portfolio_ml.customer_base.gamma_gamma import _objective as spend_objective
-from portfolio_ml.customer_base.integrals import log_decay, mean_purchases
+from portfolio_ml.customer_base.integrals import decay, mean_purchases
 from portfolio_ml.customer_base.maximum_likelihood import fitted, maximise
 from portfolio_ml.customer_base.pareto_nbd import _objective as pareto_objective
 from portfolio_ml.errors import DataError
@@ -248,7 +248,7 @@ def test_degenerate_data_give_usable_predictions(fit, case):
     quiet = model.p_no_purchase(*rows, horizons)
     assert np.isfinite(model.log_likelihood)
     assert np.isfinite(expected).all()
-    assert (np.diff(expected, axis=0) >= -1e-12 * expected[1:]).all()
+    assert (np.diff(expected, axis=0) >= -1e-9 * expected[1:]).all()
     assert (np.diff(quiet, axis=0) <= 1e-12).all()
     assert (quiet >= 0).all()
     assert (expected[0] == 0).all()
@@ -383,12 +383,14 @@ def test_a_hand_built_spend_model_may_have_an_infinite_mean():
 def test_the_decay_integral_is_symmetric_in_its_factors():
     m1, m2 = np.array([0.1, 3.0]), np.array([0.4, 900.0])
     p1, p2, span = np.array([0.3, 7.0]), np.array([5.0, 0.2]), np.array([2.0, 1e4])
-    assert log_decay(m1, p1, m2, p2, span) == pytest.approx(log_decay(m2, p2, m1, p1, span))
+    one, other = decay(m1, p1, m2, p2, span), decay(m2, p2, m1, p1, span)
+    assert one.log_integral.tolist() == other.log_integral.tolist()
+    assert one.mean_logs[0].tolist() == other.mean_logs[1].tolist()
 
 
 def test_over_no_time_the_decay_integral_is_zero():
     one = np.ones(1)
-    assert log_decay(one, one, one, one, 0 * one).tolist() == [-np.inf]
+    assert decay(one, one, one, one, 0 * one).log_integral.tolist() == [-np.inf]
 
 
 def test_who_leaves_for_sure_makes_one_purchase_at_most():

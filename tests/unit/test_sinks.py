@@ -257,6 +257,16 @@ class TestParquet:
         assert receipt.sent == 1
         assert pq.read_table(path)["ltv"].to_pylist() == [10.0]
 
+    @pytest.mark.parametrize("part", ["header", "pages", "footer"])
+    def test_a_damaged_file_is_replaced(self, tmp_path, part):
+        path = tmp_path / "s.parquet"
+        deliver_parquet(rows(*[{}] * 20), path, run=run(), contract=SCORES)
+        whole = path.read_bytes()
+        middle = {"header": 0, "pages": 40, "footer": len(whole) - 40}[part]
+        path.write_bytes(whole[:middle] + b"\xff" * 30 + whole[middle + 30 :])
+        deliver_parquet(rows(*[{}] * 20), path, run=run(), contract=SCORES)
+        assert path.read_bytes() == whole
+
     def test_rejected_rows_are_kept_beside_it_while_there_are_any(self, tmp_path):
         path, beside = tmp_path / "s.parquet", tmp_path / "s.rejects.jsonl"
         deliver_parquet(rows({}, {"tier": None}), path, run=run(), contract=SCORES)

@@ -6,10 +6,11 @@ positive, analytic within pi of the real axis of a logarithmic variable, and sum
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
-from scipy.special import expit, logsumexp
+from scipy.special import expit
 
 from portfolio_ml.customer_base.purchases import Array
 
@@ -21,20 +22,27 @@ _STEPS = np.linspace(0.0, 1.0, 97)
 _ROWS_AT_ONCE = 1024
 
 
-def blocks(rows: int) -> Iterator[slice]:
-    """Slices that together cover the rows, so that nodes of many rows need little memory."""
-    return (slice(start, start + _ROWS_AT_ONCE) for start in range(0, rows, _ROWS_AT_ONCE))
-
-
-def decay_nodes(m1: Array, p1: Array, m2: Array, p2: Array, span: Array) -> tuple[Array, Array]:
-    """Nodes t and log masses w such that the integral below is the sum of exp(w).
+@dataclass(frozen=True, slots=True, eq=False)
+class Decay:
+    """The integral J below, and means over t with its integrand as the density.
 
     ```text
     J = integral from 0 to span of (1 + t/m1)^-p1 (1 + t/m2)^-p2 dt
     ```
 
-    Gauss-Legendre in log(1 + t/m), m the smaller of the two, where the integrand is log-concave;
-    cut where it is negligible. The masses average anything else over the same integrand.
+    Attributes:
+        log_integral: The logarithm of J, -inf where `span` is 0.
+        mean_logs: The means of log(1 + t/m1) and of log(1 + t/m2).
+        mean_shares: The means of 1/(1 + t/m1) and of 1/(1 + t/m2).
+    """
+
+    log_integral: Array
+    mean_logs: tuple[Array, Array]
+    mean_shares: tuple[Array, Array]
+
+
+def decay(m1: Array, p1: Array, m2: Array, p2: Array, span: Array) -> Decay:
+    """The integral of `Decay` for each row.
 
     Args:
         m1: Shape (n,), above 0, in every row at most or in every row at least `m2`.
@@ -43,34 +51,37 @@ def decay_nodes(m1: Array, p1: Array, m2: Array, p2: Array, span: Array) -> tupl
         p2: Shape (n,), above 0.
         span: Shape (n,), not below 0.
 
-    Returns:
-        Two arrays of shape (n, nodes). Where `span` is 0 the masses are -inf.
-    """
-    if not np.all(m1 <= m2):
-        m1, p1, m2, p2 = m2, p2, m1, p1
-    end = _negligible_beyond(p1, m1 / m2, p2, np.log1p(span / m1))[:, None]
-    omega = end * (_LEGENDRE_NODES + 1) / 2
-    m1, p1, m2, p2 = m1[:, None], p1[:, None], m2[:, None], p2[:, None]
-    t = m1 * np.expm1(omega)
-    with np.errstate(divide="ignore"):  # where span is 0, there is no mass
-        log_mass = np.log(m1 * end * (_LEGENDRE_WEIGHTS / 2))
-    return t, log_mass - (p1 - 1) * omega - p2 * np.log1p(t / m2)
-
-
-def log_decay(m1: Array, p1: Array, m2: Array, p2: Array, span: Array) -> Array:
-    """The logarithm of the integral J of `decay_nodes`; -inf where `span` is 0.
-
     Example:
         >>> one = np.ones(1)
-        >>> log_decay(one, 2 * one, one, one, one)  # the integral of (1 + t)^-3 is 3/8
-        array([-0.98082925])
+        >>> np.exp(decay(one, 2 * one, one, one, one).log_integral)  # of (1 + t)^-3
+        array([0.375])
     """
+    if not np.all(m1 <= m2):
+        other = decay(m2, p2, m1, p1, span)
+        return Decay(other.log_integral, other.mean_logs[::-1], other.mean_shares[::-1])
     columns = (m1, p1, m2, p2, span)
-    parts = [
-        logsumexp(decay_nodes(*(each[at] for each in columns))[1], axis=1)
-        for at in blocks(span.size)
-    ]
-    return np.concatenate([np.empty(0), *parts])
+    parts = [_decay_of_block(*(each[at, None] for each in columns)) for at in _blocks(span.size)]
+    log_integral, *means = np.concatenate([np.empty((5, 0)), *parts], axis=1)
+    return Decay(log_integral, (means[0], means[1]), (means[2], means[3]))
+
+
+def _decay_of_block(m1: Array, p1: Array, m2: Array, p2: Array, span: Array) -> Array:
+    """`Decay` in five rows: Gauss-Legendre in log(1 + t/m1), where the integrand is log-concave.
+
+    Columns come in shape (n, 1), `m1` at most `m2`; the nodes stand along the second axis.
+    """
+    end = _negligible_beyond(p1, m1 / m2, p2, np.log1p(span / m1))
+    log1 = end * (_LEGENDRE_NODES + 1) / 2
+    t = m1 * np.expm1(log1)
+    log2 = np.log1p(t / m2)
+    log_f = np.log(_LEGENDRE_WEIGHTS) - (p1 - 1) * log1 - p2 * log2
+    peak = log_f.max(axis=1, keepdims=True)
+    f = np.exp(log_f - peak)
+    total = f.sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore"):  # over no time, the integral is 0
+        log_integral = np.ravel(peak + np.log(total * m1 * end / 2))
+    averaged = log1, log2, 1 / (1 + t / m1), 1 / (1 + t / m2)
+    return np.array([log_integral, *(np.einsum("ij,ij->i", each, f / total) for each in averaged)])
 
 
 def _negligible_beyond(p1: Array, theta: Array, p2: Array, end: Array) -> Array:
@@ -111,7 +122,7 @@ def mean_purchases(shape: Array, reach: Array, a: float, c: Array) -> Array:
     p, q, weight = _logit_nodes(a + 1, distinct + 1)
     below = np.empty_like(shape)
     none, all_ = shape * reach, -np.expm1(-shape * np.log1p(reach))
-    for at in blocks(shape.size):
+    for at in _blocks(shape.size):
         p_at, q_at = p[row[at]], q[row[at]]
         R, s = shape[at, None], reach[at, None]
         g = -np.expm1(-R * np.log1p(p_at * s)) / p_at
@@ -144,3 +155,8 @@ def _reach_below_mode(a: Array | float, c: Array | float) -> Array:
         drop = a * d + n * np.log1p(-inside)
         d = d - (drop - _NEGLIGIBLE) / (a - a * np.exp(-d) / (1 - inside))
     return d
+
+
+def _blocks(rows: int) -> Iterator[slice]:
+    """Slices that together cover the rows, so that the nodes of many rows need little memory."""
+    return (slice(start, start + _ROWS_AT_ONCE) for start in range(0, rows, _ROWS_AT_ONCE))

@@ -87,7 +87,11 @@ Model = TypeVar("Model", bound=FittedModel)
 
 
 def maximise(objective: Objective, starts: Sequence[Array]) -> Array:
-    """The log parameters of the best maximum found from the starts, by L-BFGS-B."""
+    """The log parameters of the best maximum found from the starts.
+
+    By SLSQP within bounds: as exact as L-BFGS-B here, it reaches runaway parameters in fewer
+    steps, and does not wake a pool of threads for each of them.
+    """
 
     def loss(theta: Array) -> tuple[float, Array]:
         value, slopes = objective(theta)
@@ -98,9 +102,9 @@ def maximise(objective: Objective, starts: Sequence[Array]) -> Array:
             loss,
             start,
             jac=True,
-            method="L-BFGS-B",
+            method="SLSQP",
             bounds=[(-_BOUND, _BOUND)] * start.size,
-            options={"maxiter": 500, "ftol": 1e-14, "gtol": 1e-8},
+            options={"maxiter": 500, "ftol": 1e-14},
         )
         for start in starts
     ]

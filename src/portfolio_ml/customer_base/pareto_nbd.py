@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit, exprel, logsumexp
+from scipy.special import expit, exprel
 
-from portfolio_ml.customer_base.integrals import blocks, decay_nodes, log_decay
+from portfolio_ml.customer_base.integrals import decay
 from portfolio_ml.customer_base.maximum_likelihood import Objective
 from portfolio_ml.customer_base.purchase_model import (
     PurchaseModel,
@@ -53,13 +53,9 @@ class ParetoNBD(PurchaseModel):
     beta: float
 
     def _log_odds_gone(self, histories: Histories) -> Array:
-        R, span = self.r + histories.x, histories.T - histories.t_x
-        bought, lived = self.alpha + histories.t_x, self.beta + histories.t_x
-        when = log_decay(
-            *(np.ravel(each) for each in np.broadcast_arrays(bought, R, lived, self.s + 1, span))
-        ).reshape(span.shape)
-        silence = R * np.log1p(span / bought) + self.s * np.log1p(span / lived)
-        return np.asarray(np.log(self.s / lived) + when + silence)
+        theta = np.log([self.r, self.alpha, self.s, self.beta])
+        x, t_x, T = (np.ravel(each) for each in (histories.x, histories.t_x, histories.T))
+        return _gone(theta, x, t_x, T)[0].reshape(histories.x.shape)
 
     def _log_likelihood(self, histories: Histories) -> Array:
         x, T = histories.x, histories.T
@@ -78,9 +74,8 @@ class ParetoNBD(PurchaseModel):
     def _p_purchase_if_alive(self, histories: Histories, horizon: Array) -> Array:
         """The integral over when the next purchase comes, the customer alive until then."""
         R, A, B = self.r + histories.x, self.alpha + histories.T, self.beta + histories.T
-        when = log_decay(
-            *(np.ravel(each) for each in np.broadcast_arrays(A, R + 1, B, self.s, horizon))
-        ).reshape(horizon.shape)
+        columns = (np.ravel(each) for each in np.broadcast_arrays(A, R + 1, B, self.s, horizon))
+        when = decay(*columns).log_integral.reshape(horizon.shape)
         return np.asarray(R / A * np.exp(when))
 
 
@@ -107,8 +102,7 @@ def _objective(counts: PurchaseCounts) -> Objective:
 
     def mean_log_likelihood(theta: Array) -> tuple[float, Array]:
         r, alpha, s, beta = np.exp(theta)
-        parts = [_gone(theta, h.x[at], h.t_x[at], h.T[at]) for at in blocks(h.x.size)]
-        log_odds, slopes = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
+        log_odds, slopes = _gone(theta, h.x, h.t_x, h.T)
         gone = w * expit(log_odds)
         by_T = np.log1p(h.T / alpha), np.log1p(h.T / beta)
         kept = -r * by_T[0] - h.x * np.log(alpha + h.T) - s * by_T[1]
@@ -132,24 +126,16 @@ def _gone(theta: Array, x: Array, t_x: Array, T: Array) -> tuple[Array, Array]:
     A derivative of the integral is a mean over when the customer left.
     """
     r, alpha, s, beta = np.exp(theta)
-    R, span = r + x, T - t_x
-    bought, lived = alpha + t_x, beta + t_x
-    t, log_mass = decay_nodes(bought, R, lived, np.full_like(R, s + 1), span)
-    when = np.asarray(logsumexp(log_mass, axis=1))
-    mass = np.exp(log_mass - np.where(np.isfinite(when), when, 0)[:, None])
-    mean_bought, mean_lived = 1 + t / bought[:, None], 1 + t / lived[:, None]
+    R, span, bought, lived = r + x, T - t_x, alpha + t_x, beta + t_x
+    when = decay(bought, R, lived, np.full_like(R, s + 1), span)
     silence = np.log1p(span / bought), np.log1p(span / lived)
-    log_odds = np.log(s / lived) + when + R * silence[0] + s * silence[1]
+    log_odds = np.log(s / lived) + when.log_integral + R * silence[0] + s * silence[1]
     slopes = np.array(
         [
-            r * (silence[0] - _mean(np.log(mean_bought), mass)),
-            alpha * R * (1 / (alpha + T) - _mean(1 / mean_bought, mass) / bought),
-            1 + s * (silence[1] - _mean(np.log(mean_lived), mass)),
-            beta * (s / (beta + T) - (s + 1) * _mean(1 / mean_lived, mass) / lived),
+            r * (silence[0] - when.mean_logs[0]),
+            alpha * R * (1 / (alpha + T) - when.mean_shares[0] / bought),
+            1 + s * (silence[1] - when.mean_logs[1]),
+            beta * (s / (beta + T) - (s + 1) * when.mean_shares[1] / lived),
         ]
     )
     return log_odds, slopes
-
-
-def _mean(values: Array, mass: Array) -> Array:
-    return np.asarray(np.einsum("ij,ij->i", values, mass))

@@ -147,14 +147,11 @@ def group_purchases(
     mass = np.ones(histories.x.shape) if weight is None else np.asarray(weight, dtype=np.float64)
     if mass.shape != histories.x.shape or not (np.isfinite(mass) & (mass >= 0)).all():
         raise DataError("purchase counts take one weight a row, finite and not below 0")
-    kept = mass > 0
-    columns = np.stack((histories.x, histories.t_x, histories.T, mass))[:, kept]
-    x_, t_x_, T_, mass = columns[:, np.lexsort(columns[2::-1])]
-    if not mass.size:
-        return PurchaseCounts(x_, t_x_, T_, mass)
-    changes = (np.diff(x_) != 0) | (np.diff(t_x_) != 0) | (np.diff(T_) != 0)
-    first = np.flatnonzero(np.concatenate(([True], changes)))
-    return PurchaseCounts(x_[first], t_x_[first], T_[first], np.add.reduceat(mass, first))
+    columns = np.stack((histories.x, histories.t_x, histories.T, mass))[:, mass > 0]
+    columns = columns[:, np.lexsort(columns[2::-1])]
+    first = np.flatnonzero((np.diff(columns[:3], prepend=np.nan) != 0).any(axis=0))
+    frequency, recency, age = columns[:3, first]
+    return PurchaseCounts(frequency, recency, age, np.add.reduceat(columns[3], first))
 
 
 def _demand(histories: Histories, holds: npt.NDArray[np.bool_], rule: str) -> None:

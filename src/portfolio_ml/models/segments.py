@@ -1,4 +1,7 @@
-"""Segments: k-means on scaled, de-skewed features, with names that say what they are.
+"""Segments: k-means on de-skewed features, with names that say what they are.
+
+Every input is a logarithm, so a doubling counts the same in each, and one in which customers
+hardly differ cannot part them, as it would if all were scaled to one spread.
 
 The number of segments is chosen among those whose smallest one a business can still use, by
 stability (the adjusted Rand index between fits on bootstrap samples) and separation (silhouette).
@@ -13,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
+from threadpoolctl import threadpool_limits
 
 from portfolio_ml.models.files import DESCRIPTION, ModelFiles, described, description
 
@@ -20,21 +24,20 @@ Floats = NDArray[np.float64]
 
 KIND = "segments"
 INPUTS = ("recency_days", "tenure_days", "purchase_days", "monetary", "overdue_ratio")
-COUNTS = range(3, 9)
+COUNTS = range(4, 9)
 SMALLEST_SHARE = 0.02
 BOOTSTRAPS = 4
 SAMPLE_ROWS = 5000
+FIT_ROWS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentModel:
-    """Segments as centres in a scaled space.
+    """Segments as centres in the space of transformed inputs.
 
     Attributes:
         names: The features it expects, in order; `INPUTS` are among them.
-        centre: Mean of each transformed input, shape (inputs,).
-        scale: Its standard deviation, shape (inputs,).
-        centroids: Per segment, its centre in the scaled space, shape (segments, inputs).
+        centroids: Per segment, its centre, shape (segments, inputs).
         labels: Per segment, its name.
         smallest_share: The smallest segment's share of the customers it was fitted on.
         stability: Mean adjusted Rand index between fits on bootstrap samples.
@@ -42,8 +45,6 @@ class SegmentModel:
     """
 
     names: tuple[str, ...]
-    centre: Floats
-    scale: Floats
     centroids: Floats
     labels: tuple[str, ...]
     smallest_share: float
@@ -52,7 +53,7 @@ class SegmentModel:
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.int64]:
         """Each customer's segment, in [0, segments), shape (rows,)."""
-        points = (_transformed(features, self.names) - self.centre) / self.scale
+        points = _transformed(features, self.names)
         distance = ((points[:, None, :] - self.centroids[None, :, :]) ** 2).sum(axis=2)
         nearest: NDArray[np.int64] = distance.argmin(axis=1)
         return nearest
@@ -71,8 +72,6 @@ class SegmentModel:
         """The model as data."""
         values = {
             "names": self.names,
-            "centre": self.centre.tolist(),
-            "scale": self.scale.tolist(),
             "centroids": self.centroids.tolist(),
             "labels": self.labels,
             "smallest_share": self.smallest_share,
@@ -91,8 +90,6 @@ class SegmentModel:
         values: dict[str, Any] = description(files, KIND)
         return cls(
             names=tuple(values["names"]),
-            centre=np.asarray(values["centre"], dtype=np.float64),
-            scale=np.asarray(values["scale"], dtype=np.float64),
             centroids=np.asarray(values["centroids"], dtype=np.float64),
             labels=tuple(values["labels"]),
             smallest_share=float(values["smallest_share"]),
@@ -109,22 +106,23 @@ def fit_segments(
     seed: int,
 ) -> SegmentModel:
     """Segments of the customers in `features`, shape (customers, len(names))."""
-    raw = _transformed(features, names)
-    centre, scale = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-9)
-    points = (raw - centre) / scale
+    generator = np.random.default_rng(seed)
+    points = _transformed(features, names)
+    if len(points) > FIT_ROWS:
+        points = points[generator.choice(len(points), FIT_ROWS, replace=False)]
     distinct = len(np.unique(points, axis=0))
     counts = [k for k in (COUNTS if count == "auto" else [count]) if k <= distinct]
-    tried = [_tried(points, k, seed) for k in counts or [distinct]]
+    with threadpool_limits(1):  # small chunks: threads only wait for each other
+        tried = [_tried(points, k, seed) for k in counts or [distinct]]
     usable = [t for t in tried if t.smallest_share >= SMALLEST_SHARE] or tried
     best = max(usable, key=lambda t: t.stability + t.separation)
     order = np.argsort(-best.centroids[:, INPUTS.index("purchase_days")], kind="stable")
     centroids = best.centroids[order]
+    spread = np.maximum(points.std(axis=0), 1e-9)
     return SegmentModel(
         names=names,
-        centre=centre,
-        scale=scale,
         centroids=centroids,
-        labels=segment_names(centroids),
+        labels=segment_names((centroids - points.mean(axis=0)) / spread),
         smallest_share=best.smallest_share,
         stability=best.stability,
         separation=best.separation,
@@ -135,7 +133,8 @@ def segment_names(centroids: Floats) -> tuple[str, ...]:
     """A name per centroid, in plain words, from what sets it apart; no two alike.
 
     Args:
-        centroids: Scaled centres, shape (segments, len(INPUTS)).
+        centroids: Centres as standard deviations from the portfolio's mean, shape
+            (segments, len(INPUTS)).
     """
     named: list[str] = []
     for centroid in centroids:
@@ -183,20 +182,20 @@ def _transformed(features: NDArray[np.float32], names: tuple[str, ...]) -> Float
 
 
 def _buying(place: Mapping[str, float]) -> str:
-    if place["purchase_days"] > 0.5:
+    if place["purchase_days"] > 0.7:
         return "frequent"
-    return "rare" if place["purchase_days"] < -0.4 else "regular"
+    return "rare" if place["purchase_days"] < -0.4 else "occasional"
 
 
 def _spending(place: Mapping[str, float]) -> str:
-    if place["monetary"] > 0.5:
+    if place["monetary"] > 0.6:
         return "big spenders"
-    return "small spenders" if place["monetary"] < -0.5 else "buyers"
+    return "small spenders" if place["monetary"] < -0.6 else "buyers"
 
 
 def _presence(place: Mapping[str, float]) -> str:
-    if place["overdue_ratio"] > 0.5:
+    if place["overdue_ratio"] > 0.4:
         return "long gone"
-    if place["recency_days"] < -0.5:
+    if place["recency_days"] < -1:
         return "here lately"
-    return "new" if place["tenure_days"] < -0.8 else "quiet"
+    return "cooling" if place["recency_days"] < 0 else "quiet"

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import lightgbm as lgb
 import numpy as np
+from joblib import cpu_count
 from numpy.typing import NDArray
 
 from portfolio_ml.errors import DataError
@@ -206,6 +207,7 @@ def _parameters(objective: Objective, rows: int, seed: int) -> dict[str, Any]:
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
         "max_bin": 127,
+        "num_threads": max(1, cpu_count() // 2),  # the other target is fitted beside
         "seed": seed,
         "deterministic": True,
         "force_row_wise": True,

@@ -108,9 +108,11 @@ class Store:
         example = pd.DataFrame({name: np.linspace(1, 2, 3, dtype=np.float32) for name in names})
         answer = pd.DataFrame(outputs(files, example))
         with tempfile.TemporaryDirectory() as folder:
+            data = Path(folder, _FILES)
+            data.mkdir()
             for name, content in files.items():
-                Path(folder, name).write_bytes(content)
-            model_id = self._log_model(target, run_id, folder, example, answer)
+                (data / name).write_bytes(content)
+            model_id = self._log_model(target, run_id, data, example, answer)
         created = self._client.create_model_version(
             self._name(target),
             source=f"models:/{model_id}",
@@ -163,13 +165,13 @@ class Store:
         return Registered(target, number, files)
 
     def _log_model(
-        self, target: str, run_id: str, folder: str, example: pd.DataFrame, answer: pd.DataFrame
+        self, target: str, run_id: str, data: Path, example: pd.DataFrame, answer: pd.DataFrame
     ) -> str:
         with self._mlflow.start_run(run_id=run_id, nested=True):
             info = self._mlflow.pyfunc.log_model(
                 name=target,
                 python_model=str(Path(__file__).with_name("served_model.py")),
-                artifacts={_FILES: folder},
+                artifacts={_FILES: str(data)},
                 signature=self._mlflow.models.infer_signature(example, answer),
                 input_example=example,
                 pip_requirements=[f"portfolio-ml=={version('portfolio-ml')}"],
@@ -224,6 +226,8 @@ def opened(settings: Settings) -> Iterator[Store]:
 def _mlflow() -> Any:  # noqa: ANN401 - a module without types
     """MLflow, imported when it is needed: it takes seconds."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     import mlflow  # noqa: PLC0415 - only those who open a store wait for it
 
@@ -258,9 +262,9 @@ def _read(folder: Path, expected: Mapping[str, str]) -> ModelFiles:
     """The expected files under the model's folder; nothing else is opened."""
     found = {}
     for name in expected:
-        paths = [p for p in folder.glob(f"artifacts/**/{name}") if p.is_file()]
-        if len(paths) == 1 and not paths[0].is_symlink():
-            found[name] = paths[0].read_bytes()
+        path = folder / "artifacts" / _FILES / name
+        if path.is_file() and not path.is_symlink():
+            found[name] = path.read_bytes()
     return found
 
 

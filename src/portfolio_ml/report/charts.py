@@ -1,10 +1,10 @@
 """Charts of the facts: Altair for their shape, a theme for their colours.
 
-A chart names what its marks are (`model`, `actual`, `reference` ...); the theme says how that
-looks, so that the same chart serves a light page, a dark one and a PNG. The converter works
-offline and is allowed no address.
+A chart holds no colour of its own, so that it serves a light page, a dark one and a PNG. The
+converter works offline and is allowed no address.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,9 +24,7 @@ PNG_SCALE = 2.0
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 
 
-def theme(
-    *, ink: str, quiet: str, line: str, main: str, other: str, background: str = "transparent"
-) -> Theme:
+def theme(*, quiet: str, line: str, main: str, other: str, background: str) -> Theme:
     """A Vega-Lite config of these colours."""
     label = {"labelColor": quiet, "labelFontSize": 12, "titleColor": quiet, "titleFontSize": 12}
     axis = {
@@ -42,7 +40,6 @@ def theme(
         "padding": 4,
         "view": {"stroke": None},
         "axis": {**label, **axis, "titleFontWeight": "normal", "titlePadding": 10},
-        "axisY": {"labelLimit": LABELS},
         "legend": {**label, "orient": "top", "symbolType": "circle", "title": None},
         "range": {"category": [main, other]},
         "line": {"color": main, "strokeWidth": 2},
@@ -51,13 +48,16 @@ def theme(
         "rule": {"color": quiet},
         "style": {
             "reference": {"color": quiet, "stroke": quiet, "strokeDash": [4, 4], "strokeWidth": 1},
-            "note": {"fill": ink, "fontSize": 12},
         },
     }
 
 
-LIGHT = theme(ink="#1c2327", quiet="#56616a", line="#e4e7e5", main="#23686b", other="#c07c43")
-DARK = theme(ink="#e7eaea", quiet="#a3aeb4", line="#2d363b", main="#74bdb8", other="#e0a26f")
+LIGHT = theme(
+    quiet="#56616a", line="#e4e7e5", main="#23686b", other="#c07c43", background="transparent"
+)
+DARK = theme(
+    quiet="#a3aeb4", line="#2d363b", main="#74bdb8", other="#e0a26f", background="transparent"
+)
 PAPER = {**LIGHT, "background": "white"}
 
 
@@ -97,7 +97,6 @@ def deciles(points: Points, *, currency: str = "") -> Chart:
         {"decile": int(p["decile"]), "what": what, "mean": p[what] / p["customers"]}
         for p in points
         for what in ("predicted", "actual")
-        if p["customers"] > 0
     ]
     unit = f" ({currency})" if currency else ""
     color = alt.Color("what:N", scale=alt.Scale(domain=["predicted", "actual"]))
@@ -153,7 +152,11 @@ def profile(groups: Sequence[Group]) -> Chart:
     ]
     bars = alt.Chart(_data(rows)).mark_bar()
     bars = bars.encode(
-        alt.Y("group:N", sort=[g.name for g in groups], axis=alt.Axis(grid=False, title=None)),
+        alt.Y(
+            "group:N",
+            sort=[g.name for g in groups],
+            axis=alt.Axis(grid=False, title=None, labelLimit=2 * LABELS),
+        ),
         alt.X("share:Q", axis=alt.Axis(format="%", tickCount=5), title="share of the whole"),
         alt.YOffset("of:N"),
         alt.Color("of:N"),
@@ -169,7 +172,7 @@ def drawn(model: ModelFacts, *, currency: str = "") -> dict[str, Chart]:
         charts["calibration"] = calibration(points)
     if points := model.curves.get("gains"):
         charts["gains"] = gains(points)
-    if points := model.curves.get("deciles"):
+    if points := tuple(p for p in model.curves.get("deciles", ()) if p["customers"] > 0):
         charts["deciles"] = deciles(points, currency=currency)
     if _comparable(model):
         charts["against_baselines"] = against(model)
@@ -189,10 +192,12 @@ def segment_plots(segments: Sequence[Group]) -> dict[str, bytes]:
 
 
 def to_svg(chart: Chart, *, colours: Theme = LIGHT) -> str:
-    """The chart as SVG."""
-    return vl_convert.vegalite_to_svg(
+    """The chart as SVG; equal charts give equal text."""
+    svg = vl_convert.vegalite_to_svg(
         chart.to_dict(), config=dict(colours), allowed_base_urls=_NO_ADDRESS
     )
+    numbers: dict[str, int] = {}  # the converter counts its clips on from chart to chart
+    return _CLIP.sub(lambda m: f"{m[1]}{numbers.setdefault(m[2], len(numbers))}", svg)
 
 
 def to_png(chart: Chart) -> bytes:
@@ -203,6 +208,7 @@ def to_png(chart: Chart) -> bytes:
 
 
 _NO_ADDRESS: list[str] = []
+_CLIP = re.compile(r'((?:id="|url\(#)clip)(\d+)')
 _SIZE = {"width": WIDTH, "height": HEIGHT}
 _KINDS = alt.Scale(domain=["baseline", "other candidate"])
 

@@ -77,7 +77,7 @@ def direction(figure: Figure) -> str:
 
 def interval(gain: Gain) -> str:
     """A gain's 90 % interval."""
-    return ABSENT if gain.low is None else f"{signed(gain.low)} to {signed(gain.high)}"
+    return ABSENT if gain.low is None else f"{signed(gain.low, 4)} to {signed(gain.high, 4)}"
 
 
 def setting(model: ModelFacts, horizon_days: int) -> str:
@@ -102,7 +102,7 @@ def verdict(model: ModelFacts) -> str:
     if opponent is None or opponent.gain.estimate is None:
         return f"{opening} could not be computed."
     gain = opponent.gain
-    opening += f" is {signed(gain.estimate)}"
+    opening += f" is {signed(gain.estimate, 4)}"
     if gain.low is None or gain.high is None:
         return f"{opening}; how sure that is could not be computed."
     opening += f" (90 % interval {interval(gain)})"
@@ -127,15 +127,15 @@ def churners(headline: Headline, horizon_days: int) -> str:
     return f"{percent(part)} of active customers: no purchase in the next {horizon_days} days"
 
 
-def resting(abstention: Abstention) -> str:
+def resting(abstention: Abstention, customers: int) -> str:
     """What the scores of some customers rest on."""
     model, _, targets = abstention.code.partition(":")
     about = " and ".join(TARGET_NAMES.get(t, t).lower() for t in targets.split("+"))
-    customers = f"{plain(abstention.customers)} customers"
+    some = f"{plain(abstention.customers)} of {plain(customers)} customers"
     if model != "customer_base_model":
-        return f"For {customers} something was held back: {abstention.code}."
+        return f"For {some} something was held back: {abstention.code}."
     return (
-        f"For {customers}, {about} figures rest on the customer-base model alone: no boosted trees "
+        f"For {some}, {about} figures rest on the customer-base model alone: no boosted trees "
         "stand behind them."
     )
 

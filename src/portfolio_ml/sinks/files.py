@@ -87,7 +87,7 @@ def _holds(path: Path, delivery: Delivery) -> bool:
         return False
     try:
         held = pq.read_table(path, partitioning=None)
-    except pa.ArrowException:
+    except (OSError, pa.ArrowException):  # Arrow calls a damaged file either
         return False
     same_columns = held.schema.equals(delivery.rows.schema)
     return same_columns and digest(held, delivery.contract) == delivery.digest
