@@ -42,7 +42,7 @@ class Frozen:
             "value_days": self.horizons.value_days,
             "features_hash": self.features_hash,
         }
-        return json.dumps(values, sort_keys=True, indent=1).encode()
+        return json.dumps(values, sort_keys=True, indent=1, allow_nan=False).encode()
 
     @classmethod
     def from_json(cls, content: bytes) -> "Frozen":
@@ -55,11 +55,22 @@ class Frozen:
             values = json.loads(content)
             frozen = cls(
                 reference=Reference.from_dict(values["reference"]),
-                activity_days=int(values["activity_days"]),
-                horizons=Horizons(int(values["churn_days"]), int(values["value_days"])),
+                activity_days=_days(values["activity_days"]),
+                horizons=Horizons(_days(values["churn_days"]), _days(values["value_days"])),
             )
-        except (KeyError, TypeError, ValueError, RecursionError):
-            raise DataError("the champion's portfolio cannot be read", where=FILE) from None
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ):
+            raise DataError(
+                "the champion's portfolio cannot be read",
+                where=FILE,
+                do="retrain with portfolio-ml train",
+            ) from None
         if values.get("features_hash") != frozen.features_hash:
             raise DataError(
                 "the champion learnt from other feature definitions than this version computes",
@@ -67,3 +78,9 @@ class Frozen:
                 do="retrain with portfolio-ml train",
             )
         return frozen
+
+
+def _days(value: object) -> int:
+    if not isinstance(value, int) or not 0 < value < 1_000_000:
+        raise ValueError(f"a number of days is needed, saw {value!r}")
+    return value

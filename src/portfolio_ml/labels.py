@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import narwhals as nw
-import pyarrow as pa
 
 from portfolio_ml.engine import Engine, Frame
-from portfolio_ml.features.table import Horizons
+from portfolio_ml.features.table import Horizons, dates
 from portfolio_ml.schema import MONEY_SCALE
 from portfolio_ml.timeline import in_outcome
 
@@ -21,17 +20,16 @@ def outcomes(
     Columns: customer_id, as_of, future_purchase_days within the churn horizon, future_spend and
     future_returned (currency units) within the value horizon.
     """
-    dates = engine.from_arrow(pa.table({"as_of": pa.array(sorted(as_of_days), pa.int32())}))
     day, as_of = nw.col("day"), nw.col("as_of")
     in_churn = in_outcome(day, as_of, horizons.churn_days)
     in_value = in_outcome(day, as_of, horizons.value_days)
     bought = in_churn & nw.col("is_purchase")
     return (
-        days.join(dates, how="cross")
+        days.join(dates(as_of_days, engine), how="cross")
         .filter(in_outcome(day, as_of, max(horizons.churn_days, horizons.value_days)))
         .group_by("customer_id", "as_of")
         .agg(
-            future_purchase_days=bought.cast(nw.Int64).sum(),
+            future_purchase_days=bought.cast(nw.Int64).sum().cast(nw.Int64),
             future_spend=_total("spend", in_value),
             future_returned=_total("returned", in_value),
         )

@@ -14,9 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from portfolio_ml import backtest as backtesting
 from portfolio_ml import engine as engines
@@ -28,12 +26,10 @@ from portfolio_ml.databases import redacted
 from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import FeatureTable, at, days_of, definitions_hash
-from portfolio_ml.frozen import FILE, Frozen
-from portfolio_ml.gate import Decision, decide, decide_segments
-from portfolio_ml.models.files import DESCRIPTION, ModelFiles
-from portfolio_ml.models.segments import SegmentModel, fit_segments
-from portfolio_ml.report.charts import plots, segment_plots
-from portfolio_ml.report.customers import segment_groups
+from portfolio_ml.frozen import Frozen
+from portfolio_ml.gate import Decision
+from portfolio_ml.models.segments import fit_segments
+from portfolio_ml.publish import JUDGEMENT, Training, models_as_files, publish
 from portfolio_ml.report.facts import Facts, gather, history_facts
 from portfolio_ml.report.page import write as write_page
 from portfolio_ml.score import Champions, champions_from, predict
@@ -43,13 +39,11 @@ from portfolio_ml.sinks.sql import deliver_sql
 from portfolio_ml.snapshots import Snapshots, labelled, matrix
 from portfolio_ml.standing import activity_windows, standing_of
 from portfolio_ml.timeline import to_date, to_day
-from portfolio_ml.train import Candidates, Recipe, demand_history, fit_candidates
+from portfolio_ml.train import Recipe, demand_history, fit_candidates
 from portfolio_ml.transactions import History, default_as_of, load
 
 Say = Callable[[str], None]
 Clock = Callable[[], datetime]
-
-JUDGEMENT = "judgement.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,28 +176,26 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
     candidates = fit_candidates(learned, recipe, tier_edges=frozen.reference.tier_edges)
     inputs = matrix(table.rows, snapshots.names)
     segments = fit_segments(inputs, names=snapshots.names, count=recipe.segments, seed=recipe.seed)
-    models = _files(judgements, candidates, segments, frozen, inputs)
     say("logging to MLflow and passing the gate")
     with registry.opened(settings) as store:
-        store.prepare()
-        decisions = _decisions(judgements, segments, store, settings)
-        with store.run(f"train {portfolio.as_of}") as run_id:
-            store.log(run_id, params=_parameters(portfolio), tags=_tags(portfolio))
-            versions = {
-                target: _logged(files, decisions[target], store, parent=run_id)
-                for target, files in models.items()
-            }
-        for target, decision in decisions.items():
-            if decision.is_promoted and promote:
-                store.promote(target, versions[target])
-            else:
-                store.challenge(target, versions[target])
+        published = publish(
+            models_as_files(judgements, candidates, segments, frozen, inputs),
+            Training(
+                judgements=judgements,
+                segments=segments,
+                params=_parameters(portfolio),
+                tags=_tags(portfolio),
+            ),
+            store,
+            settings=settings,
+            promote=promote,
+        )
     return TrainingResult(
         as_of=portfolio.as_of,
         judgements=judgements,
-        decisions=decisions,
-        versions=versions,
-        run_id=run_id,
+        decisions=published.decisions,
+        versions=published.versions,
+        run_id=published.run_id,
     )
 
 
@@ -282,78 +274,6 @@ def _frozen(portfolio: Opened, table: FeatureTable) -> Frozen:
         activity_days=_activity_days(portfolio, [day])[day],
         horizons=portfolio.recipe.horizons,
     )
-
-
-def _files(
-    judgements: Mapping[Supervised, Judgement],
-    candidates: Candidates,
-    segments: SegmentModel,
-    frozen: Frozen,
-    inputs: NDArray[np.float32],
-) -> dict[str, ModelFiles]:
-    """The winners as data, each with the portfolio that it froze and how it was judged."""
-    churn, value = judgements["churn"].winner, judgements["lifetime_value"].winner
-    models: dict[str, ModelFiles] = {
-        "churn": candidates.churn[churn].to_files(),
-        "lifetime_value": candidates.lifetime_value[value].to_files(),
-        "segments": segments.to_files(),
-    }
-    judged: dict[str, dict[str, Any]] = {t: j.to_dict() for t, j in judgements.items()}
-    judged["segments"] = {
-        "stability": segments.stability,
-        "separation": segments.separation,
-        "profiles": segments.profiles(inputs, candidates.lifetime_value[value].predict(inputs)),
-    }
-    return {
-        target: files | {FILE: frozen.to_json(), JUDGEMENT: _as_json(judged[target])}
-        for target, files in models.items()
-    }
-
-
-def _decisions(
-    judgements: Mapping[Supervised, Judgement],
-    segments: SegmentModel,
-    store: registry.Store,
-    settings: Settings,
-) -> dict[str, Decision]:
-    decisions: dict[str, Decision] = {
-        target: decide(
-            judgement,
-            champion=_candidate(store.champion(target)),
-            max_loss=settings.gate.max_loss,
-            coverage=settings.targets.lifetime_value.coverage,
-        )
-        for target, judgement in judgements.items()
-    }
-    return {**decisions, "segments": decide_segments(segments)}
-
-
-def _candidate(champion: registry.Registered | None) -> str | None:
-    return None if champion is None else json.loads(champion.files[DESCRIPTION])["candidate"]
-
-
-def _logged(files: ModelFiles, decision: Decision, store: registry.Store, *, parent: str) -> str:
-    """Log one target's run and register its model; gives the version."""
-    target, judged = decision.target, json.loads(files[JUDGEMENT])
-    with store.run(target, parent=parent) as run_id:
-        store.log(
-            run_id,
-            params={"candidate": judged.get("winner", "k-means")},
-            figures=registry.figures_of(target, judged),
-            tags={"gate": "accepted" if decision.is_promoted else "refused"},
-            files={
-                JUDGEMENT: files[JUDGEMENT],
-                "gate.json": _as_json(decision.to_dict()),
-                **{f"plots/{name}": png for name, png in _plots(target, judged).items()},
-            },
-        )
-        return store.register(target, run_id, files)
-
-
-def _plots(target: str, judged: Mapping[str, Any]) -> dict[str, bytes]:
-    if target in PRIMARY:
-        return plots(judged)
-    return segment_plots(segment_groups(judged["profiles"]))
 
 
 def _parameters(portfolio: Opened) -> dict[str, object]:
@@ -459,7 +379,3 @@ def _facts(
         tracking=redacted(settings.tracking.uri),
         now=now(),
     )
-
-
-def _as_json(values: Mapping[str, Any]) -> bytes:
-    return json.dumps(values, sort_keys=True, indent=1).encode()

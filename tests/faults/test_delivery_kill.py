@@ -125,8 +125,10 @@ def test_a_killed_delivery_leaves_the_old_rows_or_the_new_ones(crm, tmp_path_fac
     files = [(folder / "scores.parquet").read_bytes() for folder in (crm, done)]
 
     moments = random.Random(7)
+    killed = tmp_path_factory.mktemp("killed")
     for kill in range(KILLS):
-        killed = shutil.copytree(crm, tmp_path_factory.mktemp("killed"), dirs_exist_ok=True)
+        shutil.rmtree(killed)
+        shutil.copytree(crm, killed)
         with delivery(killed, 2) as process:
             if kill % 2:
                 wait_for_journal(killed, process)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -17,6 +18,8 @@ from portfolio_ml.sinks.receipts import Receipt
 from portfolio_ml.timeline import to_date
 from portfolio_ml.transactions import History
 
+PIPED_WIDTH = 110
+NAMES = {"bg_nbd": "BG/NBD", "bg_nbd_gamma_gamma": "BG/NBD + Gamma-Gamma"}
 TITLES = {"churn": "Churn", "lifetime_value": "Lifetime value", "segments": "Segments"}
 
 
@@ -76,18 +79,15 @@ def print_judgements(judgements: Mapping[Supervised, Judgement]) -> None:
     """The models against every baseline, cutoff by cutoff, with the gains' intervals."""
     for target, judgement in judgements.items():
         label = METRICS[judgement.primary].label
-        table = Table(title=f"{TITLES[target]}: {label} by cutoff", title_justify="left")
-        table.add_column("")
-        for day in judgement.cutoffs:
-            table.add_column(str(day), justify="right")
-        table.add_column("mean", justify="right")
-        table.add_column("gain of the winner (90 %)", justify="right")
+        table = _table(f"{TITLES[target]}: {label} by cutoff, and the chosen model's gain (90 %)")
+        for name in ("", *map(str, judgement.cutoffs), "mean", "gain"):
+            table.add_column(name, justify="right" if name else "left", no_wrap=True)
         for model in (*judgement.predictions.candidates, *judgement.predictions.baselines):
             values = [
                 judgement.value(model, judgement.primary, cutoff=d) for d in judgement.cutoffs
             ]
             mean = judgement.value(model, judgement.primary)
-            name = f"{model} (chosen)" if model == judgement.winner else model
+            name = f"{_named(model)} *" if model == judgement.winner else _named(model)
             table.add_row(name, *map(_rate, [*values, mean]), _gain(judgement, model))
         _console().print(table)
 
@@ -142,24 +142,24 @@ def print_demo(
 
 
 def _print_models(trained: TrainingResult, console: Console) -> None:
-    table = Table(title="The models, over the backtest's cutoffs", title_justify="left")
-    for name in ("", "measured by", "model", "best baseline", "gain (90 % interval)"):
-        table.add_column(name)
+    table = _table("The models, over the backtest's cutoffs")
+    for name in ("", "measured by", "model", "best baseline", "gain (90 %)"):
+        table.add_column(name, overflow="fold")
     for target, judgement in trained.judgements.items():
         best = judgement.best_baseline
         values = [judgement.value(m, judgement.primary) for m in (judgement.winner, best)]
         table.add_row(
             TITLES[target],
             METRICS[judgement.primary].label,
-            f"{_rate(values[0])} ({judgement.winner})",
-            f"{_rate(values[1])} ({best})",
+            f"{_rate(values[0])} {_named(judgement.winner)}",
+            f"{_rate(values[1])} {_named(best)}",
             _gain(judgement, best),
         )
     console.print(table)
 
 
 def _print_pairs(title: str, pairs: Mapping[str, str], console: Console) -> None:
-    table = Table(title=title, title_justify="left", show_header=False, box=None)
+    table = _table(title, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in pairs.items():
@@ -178,14 +178,15 @@ def receipt_line(receipt: Receipt) -> str:
         "unknown": receipt.unknown,
     }
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-    return f"{receipt.target} {receipt.table}: {told}"
+    late = " to the history only: newer scores stand" if receipt.status == "history_only" else ""
+    return f"{receipt.target} {receipt.table}: {told}{late}"
 
 
 def _gain(judgement: Judgement, opponent: str) -> str:
     if opponent == judgement.winner:
         return ""
     gain = judgement.gains[judgement.primary][opponent]
-    return f"{gain.estimate:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
+    return f"{gain.estimate:+.3f} ({gain.low:+.3f}, {gain.high:+.3f})"
 
 
 def _rate(value: float) -> str:
@@ -204,5 +205,15 @@ def _finite(values: Any) -> Any:  # noqa: ANN401 - any JSON value
     return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
+def _named(model: str) -> str:
+    return NAMES.get(model, model.replace("_", " "))
+
+
+def _table(title: str, *, show_header: bool = True) -> Table:
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_header=show_header)
+
+
 def _console() -> Console:
-    return Console()
+    """Standard output, as wide as the terminal; wide enough for a table where it is none."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=PIPED_WIDTH)

@@ -5,12 +5,15 @@ With a frozen reference a customer's row is the same scored alone or among all.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from portfolio_ml.customer_base import (
     BetaGeo,
@@ -20,10 +23,13 @@ from portfolio_ml.customer_base import (
     fit_gamma_gamma,
 )
 from portfolio_ml.engine import Engine, Frame
+from portfolio_ml.errors import DataError
 from portfolio_ml.features.rfm import SCORED
 
 QUINTILES = (0.2, 0.4, 0.6, 0.8)
 TIERS = (0.4, 0.7, 0.9)
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +53,11 @@ class Reference:
     spend_model: GammaGamma
 
     def to_dict(self) -> dict[str, Any]:
-        """The reference as plain JSON values."""
+        """The reference as plain JSON values; an edge below everybody is null."""
         return {
             "day": self.day,
-            "score_edges": {name: list(edges) for name, edges in self.score_edges.items()},
-            "tier_edges": list(self.tier_edges),
+            "score_edges": {name: _to_json(edges) for name, edges in self.score_edges.items()},
+            "tier_edges": _to_json(self.tier_edges),
             "gap_days": self.gap_days,
             "purchase_model": self.purchase_model.to_dict(),
             "spend_model": self.spend_model.to_dict(),
@@ -59,14 +65,22 @@ class Reference:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Reference":
-        """The reference that `to_dict` gave."""
+        """The reference that `to_dict` gave.
+
+        Raises:
+            ValueError: A value is out of range; KeyError or TypeError where the shape is another.
+        """
+        edges, spend_model = values["score_edges"], GammaGamma.from_dict(values["spend_model"])
+        gap_days = float(values["gap_days"])
+        if not 0 < gap_days < inf or not 0 <= spend_model.population_mean < inf:
+            raise ValueError("the typical gap and the mean spend must be finite and above 0")
         return cls(
             day=int(values["day"]),
-            score_edges={name: tuple(edges) for name, edges in values["score_edges"].items()},
-            tier_edges=tuple(values["tier_edges"]),
-            gap_days=float(values["gap_days"]),
+            score_edges={name: _from_json(edges[name], len(QUINTILES)) for name in SCORED},
+            tier_edges=_from_json(values["tier_edges"], len(TIERS)),
+            gap_days=gap_days,
             purchase_model=BetaGeo.from_dict(values["purchase_model"]),
-            spend_model=GammaGamma.from_dict(values["spend_model"]),
+            spend_model=spend_model,
         )
 
 
@@ -78,27 +92,32 @@ def fit_references(
     Args:
         customers: One row per customer and as-of day, with the features of the stages `HISTORY`
             and `CUSTOMER`.
-        as_of_days: The days; each must have at least one customer.
+        as_of_days: The days; one on which nobody had bought yet gets no reference.
         engine: Where the frame is computed.
+
+    Raises:
+        DataError: Nobody had bought on any of the days.
     """
     edges = {source: _edges(customers, source, QUINTILES, engine) for source in SCORED.values()}
     tiers = _edges(customers, "net_spend", TIERS, engine)
+    if not tiers:
+        raise DataError("nobody has bought anything up to the as-of date", do="choose a later one")
     gaps = _typical_gaps(customers, engine)
     purchases = _grouped(customers, ["repeat_days", "purchase_span_days", "tenure_days"], engine)
-    spends = _grouped(
-        customers.filter(nw.col("repeat_days") > 0), ["repeat_days", "monetary"], engine
-    )
-    return {
-        day: Reference(
-            day=day,
-            score_edges={name: edges[source][day] for name, source in SCORED.items()},
-            tier_edges=tiers[day],
-            gap_days=gaps[day],
-            purchase_model=_purchase_model(_on(purchases, day)),
-            spend_model=_spend_model(_on(spends, day)),
-        )
-        for day in as_of_days
-    }
+    spends = _grouped(customers, ["repeat_days", "monetary"], engine)
+    with threadpool_limits(1, user_api="blas"):  # short sums: threads only wait for each other
+        return {
+            day: Reference(
+                day=day,
+                score_edges={name: edges[source][day] for name, source in SCORED.items()},
+                tier_edges=tiers[day],
+                gap_days=gaps[day],
+                purchase_model=_purchase_model(_on(purchases, day)),
+                spend_model=_spend_model(_on(spends, day)),
+            )
+            for day in as_of_days
+            if day in tiers
+        }
 
 
 def reference_table(references: Mapping[int, Reference]) -> pa.Table:
@@ -130,7 +149,7 @@ def _edges(
         found.setdefault(row["as_of"], {})[row["level"]] = row["top"]
     return {
         day: tuple(
-            max((top for lv, top in levels.items() if lv <= k), default=-float("inf"))
+            max((top for lv, top in levels.items() if lv <= k), default=-inf)
             for k in range(len(shares))
         )
         for day, levels in found.items()
@@ -155,12 +174,12 @@ def _grouped(customers: Frame, columns: list[str], engine: Engine) -> pa.Table:
     return engine.collect(counted.sort("as_of", *columns))
 
 
-def _on(table: pa.Table, day: int) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+def _on(table: pa.Table, day: int) -> dict[str, Floats]:
     rows = table.filter(pc.equal(table["as_of"], day))
     return {name: rows[name].to_numpy().astype(np.float64) for name in rows.column_names}
 
 
-def _purchase_model(rows: Mapping[str, np.ndarray[Any, np.dtype[np.float64]]]) -> BetaGeo:
+def _purchase_model(rows: Mapping[str, Floats]) -> BetaGeo:
     return fit_bg_nbd(
         PurchaseCounts(
             frequency=rows["repeat_days"],
@@ -171,5 +190,22 @@ def _purchase_model(rows: Mapping[str, np.ndarray[Any, np.dtype[np.float64]]]) -
     )
 
 
-def _spend_model(rows: Mapping[str, np.ndarray[Any, np.dtype[np.float64]]]) -> GammaGamma:
-    return fit_gamma_gamma(rows["repeat_days"], rows["monetary"], weight=rows["weight"])
+def _spend_model(rows: Mapping[str, Floats]) -> GammaGamma:
+    """The spend of repeat customers; where there is none, everybody is expected to spend alike."""
+    repeats, monetary, weight = rows["repeat_days"], rows["monetary"], rows["weight"]
+    if ((repeats > 0) & (monetary > 0)).any():
+        return fit_gamma_gamma(repeats, monetary, weight=weight)
+    mean = float(np.average(monetary, weights=weight))
+    remark = "nobody has bought again at a price above 0: the mean over all customers stands in"
+    return GammaGamma(p=1.0, q=2.0, v=mean or 1.0, fallback_mean=mean, warnings=(remark,))
+
+
+def _to_json(edges: Sequence[float]) -> list[float | None]:
+    return [None if edge == -inf else edge for edge in edges]
+
+
+def _from_json(edges: Sequence[float | None], count: int) -> tuple[float, ...]:
+    read = tuple(-inf if edge is None else float(edge) for edge in edges)
+    if len(read) != count or not all(edge < inf for edge in read) or list(read) != sorted(read):
+        raise ValueError(f"{count} ascending edges are needed")
+    return read

@@ -8,6 +8,11 @@ from portfolio_ml.schema import MONEY_SCALE
 _ALL = "all history"
 
 _PURCHASE_AGE = nw.when(nw.col("is_purchase")).then(nw.col("age_days"))
+_PURCHASE_DAYS = nw.col("is_purchase").cast(nw.Int64).sum().cast(nw.Int64)
+_ORDERS = nw.col("orders").sum().cast(nw.Int64)
+_SPEND = nw.col("spend").sum()
+
+# Means are one division of whole numbers, so that customers who always pay the same price tie.
 
 RFM = (
     Feature(
@@ -38,7 +43,7 @@ RFM = (
         null="",
         formula="days with at least one purchase",
         stage=Stage.HISTORY,
-        value=nw.col("is_purchase").cast(nw.Int64).sum(),
+        value=_PURCHASE_DAYS,
     ),
     Feature(
         name="orders",
@@ -46,9 +51,12 @@ RFM = (
         unit="orders",
         window=_ALL,
         null="",
-        formula="distinct orders with a purchase; each line is one where no order id is mapped",
+        formula=(
+            "distinct order ids with a purchase, day by day; a day's lines without an id are one "
+            "order; where no order id is mapped each line is one"
+        ),
         stage=Stage.HISTORY,
-        value=nw.col("orders").sum(),
+        value=_ORDERS,
     ),
     Feature(
         name="spend",
@@ -58,7 +66,7 @@ RFM = (
         null="",
         formula="sum of the purchases",
         stage=Stage.HISTORY,
-        value=nw.col("spend").sum() / MONEY_SCALE,
+        value=_SPEND / MONEY_SCALE,
     ),
     Feature(
         name="net_spend",
@@ -68,7 +76,7 @@ RFM = (
         null="",
         formula="sum of the purchases minus returns",
         stage=Stage.HISTORY,
-        value=(nw.col("spend").sum() - nw.col("returned").sum()) / MONEY_SCALE,
+        value=(_SPEND - nw.col("returned").sum()) / MONEY_SCALE,
     ),
     Feature(
         name="largest_purchase_day",
@@ -97,8 +105,8 @@ RFM = (
         window=_ALL,
         null="",
         formula="spend / purchase days",
-        stage=Stage.CUSTOMER,
-        value=nw.col("spend") / nw.col("purchase_days"),
+        stage=Stage.HISTORY,
+        value=_SPEND / (_PURCHASE_DAYS * MONEY_SCALE),
     ),
     Feature(
         name="ticket",
@@ -107,8 +115,8 @@ RFM = (
         window=_ALL,
         null="",
         formula="spend / orders",
-        stage=Stage.CUSTOMER,
-        value=nw.col("spend") / nw.col("orders"),
+        stage=Stage.HISTORY,
+        value=_SPEND / (_ORDERS * MONEY_SCALE),
     ),
     Feature(
         name="purchase_span_days",

@@ -22,6 +22,8 @@ from portfolio_ml.transactions import History
 
 RECENT_PURCHASE_DAYS = 3
 
+Floats = NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True)
 class Horizons:
@@ -65,6 +67,12 @@ def definitions_hash(horizons: Horizons) -> str:
     return features_hash((*CATALOGUE, marker))
 
 
+def dates(as_of_days: Sequence[int], engine: Engine) -> Frame:
+    """The as-of days as a table to join, each once, ascending."""
+    days = pa.array(sorted(set(as_of_days)), pa.int32())
+    return engine.from_arrow(pa.table({"as_of": days}))
+
+
 def days_of(history: History, engine: Engine) -> Frame:
     """One row per customer and day with lines, computed once.
 
@@ -104,13 +112,16 @@ def at(
 
     Args:
         days: What `days_of` gave.
-        as_of_days: Day numbers.
+        as_of_days: Day numbers; a day on which nobody had bought yet has no rows.
         engine: Where the query runs.
         horizons: How far the customer-base expectations look ahead.
         references: What was fitted across customers, per as-of day; fitted here where not given.
+
+    Raises:
+        DataError: There is nobody to fit a reference on, on any of the days.
     """
     customers = engine.keep(_customers(seen_at(days, as_of_days, engine)))
-    fitted = references or fit_references(customers, as_of_days, engine)
+    fitted = fit_references(customers, as_of_days, engine) if references is None else references
     joined = customers.join(engine.from_arrow(reference_table(fitted)), on="as_of", how="left")
     frame = _with_features(joined, Stage.PORTFOLIO)
     expressed = [f.name for f in CATALOGUE if f.stage is not Stage.MODEL]
@@ -126,10 +137,9 @@ def at(
 
 def seen_at(days: Frame, as_of_days: Sequence[int], engine: Engine) -> Frame:
     """The days in history at each as-of day: one row per customer, as-of day and day."""
-    dates = engine.from_arrow(pa.table({"as_of": pa.array(sorted(as_of_days), pa.int32())}))
     as_of = nw.col("as_of")
     return (
-        days.join(dates, how="cross")
+        days.join(dates(as_of_days, engine), how="cross")
         .filter(in_history(nw.col("day"), as_of))
         .with_columns(
             age_days=as_of - nw.col("day"),
@@ -141,7 +151,7 @@ def seen_at(days: Frame, as_of_days: Sequence[int], engine: Engine) -> Frame:
 
 def _orders(bought: nw.Expr, *, has_orders: bool) -> nw.Expr:
     if not has_orders:
-        return bought.cast(nw.Int64).sum()
+        return bought.cast(nw.Int64).sum().cast(nw.Int64)
     order = nw.when(bought).then(nw.coalesce(nw.col("order_id"), nw.lit("")))
     return order.n_unique() - order.is_null().any().cast(nw.Int64)
 
@@ -162,36 +172,35 @@ def _with_features(frame: Frame, stage: Stage) -> Frame:
 def _with_expectations(
     rows: pa.Table, references: Mapping[int, Reference], horizons: Horizons
 ) -> pa.Table:
-    parts = [
-        part
-        for day, reference in sorted(references.items())
-        if (part := _expected(rows.filter(pc.equal(rows["as_of"], day)), reference, horizons))
-    ]
-    return pa.concat_tables(parts)
+    as_of = rows["as_of"].to_numpy()
+    facts = np.stack([rows[name].to_numpy().astype(np.float64) for name in _FACTS])
+    names = [f.name for f in of_stage(Stage.MODEL)]
+    values = np.empty((len(names), rows.num_rows))
+    for day in np.unique(as_of).tolist():
+        on_day = as_of == day
+        expected = _expected(facts[:, on_day], references[day], horizons)
+        values[:, on_day] = [expected[name] for name in names]
+    for name, column in zip(names, values, strict=True):
+        rows = rows.append_column(name, pa.array(column))
+    return rows
 
 
-def _expected(rows: pa.Table, reference: Reference, horizons: Horizons) -> pa.Table:
-    x, t_x, age = (
-        _floats(rows, name) for name in ("repeat_days", "purchase_span_days", "tenure_days")
-    )
+_FACTS = ("repeat_days", "purchase_span_days", "tenure_days", "monetary")
+
+
+def _expected(facts: Floats, reference: Reference, horizons: Horizons) -> dict[str, Floats]:
+    """What the customer-base models expect of customers with these `_FACTS`."""
+    x, t_x, age, monetary = facts
     purchases, spend = reference.purchase_model, reference.spend_model
     expected = purchases.expected_purchases(x, t_x, age, horizons.value_days)
-    ticket = spend.expected_spend(x, _floats(rows, "monetary"))
-    values = {
+    ticket = spend.expected_spend(x, monetary)
+    return {
         "p_alive": purchases.p_alive(x, t_x, age),
         "p_no_purchase": purchases.p_no_purchase(x, t_x, age, horizons.churn_days),
         "expected_purchase_days": expected,
         "expected_ticket": ticket,
         "expected_spend": expected * ticket,
     }
-    for name, column in values.items():
-        rows = rows.append_column(name, pa.array(column))
-    return rows
-
-
-def _floats(rows: pa.Table, name: str) -> NDArray[np.float64]:
-    values: NDArray[np.float64] = rows[name].to_numpy().astype(np.float64)
-    return values
 
 
 def _as_float32(rows: pa.Table) -> pa.Table:

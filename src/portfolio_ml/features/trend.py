@@ -6,7 +6,8 @@ from portfolio_ml.features.feature import Feature, Stage
 from portfolio_ml.schema import MONEY_SCALE
 
 _IS_RECENT = nw.col("is_recent")
-_IS_EARLIER = nw.col("is_purchase") & ~_IS_RECENT & (nw.col("spend") > 0)
+_RECENT_MEAN = nw.when(_IS_RECENT).then(nw.col("spend")).mean()
+_EARLIER_MEAN = nw.when(nw.col("is_purchase") & ~_IS_RECENT).then(nw.col("spend")).mean()
 
 TREND = (
     Feature(
@@ -17,7 +18,7 @@ TREND = (
         null="",
         formula="mean spend on the last three purchase days",
         stage=Stage.HISTORY,
-        value=nw.when(_IS_RECENT).then(nw.col("spend")).mean() / MONEY_SCALE,
+        value=_RECENT_MEAN / MONEY_SCALE,
     ),
     Feature(
         name="last_ticket",
@@ -37,9 +38,7 @@ TREND = (
         null="no spend before the last three purchase days",
         formula="mean spend on the last three purchase days / mean on those before, minus 1",
         stage=Stage.HISTORY,
-        value=nw.when(_IS_RECENT).then(nw.col("spend")).mean()
-        / nw.when(_IS_EARLIER).then(nw.col("spend")).mean()
-        - 1,
+        value=nw.when(_EARLIER_MEAN > 0).then(_RECENT_MEAN / _EARLIER_MEAN - 1),
     ),
     Feature(
         name="spend_trend",

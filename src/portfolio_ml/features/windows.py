@@ -26,7 +26,7 @@ def _of_window(days: int) -> tuple[Feature, ...]:
             null="",
             formula=f"purchase days in the {window}",
             stage=Stage.HISTORY,
-            value=_inside(nw.col("is_purchase").cast(nw.Int64), days),
+            value=_inside(nw.col("is_purchase").cast(nw.Int64), days).cast(nw.Int64),
         ),
         Feature(
             name=f"orders_{days}d",
@@ -36,7 +36,7 @@ def _of_window(days: int) -> tuple[Feature, ...]:
             null="",
             formula=f"orders in the {window}",
             stage=Stage.HISTORY,
-            value=_inside(nw.col("orders"), days),
+            value=_inside(nw.col("orders"), days).cast(nw.Int64),
         ),
         Feature(
             name=f"spend_{days}d",
@@ -55,7 +55,7 @@ _PRIOR_YEAR = Feature(
     name="spend_365_to_730d",
     family="windows",
     unit="currency",
-    window="366 to 730 days ago",
+    window="365 to 729 days ago",
     null="",
     formula="sum of the purchases in the 365 days before the last 365",
     stage=Stage.HISTORY,

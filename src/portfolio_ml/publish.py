@@ -1,0 +1,157 @@
+"""Log, register and promote what a training made."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from portfolio_ml import registry
+from portfolio_ml.backtest import PRIMARY, Judgement, Supervised
+from portfolio_ml.config import Settings
+from portfolio_ml.frozen import FILE, Frozen
+from portfolio_ml.gate import Decision, decide, decide_segments
+from portfolio_ml.models.files import DESCRIPTION, ModelFiles
+from portfolio_ml.models.segments import SegmentModel
+from portfolio_ml.report.charts import plots, segment_plots
+from portfolio_ml.report.customers import segment_groups
+from portfolio_ml.train import Candidates
+
+JUDGEMENT = "judgement.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What is told of a training beside its models.
+
+    Attributes:
+        judgements: How the recipe did in the backtest, per supervised target.
+        segments: The segments, for the gate.
+        params: What the parent run is told of the data and the recipe.
+        tags: Its digests and versions.
+    """
+
+    judgements: Mapping[Supervised, Judgement]
+    segments: SegmentModel
+    params: Mapping[str, object]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What became of a training's models: per target the decision and the version."""
+
+    decisions: Mapping[str, Decision]
+    versions: Mapping[str, str]
+    run_id: str
+
+
+def publish(
+    models: Mapping[str, ModelFiles],
+    training: Training,
+    store: registry.Store,
+    *,
+    settings: Settings,
+    promote: bool,
+) -> Published:
+    """One parent run with a child per target; each model registered; aliases set at the end.
+
+    A crash before the end leaves the champions as they were.
+
+    Args:
+        models: Per target, the model as data.
+        training: How they were made and judged.
+        store: The MLflow store.
+        settings: The gate's thresholds.
+        promote: Whether accepted challengers become champions.
+    """
+    store.prepare()
+    decisions = _decisions(training, store, settings)
+    as_of = training.params["as_of"]
+    with store.run(f"train {as_of}") as run_id:
+        store.log(run_id, params=training.params, tags=training.tags)
+        versions = {
+            target: _logged(files, decisions[target], store, parent=run_id)
+            for target, files in models.items()
+        }
+    for target, decision in decisions.items():
+        if decision.is_promoted and promote:
+            store.promote(target, versions[target])
+        else:
+            store.challenge(target, versions[target])
+    return Published(decisions=decisions, versions=versions, run_id=run_id)
+
+
+def models_as_files(
+    judgements: Mapping[Supervised, Judgement],
+    candidates: Candidates,
+    segments: SegmentModel,
+    frozen: Frozen,
+    inputs: NDArray[np.float32],
+) -> dict[str, ModelFiles]:
+    """The winners as data, each with the portfolio that it froze and how it was judged."""
+    churn, value = judgements["churn"].winner, judgements["lifetime_value"].winner
+    models: dict[str, ModelFiles] = {
+        "churn": candidates.churn[churn].to_files(),
+        "lifetime_value": candidates.lifetime_value[value].to_files(),
+        "segments": segments.to_files(),
+    }
+    judged: dict[str, dict[str, Any]] = {t: j.to_dict() for t, j in judgements.items()}
+    judged["segments"] = {
+        "stability": segments.stability,
+        "separation": segments.separation,
+        "profiles": segments.profiles(inputs, candidates.lifetime_value[value].predict(inputs)),
+    }
+    return {
+        target: files | {FILE: frozen.to_json(), JUDGEMENT: _as_json(judged[target])}
+        for target, files in models.items()
+    }
+
+
+def _decisions(
+    training: Training, store: registry.Store, settings: Settings
+) -> dict[str, Decision]:
+    decisions: dict[str, Decision] = {
+        target: decide(
+            judgement,
+            champion=_candidate(store.champion(target)),
+            max_loss=settings.gate.max_loss,
+            coverage=settings.targets.lifetime_value.coverage,
+        )
+        for target, judgement in training.judgements.items()
+    }
+    return {**decisions, "segments": decide_segments(training.segments)}
+
+
+def _candidate(champion: registry.Registered | None) -> str | None:
+    return None if champion is None else json.loads(champion.files[DESCRIPTION])["candidate"]
+
+
+def _logged(files: ModelFiles, decision: Decision, store: registry.Store, *, parent: str) -> str:
+    """Log one target's run and register its model; gives the version."""
+    target, judged = decision.target, json.loads(files[JUDGEMENT])
+    with store.run(target, parent=parent) as run_id:
+        store.log(
+            run_id,
+            params={"candidate": judged.get("winner", "k-means")},
+            figures=registry.figures_of(target, judged),
+            tags={"gate": "accepted" if decision.is_promoted else "refused"},
+            files={
+                JUDGEMENT: files[JUDGEMENT],
+                "gate.json": _as_json(decision.to_dict()),
+                **{f"plots/{name}": png for name, png in _plots(target, judged).items()},
+            },
+        )
+        return store.register(target, run_id, files)
+
+
+def _plots(target: str, judged: Mapping[str, Any]) -> dict[str, bytes]:
+    if target in PRIMARY:
+        return plots(judged)
+    return segment_plots(segment_groups(judged["profiles"]))
+
+
+def _as_json(values: Mapping[str, Any]) -> bytes:
+    return json.dumps(values, sort_keys=True, indent=1).encode()

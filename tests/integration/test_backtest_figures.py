@@ -1,0 +1,80 @@
+"""The backtest's figures, computed again from delivered scores and the raw file alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from .conftest import command
+from .test_demo import raw  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.integration
+
+CUTOFF, HORIZON = "1998-04-01", 90
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory):
+    """The scores that a team would have had on the cutoff: trained and scored as of that day."""
+    folder = tmp_path_factory.mktemp("then")
+    config = folder / "then.yaml"
+    config.write_text(
+        "name: then\n"
+        "data: {transactions: {source: cdnow}}\n"
+        "backtest: {cutoffs: 1, bootstrap: 100}\n"
+        "delivery: [{kind: parquet, path: scores.parquet}]\n"
+    )
+    trained = command("train", "--config", config, "--as-of", CUTOFF, "--json", "--quiet")
+    assert trained.code == 0, trained.err
+    scored = command("score", "--config", config, "--as-of", CUTOFF, "--quiet")
+    assert scored.code == 0, scored.err
+    winners = {t: j["winner"] for t, j in trained.json["judgements"].items()}
+    return pd.read_parquet(folder / "scores.parquet").set_index("customer_id"), winners
+
+
+@pytest.fixture(scope="module")
+def printed(cdnow):
+    """The backtest's figures at that cutoff, as the command prints them three months later."""
+    folder, _ = cdnow
+    done = command("backtest", "--config", folder / "cdnow.yaml", "--json", "--quiet")
+    assert done.code == 0, done.err
+    return {
+        (target, score["model"], score["metric"]): score["value"]
+        for target, judgement in done.json.items()
+        for score in judgement["scores"]
+        if score["cutoff"] == CUTOFF and score["population"] == "all"
+    }
+
+
+@pytest.fixture(scope="module")
+def outcome(raw, delivered):  # noqa: F811 - the fixture
+    """What each customer did in the 90 days after the cutoff."""
+    scores, _ = delivered
+    days = (raw["date"] - pd.Timestamp(CUTOFF)).dt.days
+    after = raw[(days > 0) & (days <= HORIZON)].groupby("customer")["amount"]
+    bought = after.size().reindex(scores.index, fill_value=0)
+    return bought == 0, after.sum().reindex(scores.index, fill_value=0.0)
+
+
+def test_auroc_is_reproduced(delivered, printed, outcome):
+    scores, winners = delivered
+    churned, _ = outcome
+    p_churn = scores["p_churn"].fillna(1 - scores["p_return"])
+    expected = printed["churn", winners["churn"], "auroc"]
+    assert roc_auc_score(churned, p_churn) == pytest.approx(expected, abs=1e-4)
+
+
+def test_normalised_gini_is_reproduced(delivered, printed, outcome):
+    scores, winners = delivered
+    _, spend = outcome
+    expected = printed["lifetime_value", winners["lifetime_value"], "normalised_gini"]
+    found = _gini(spend, scores["ltv"]) / _gini(spend, spend)
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def _gini(actual, order_by):
+    """One customer after the other, best first; those that tie share what they hold."""
+    table = pd.DataFrame({"actual": actual, "by": order_by})
+    table["actual"] = table.groupby("by")["actual"].transform("mean")
+    held = table.sort_values("by", ascending=False)["actual"].cumsum() / table["actual"].sum()
+    return float((held - np.arange(1, len(held) + 1) / len(held)).sum())
