@@ -162,11 +162,14 @@ def evaluation_days(span: Span, recipe: Recipe, count: int) -> tuple[int, ...]:
     )
     if not days:
         needed = 2 * recipe.longest_days + recipe.min_history_days
+        fits = min((span.days - 28) // 2, int(span.days / 2.5))
         raise DataError(
             f"the history is too short for a backtest: horizons of {recipe.longest_days} days "
             f"need at least {needed} days",
             saw=f"{span.days} days",
-            do=f"set the horizons to {max(1, int(span.days / 2.5) - 1)} days or fewer",
+            do=f"set the horizons to {fits} days or fewer"
+            if fits >= 7
+            else "wait for more history",
         )
     return days
 

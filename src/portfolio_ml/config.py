@@ -7,28 +7,55 @@ module that reads the environment.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PositiveInt,
     PrivateAttr,
     ValidationError,
+    model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from portfolio_ml.errors import ConfigError, nearest
 from portfolio_ml.schema import TRANSACTIONS
 
 ENVIRONMENT_PREFIX = "PORTFOLIO_ML__"
 MAX_CONFIG_BYTES = 1_000_000
+
+
+def _no_switch(value: object) -> object:
+    """YAML reads `on` and `no` as truth values, which would pass as 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError(f"input should be a number, not {str(value).lower()}")  # noqa: TRY004
+    return value
+
+
+_PLAINLY = {
+    "model_type": "input should be a mapping of keys to values",
+    "dict_type": "input should be a mapping of keys to values",
+    "tuple_type": "input should be a list",
+}
+
+Url = Annotated[str, Field(repr=False)]  # it may hold a password
+Count = Annotated[PositiveInt, BeforeValidator(_no_switch)]
+Whole = Annotated[int, BeforeValidator(_no_switch)]
+Number = Annotated[float, BeforeValidator(_no_switch)]
 
 
 class Section(BaseModel):
@@ -40,22 +67,36 @@ class Section(BaseModel):
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"{name!r} is no time zone; use a name such as Europe/Berlin") from error
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        is_known = False
+    else:  # these are the machine's own, or copies that databases do not know
+        is_known = name.partition("/")[0] not in {"localtime", "posix", "posixrules", "right"}
+    if not is_known:
+        raise ValueError(f"{name!r} is no time zone; use a name such as Europe/Berlin")
     return name
 
 
 def _known_columns(columns: dict[str, str]) -> dict[str, str]:
-    unknown = sorted(set(columns) - set(TRANSACTIONS.names))
-    if unknown:
-        raise ValueError(f"{unknown} are no columns of transactions; known: {TRANSACTIONS.names}")
+    known = TRANSACTIONS.names
+    faults = [
+        f"{name!r} is no column of transactions"
+        + (f", did you mean {guess!r}?" if (guess := nearest(name, known)) else "")
+        for name in columns
+        if name not in known
+    ]
     missing = [c.name for c in TRANSACTIONS.columns if c.required and c.name not in columns]
     if missing:
-        raise ValueError(f"{missing} must be mapped")
-    twice = sorted({c for c in columns.values() if list(columns.values()).count(c) > 1})
-    if twice:
-        raise ValueError(f"{twice} are mapped to more than one column")
+        faults.append(f"{_listed(missing)} must be mapped")
+    theirs = list(columns.values())
+    if twice := sorted({c for c in theirs if theirs.count(c) > 1}):
+        faults.append(f"{_listed(twice)} must not be mapped more than once")
+    if faults:
+        raise ValueError(" and ".join(faults) + f" (the columns are {_listed(known)})")
     return columns
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))
 
 
 class TransactionsSource(Section):
@@ -65,24 +106,38 @@ class TransactionsSource(Section):
     a database URL with `table` or `query`.
     """
 
-    source: str
+    source: Url
     columns: Annotated[dict[str, str], AfterValidator(_known_columns)] | None = None
     table: str | None = None
     query: str | None = None
+
+    @property
+    def is_database(self) -> bool:
+        """Whether `source` is a URL, and not a file or a built-in data set."""
+        return ":/" in self.source  # one slash may be a slip, and a password still no file name
+
+    @model_validator(mode="after")
+    def _is_read_one_way(self) -> Self:
+        given = sum(way is not None for way in (self.table, self.query))
+        if self.is_database and given != 1:
+            raise ValueError("a database needs either table or query")
+        if given and not self.is_database:
+            raise ValueError("table and query are for a database URL only")
+        return self
 
 
 class Data(Section):
     """The tables and how much of them may be refused."""
 
     transactions: TransactionsSource
-    max_quarantined_share: float = Field(default=0.05, ge=0, le=1)
+    max_quarantined_share: Number = Field(default=0.05, ge=0, le=1)
 
 
 class DuckDB(Section):
     """Tables are computed in this process, out of core."""
 
     kind: Literal["duckdb"] = "duckdb"
-    threads: PositiveInt | None = None
+    threads: Count | None = None
     memory_limit: str | None = Field(default=None, pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B|%)$")
     temp_directory: Path | None = None
 
@@ -90,26 +145,26 @@ class DuckDB(Section):
 class Activity(Section):
     """When a customer counts as active."""
 
-    window_days: PositiveInt | Literal["auto"] = "auto"
+    window_days: Count | Literal["auto"] = "auto"
 
 
 class Churn(Section):
     """No purchase within the horizon."""
 
-    horizon_days: PositiveInt = 90
+    horizon_days: Count = 90
 
 
 class LifetimeValue(Section):
     """Net spend within the horizon, with an interval of the given coverage."""
 
-    horizon_days: PositiveInt = 90
-    coverage: float = Field(default=0.8, gt=0.5, lt=1)
+    horizon_days: Count = 90
+    coverage: Number = Field(default=0.8, gt=0.5, lt=1)
 
 
 class Segments(Section):
     """How many segments; `auto` chooses by stability and separation."""
 
-    count: Annotated[int, Field(ge=2, le=20)] | Literal["auto"] = "auto"
+    count: Annotated[Whole, Field(ge=2, le=20)] | Literal["auto"] = "auto"
 
 
 class Targets(Section):
@@ -123,29 +178,29 @@ class Targets(Section):
 class Training(Section):
     """Which snapshots the models learn from."""
 
-    snapshots: PositiveInt = 8
-    step_days: PositiveInt = 30
-    max_rows: PositiveInt = 2_000_000
-    seed: int = Field(default=7, ge=0, lt=2**31)
+    snapshots: Count = 8
+    step_days: Count = 30
+    max_rows: Count = 2_000_000
+    seed: Whole = Field(default=7, ge=0, lt=2**31)
 
 
 class Backtest(Section):
     """How the recipe is judged."""
 
-    cutoffs: PositiveInt = 3
-    bootstrap: Annotated[int, Field(ge=100, le=10_000)] = 500
+    cutoffs: Count = 3
+    bootstrap: Annotated[Whole, Field(ge=100, le=10_000)] = 500
 
 
 class Gate(Section):
     """How much worse than the champion a challenger may be at its 90 % lower bound."""
 
-    max_loss: float = Field(default=0.002, ge=0, le=1)
+    max_loss: Number = Field(default=0.002, ge=0, le=1)
 
 
 class Tracking(Section):
     """The MLflow tracking server or database, and the experiment's name."""
 
-    uri: str = "sqlite:///mlflow.db"
+    uri: Url = "sqlite:///mlflow.db"
     experiment: str | None = None
 
 
@@ -153,7 +208,7 @@ class SqlTarget(Section):
     """A table of the package's own in a SQL database."""
 
     kind: Literal["sql"]
-    url: str
+    url: Url
     table: str = "customer_scores"
 
 
@@ -227,7 +282,9 @@ class Settings(BaseSettings):
 
     def located(self, base: Path) -> Self:
         """A copy whose relative paths start from `base`."""
-        copy = self.model_copy()
+        spill = self.engine.temp_directory
+        engine = self.engine.model_copy(update={"temp_directory": spill and base.resolve() / spill})
+        copy = self.model_copy(update={"engine": engine})
         copy._base = base.resolve()  # noqa: SLF001 - its own class
         return copy
 
@@ -243,13 +300,9 @@ def load_settings(path: Path | str) -> Settings:
         ConfigError: The file is not there, is no YAML, or breaks a rule; every fault is named.
     """
     file = Path(path)
-    values = _substituted(_read_yaml(file), file)
-    try:
-        return Settings(**values).located(file.parent)
-    except ValidationError as error:
-        raise ConfigError(
-            _faults(error), where=str(file), do="correct these keys and run it again"
-        ) from None
+    unset: dict[str, str] = {}
+    values = _substituted(_read_yaml(file), unset)
+    return _validated(values, unset, base=file.parent, where=str(file))
 
 
 def settings_from(values: Mapping[str, Any], *, base: Path | str = ".") -> Settings:
@@ -257,67 +310,172 @@ def settings_from(values: Mapping[str, Any], *, base: Path | str = ".") -> Setti
 
     Raises:
         ConfigError: The values break a rule; every fault is named.
+
+    Example:
+        >>> shop = settings_from({"name": "shop", "data": {"transactions": {"source": "cdnow"}}})
+        >>> shop.targets.churn.horizon_days
+        90
     """
-    try:
-        return Settings(**values).located(Path(base))
-    except ValidationError as error:
-        raise ConfigError(_faults(error), where="the given settings") from None
+    return _validated(dict(values), {}, base=Path(base), where="the given settings")
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML in which nothing is said twice and nothing stands for something else."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            at = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise _NotPlainError(at, "an alias; write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise _NotPlainError(key.start_mark, f"the key {key.value!r} a second time")
+            if isinstance(key, yaml.ScalarNode):
+                seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+class _NotPlainError(yaml.MarkedYAMLError):
+    """What a config has no use for."""
+
+    def __init__(self, mark: yaml.Mark | None, saw: str) -> None:
+        super().__init__(problem_mark=mark)
+        self.saw = saw
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        there = "a folder" if file.is_dir() else "no such file"
-        raise ConfigError("there is no config to read", where=str(file), saw=there)
-    if file.stat().st_size > MAX_CONFIG_BYTES:
-        raise ConfigError("the config is too large", where=str(file), do="keep it under 1 MB")
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        values = yaml.load(_text(file), Loader=_PlainLoader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        # The values' own constructors let through what they stumble over, such as 2024-02-31.
         mark = getattr(error, "problem_mark", None)
-        line = f" at line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"the config is no valid YAML{line}", where=str(file)) from None
+        raise ConfigError(
+            "the config is no valid YAML" + (f" at line {mark.line + 1}" if mark else ""),
+            where=str(file),
+            saw=getattr(error, "saw", None),
+        ) from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError("the config must be a mapping of keys to values", where=str(file))
     return values
 
 
-def _substituted(values: Any, file: Path, path: str = "") -> Any:  # noqa: ANN401 - any YAML value
-    if isinstance(values, dict):
-        return {k: _substituted(v, file, f"{path}.{k}".strip(".")) for k, v in values.items()}
-    if isinstance(values, list):
-        return [_substituted(v, file, f"{path}[{i}]") for i, v in enumerate(values)]
-    if isinstance(values, str):
-        return re.sub(r"\$\{(\w+)\}", lambda found: _variable(found[1], file, path), values)
-    return values
-
-
-def _variable(name: str, file: Path, path: str) -> str:
-    value = os.environ.get(name)
-    if value is None:
+def _text(file: Path) -> str:
+    try:
+        if not file.is_file():
+            there = "a folder" if file.is_dir() else "no such file"
+            raise ConfigError("there is no config to read", where=str(file), saw=there)
+        if file.stat().st_size > MAX_CONFIG_BYTES:
+            raise ConfigError("the config is too large", where=str(file), do="keep it under 1 MB")
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
         raise ConfigError(
-            f"{path} needs the environment variable {name}", where=str(file), do=f"set {name}"
+            "the config cannot be read", where=str(file), saw=error.strerror
+        ) from None
+
+
+def _substituted(value: Any, unset: dict[str, str], path: str = "") -> Any:  # noqa: ANN401 - any YAML value
+    """The value with its `${NAME}` filled in; those that cannot be are told in `unset`, by path."""
+    if isinstance(value, dict):
+        return {k: _substituted(v, unset, _joined(path, k)) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_substituted(v, unset, _joined(path, i)) for i, v in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+    for name in re.findall(r"\$\{([^}]*)\}", value):
+        if not re.fullmatch(r"\w+", name):
+            unset[path] = "${...} must hold the name of an environment variable"
+        elif name not in os.environ:
+            unset[path] = f"needs the environment variable {name}, which is not set"
+    if path in unset:
+        return value
+    return re.sub(r"\$\{(\w+)\}", lambda found: os.environ[found[1]], value)
+
+
+def _validated(
+    values: dict[str, Any], unset: Mapping[str, str], *, base: Path, where: str
+) -> Settings:
+    # Names that begin with an underscore would steer the settings library itself.
+    own = {k: v for k, v in values.items() if isinstance(k, str) and not k.startswith("_")}
+    faults = [f"{path}: {message}" for path, message in unset.items()]
+    faults += [f"{key}: unknown key" for key in values if key not in own]
+    faults += _unknown_variables()
+    try:
+        settings = Settings(**own)
+    except ValidationError as error:
+        faults += _fault_lines(error, unset)
+    except SettingsError as error:
+        faults.append(f"a variable {ENVIRONMENT_PREFIX}... is no valid JSON: {error}")
+    if faults:
+        raise ConfigError(
+            "the config has faults: " + "; ".join(faults),
+            where=where,
+            do="correct these keys and run it again",
         )
-    return value
+    return settings.located(base)
 
 
-def _faults(error: ValidationError) -> str:
-    return "the config has faults: " + "; ".join(_fault_lines(error))
+def _unknown_variables() -> Iterator[str]:
+    sections = Settings.model_fields
+    for name in sorted(os.environ):
+        section = name.upper().removeprefix(ENVIRONMENT_PREFIX).partition("__")[0].lower()
+        if name.upper().startswith(ENVIRONMENT_PREFIX) and section not in sections:
+            yield f"the environment's {name}: unknown key{_hint(section, sections)}"
 
 
-def _fault_lines(error: ValidationError) -> Iterator[str]:
+def _fault_lines(error: ValidationError, unset: Mapping[str, str]) -> Iterator[str]:
+    """One line per place at fault, but none for a place whose value is not known."""
+    messages: dict[str, list[str]] = {}
     for fault in error.errors(include_url=False, include_input=False):
-        path = ".".join(str(part) for part in fault["loc"])
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            key = str(fault["loc"][-1])
-            guess = nearest(key, _keys_beside(fault["loc"]))
-            message = "unknown key" + (f", did you mean {guess!r}?" if guess else "")
-        yield f"{path}: {message[:1].lower()}{message[1:]}"
+        is_unknown = fault["type"] == "extra_forbidden"
+        *inner, last = fault["loc"]
+        path = _joined(_path(inner), last) if is_unknown else _path(fault["loc"])
+        message = _PLAINLY.get(fault["type"], fault["msg"]).removeprefix("Value error, ")
+        message = message[:1].lower() + message[1:]
+        if is_unknown:
+            message = f"unknown key{_hint(str(last), _keys_at(inner))}"
+        messages.setdefault(path, []).append(message)
+    for path, said in messages.items():
+        if not any(_is_within(path, other) or _is_within(other, path) for other in unset):
+            yield f"{path}: {', or '.join(said)}"
 
 
-def _keys_beside(location: tuple[int | str, ...]) -> tuple[str, ...]:
-    model: Any = Settings
-    for part in location[:-1]:
-        field = getattr(model, "model_fields", {}).get(part)
-        model = getattr(field, "annotation", None)
-    return tuple(getattr(model, "model_fields", ()))
+def _hint(key: str, known: Iterable[str]) -> str:
+    guess = nearest(key, known)
+    return f", did you mean {guess!r}?" if guess else ""
+
+
+def _path(location: Sequence[int | str]) -> str:
+    """Where a fault lies in the file, without the names of the kinds that were tried there."""
+    path = ""
+    for before, part in pairwise(("", *location)):
+        is_kind = isinstance(before, int) or not str(part).isidentifier()
+        if isinstance(part, int) or not is_kind:
+            path = _joined(path, part)
+    return path
+
+
+def _joined(path: str, part: int | str) -> str:
+    return f"{path}[{part}]" if isinstance(part, int) else f"{path}.{part}".lstrip(".")
+
+
+def _is_within(path: str, other: str) -> bool:
+    return path == other or path.startswith((f"{other}.", f"{other}["))
+
+
+def _keys_at(location: Sequence[int | str]) -> Iterator[str]:
+    models: list[Any] = [Settings]
+    for part in location:
+        inner = [m.model_fields[part].annotation for m in models if part in m.model_fields]
+        models = [model for annotation in inner for model in _models_in(annotation)] or models
+    for model in models:
+        yield from model.model_fields
+
+
+def _models_in(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - any annotation
+    if hasattr(annotation, "model_fields"):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)

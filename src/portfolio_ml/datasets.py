@@ -54,6 +54,10 @@ def dataset(name: str) -> Dataset:
 
     Raises:
         ConfigError: There is none; the message lists those there are.
+
+    Example:
+        >>> dataset("cdnow").columns["amount"]
+        'dollar_value'
     """
     if name not in DATASETS:
         known = ", ".join(DATASETS)

@@ -84,19 +84,36 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         >>> nearest("custmer_id", ["customer_id", "amount"])
         'customer_id'
     """
-    matches = get_close_matches(name.casefold(), {k.casefold(): k for k in known}, n=1, cutoff=0.6)
-    return next((k for k in known if k.casefold() == matches[0]), None) if matches else None
+    written = {k.casefold(): k for k in known}
+    matches = get_close_matches(name.casefold(), written, n=1, cutoff=0.6)
+    return written[matches[0]] if matches else None
 
 
-def missing_column(name: str, present: Iterable[str], *, where: str) -> DataError:
-    """The error for a column that is not there: it lists those that are, and the nearest one."""
+def missing_column(
+    name: str, present: Iterable[str], *, where: str, mapped_under: str | None = None
+) -> DataError:
+    """The error for a column that is not there: it lists those that are, and the nearest one.
+
+    Args:
+        name: The column that is missing.
+        present: The columns that are there.
+        where: The file, query or table that lacks it.
+        mapped_under: The config section that says what the column is called, where there is one.
+
+    Example:
+        >>> print(missing_column("amuont", ["amount"], where="sales.csv"))
+        Column 'amuont' is missing (in sales.csv): saw columns 'amount'. Did you mean 'amount'?
+    """
     there = sorted(present)
     guess = nearest(name, there)
+    hint = f"map it under {mapped_under}" if mapped_under else "give it under this name"
+    if guess:
+        hint = f"did you mean {guess!r}?" + (f" M{hint[1:]}" if mapped_under else "")
     return DataError(
         f"column {name!r} is missing",
         where=where,
         saw=f"columns {', '.join(map(repr, there))}" if there else "no columns",
-        do=f"did you mean {guess!r}?" if guess else "map it under data.transactions.columns",
+        do=hint,
     )
 
 

@@ -77,7 +77,7 @@ def champions_from(
         churn=ChurnModel.from_files(files["churn"]),
         lifetime_value=LifetimeValueModel.from_files(files["lifetime_value"]),
         segments=SegmentModel.from_files(files["segments"]),
-        frozen={target: Frozen.from_json(content[FILE]) for target, content in files.items()},
+        frozen={t: Frozen.from_json(content.get(FILE, b"")) for t, content in files.items()},
         versions=dict(versions),
     )
 

@@ -72,13 +72,17 @@ class Snapshots:
         return self.where(np.isin(self.day, list(days)))
 
     def at_most(self, rows: int, seed: int) -> "Snapshots":
-        """All rows, or those of a random sample of customers where there are more than `rows`."""
+        """All rows, or at most `rows` of them: those of a random sample of customers.
+
+        A customer comes with all rows or none; at least one customer does.
+        """
         if len(self) <= rows:
             return self
-        customers = np.unique(self.customer)
-        share = rows / len(self)
-        chosen = np.random.default_rng(seed).random(customers.size) < share
-        return self.where(np.isin(self.customer, customers[chosen]))
+        customers, counts = np.unique(self.customer, return_counts=True)
+        order = np.random.default_rng(seed).permutation(customers.size)
+        fitting = np.cumsum(counts[order]) <= rows
+        fitting[0] = True
+        return self.where(np.isin(self.customer, customers[order[fitting]]))
 
 
 def labelled(
@@ -109,7 +113,14 @@ def labelled(
 
 
 def matrix(rows: pa.Table, names: Sequence[str]) -> NDArray[np.float32]:
-    """Feature columns as an array, shape (rows, names); null becomes NaN."""
+    """Feature columns as an array, shape (rows, names); null becomes NaN.
+
+    Example:
+        >>> rows = pa.table({"recency_days": [3.0, 8.0], "gap_mean_days": [None, 4.0]})
+        >>> matrix(rows, ["gap_mean_days", "recency_days"])
+        array([[nan,  3.],
+               [ 4.,  8.]], dtype=float32)
+    """
     values = np.empty((rows.num_rows, len(names)), dtype=np.float32)
     for position, name in enumerate(names):
         values[:, position] = rows[name].to_numpy(zero_copy_only=False)

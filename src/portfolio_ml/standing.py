@@ -45,6 +45,19 @@ def standing_of(rows: pa.Table, *, activity_days: int, tier_edges: Sequence[floa
         rows: One row per customer, with recency_days, tenure_days, net_spend and spend_trend.
         activity_days: The activity window.
         tier_edges: The net spend that parts the tiers D, C, B and A, ascending.
+
+    Example:
+        >>> rows = pa.table(
+        ...     {
+        ...         "recency_days": [5.0, 5.0, 300.0],
+        ...         "tenure_days": [20.0, 900.0, 900.0],
+        ...         "net_spend": [15.0, 1000.0, 40.0],
+        ...         "spend_trend": [None, -0.5, None],
+        ...     }
+        ... )
+        >>> standing = standing_of(rows, activity_days=56, tier_edges=(30.0, 80.0, 200.0))
+        >>> standing.lifecycle_stage.tolist(), standing.value_tier.tolist()
+        (['new', 'veteran', 'lapsed'], ['D', 'A', 'C'])
     """
     recency, tenure, net_spend, trend = (
         rows[name].to_numpy()

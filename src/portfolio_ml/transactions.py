@@ -4,7 +4,7 @@ read = kept + quarantined, always. A row is quarantined under the first rule tha
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -14,16 +14,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from portfolio_ml.config import Settings, TransactionsSource
-from portfolio_ml.databases import read_query, read_table
+from portfolio_ml.databases import read_query, read_table, redacted
 from portfolio_ml.datasets import DATASETS
 from portfolio_ml.engine import Engine, Frame, Reading
-from portfolio_ml.errors import ConfigError, DataError, missing_column
+from portfolio_ml.errors import ConfigError, DataError, missing_column, nearest
 from portfolio_ml.schema import MONEY_SCALE, QUARANTINE, TRANSACTIONS
 from portfolio_ml.timeline import Span, in_history, to_date, to_day
 
 EARLIEST = date(1900, 1, 1)
 LARGEST_AMOUNT = 1e12
 CLOCK_SLACK_DAYS = 1
+_REQUIRED = tuple(column.name for column in TRANSACTIONS.columns if column.required)
+
+_FORMS = "name a file, a pattern such as sales/*.csv, or one of " + ", ".join(DATASETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class History:
     @property
     def kept(self) -> int:
         """Rows kept."""
-        lines: int = pc.sum(self.days["lines"]).as_py()
+        lines: int = pc.sum(self.days["lines"], min_count=0).as_py()
         return lines
 
     @property
@@ -103,26 +106,27 @@ def load(settings: Settings, engine: Engine, *, today: date) -> History:
         ConfigError: The source or its mapping is wrong.
         DataError: A column is missing, nothing is left, or too many rows break a rule.
     """
-    source = settings.data.transactions
-    raw, columns = _raw(source, settings, engine)
-    present = [c for c in raw.collect_schema().names() if not c.startswith("_")]
-    for column in columns.values():
-        if column not in present:
-            raise missing_column(column, present, where=source.source)
+    raw = _raw(settings, engine)
+    columns = _columns(settings.data.transactions, raw)
     kinds = {"customer_id": "text", "timestamp": "day", "amount": "number", "order_id": "text"}
     readings = [
         Reading(f"_{name}", columns[name], kind)  # type: ignore[arg-type]  # kinds are literals
         for name, kind in kinds.items()
         if name in columns
     ]
-    readings += [Reading(f"_text_{n}", columns[n], "text") for n in kinds if n in columns]
+    readings += [Reading(f"_text_{n}", columns[n], "text") for n in _REQUIRED]
     parsed = engine.parsed(raw, readings, timezone=settings.timezone)
     judged = engine.keep(parsed.with_columns(_rule=_first_broken(rules(today))))
     return _split(judged, engine, settings, has_orders="order_id" in columns)
 
 
 def rules(today: date) -> tuple[Rule, ...]:
-    """The rules a row must keep, in the order in which they are tried."""
+    """The rules a row must keep, in the order in which they are tried.
+
+    Example:
+        >>> [rule.name for rule in rules(date(2024, 3, 1)) if rule.column == "customer_id"]
+        ['customer_id_missing']
+    """
     latest = to_day(today) + CLOCK_SLACK_DAYS
     day, amount = nw.col("_timestamp"), nw.col("_amount")
     return (
@@ -137,51 +141,80 @@ def rules(today: date) -> tuple[Rule, ...]:
     )
 
 
-def _raw(
-    source: TransactionsSource, settings: Settings, engine: Engine
-) -> tuple[Frame, dict[str, str]]:
-    """The unread rows with `_source` and `_row`, and the mapping of their columns."""
-    own_names = {c.name: c.name for c in TRANSACTIONS.columns if c.required}
+def _raw(settings: Settings, engine: Engine) -> Frame:
+    """The unread rows, with `_source` and `_row`."""
+    source = settings.data.transactions
     if source.source in DATASETS:
-        built_in = DATASETS[source.source]
-        table = built_in.read()
-        return _numbered(table, source.source, engine), source.columns or built_in.columns
-    columns = source.columns or own_names
-    if "://" in source.source:
-        return _numbered(_from_database(source, settings), source.source, engine), columns
-    return engine.scan(_files(settings.resolve(Path(source.source)))), columns
+        return _numbered(DATASETS[source.source].read(), source, engine)
+    if source.is_database:
+        return _numbered(_from_database(source, settings), source, engine)
+    return engine.scan(_files(settings.resolve(Path(source.source)), source.source))
 
 
-def _numbered(table: pa.Table, source: str, engine: Engine) -> Frame:
+def _columns(source: TransactionsSource, raw: Frame) -> Mapping[str, str]:
+    """What our columns are called there; by our own names where nothing is mapped."""
+    present = [c for c in raw.collect_schema().names() if c not in ("_source", "_row")]
+    own_names = {n: n for n in TRANSACTIONS.names if n in _REQUIRED or n in present}
+    built_in = DATASETS.get(source.source)
+    columns = source.columns or (built_in.columns if built_in else own_names)
+    for column in columns.values():
+        if column not in present:
+            raise missing_column(
+                column,
+                present,
+                where=_shown(source),
+                mapped_under="data.transactions.columns",
+            )
+    return columns
+
+
+def _shown(source: TransactionsSource) -> str:
+    return redacted(source.source) if source.is_database else source.source
+
+
+def _numbered(table: pa.Table, source: TransactionsSource, engine: Engine) -> Frame:
+    theirs = [name for name in table.column_names if name.casefold() not in ("_source", "_row")]
     rows = pa.array(range(1, table.num_rows + 1), pa.int64())
-    sources = pa.repeat(pa.scalar(source), table.num_rows)
-    return engine.from_arrow(table.append_column("_row", rows).append_column("_source", sources))
+    sources = pa.repeat(pa.scalar(_shown(source)), table.num_rows)
+    lineage = table.select(theirs).append_column("_row", rows).append_column("_source", sources)
+    return engine.from_arrow(lineage)
 
 
 def _from_database(source: TransactionsSource, settings: Settings) -> pa.Table:
-    if source.query is not None and source.table is None:
-        return read_query(source.source, source.query, base=settings.base)
-    if source.table is not None and source.query is None:
+    if source.table is not None:
         return read_table(source.source, source.table, base=settings.base)
-    raise ConfigError(
-        "a database needs either table: or query:", where="data.transactions", do="give one of them"
-    )
+    return read_query(source.source, source.query or "", base=settings.base)
 
 
-def _files(path: Path) -> Sequence[Path]:
-    files = [path] if path.is_file() else sorted(path.parent.glob(path.name))
-    files = [f for f in files if f.is_file()]
+def _files(path: Path, source: str) -> Sequence[Path]:
+    try:
+        files = [f for f in _matching(path) if f.is_file()]
+    except (ValueError, NotImplementedError, OSError) as error:
+        raise ConfigError("the path cannot be followed", where=source, saw=str(error)) from None
     if not files:
-        there = "a folder" if path.is_dir() else "no such file"
-        raise ConfigError("there are no transactions to read", where=str(path), saw=there)
+        guess = nearest(source, DATASETS)
+        raise ConfigError(
+            "there are no transactions to read",
+            where=str(path),
+            saw="a folder" if path.is_dir() else "no such file",
+            do=f"did you mean the built-in data set {guess!r}?" if guess else _FORMS,
+        )
     kinds = {f.suffix.lower() for f in files}
     if len(kinds) > 1 or not kinds <= {".csv", ".parquet"}:
         raise ConfigError(
             "transactions must be .csv or .parquet files, all of one kind",
             where=str(path),
-            saw=", ".join(sorted(kinds)),
+            saw=", ".join(sorted(kind or "no suffix" for kind in kinds)),
         )
     return files
+
+
+def _matching(path: Path) -> Sequence[Path]:
+    """What the path names, or else what it matches as a pattern, in order."""
+    if path.is_file() or path.is_dir():
+        return [path]
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    return sorted(folder.glob(str(path.relative_to(folder))))
 
 
 def _first_broken(all_rules: Sequence[Rule]) -> nw.Expr:
@@ -192,7 +225,6 @@ def _first_broken(all_rules: Sequence[Rule]) -> nw.Expr:
 
 
 def _split(judged: Frame, engine: Engine, settings: Settings, *, has_orders: bool) -> History:
-    source = settings.data.transactions.source
     quarantine = _quarantine(judged, engine)
     order_id = nw.col("_order_id") if has_orders else nw.lit(None, dtype=nw.String)
     lines = engine.keep(
@@ -213,7 +245,7 @@ def _split(judged: Frame, engine: Engine, settings: Settings, *, has_orders: boo
         .sort("day")
     )
     history = History(lines=lines, days=days, quarantine=quarantine, has_orders=has_orders)
-    _check_share(history, settings.data.max_quarantined_share, source)
+    _check_share(history, settings)
     return history
 
 
@@ -233,24 +265,41 @@ def _quarantine(judged: Frame, engine: Engine) -> pa.Table:
     return engine.collect(refused.sort("source", "row_number")).cast(QUARANTINE.arrow)
 
 
-def _check_share(history: History, allowed: float, source: str) -> None:
+def _check_share(history: History, settings: Settings) -> None:
     quarantine, read = history.quarantine, history.kept + history.quarantined
+    allowed, where = settings.data.max_quarantined_share, _shown(settings.data.transactions)
     if read == 0:
-        raise DataError("there is not a single row", where=source)
+        raise DataError("there is not a single row", where=where)
     if history.kept == 0 or quarantine.num_rows / read > allowed:
         counts = quarantine["rule"].value_counts().to_pylist()
         worst = max(counts, key=lambda count: count["counts"])
-        example = quarantine.slice(quarantine["rule"].index(worst["values"]).as_py(), 1)
+        row = quarantine.slice(quarantine["rule"].index(worst["values"]).as_py(), 1).to_pylist()[0]
+        value = "no value" if row["value"] is None else repr(row["value"])
+        share = "more than the allowed share" if history.kept else "so none is left"
         raise DataError(
-            f"{quarantine.num_rows:,} of {read:,} rows break a rule, more than the allowed share",
-            where=source,
-            saw=f"{worst['counts']:,} x {worst['values']}, such as row "
-            f"{example['row_number'][0]} with {example['value'][0].as_py()!r}",
+            f"{quarantine.num_rows:,} of {read:,} rows break a rule, {share}",
+            where=where,
+            saw=f"{worst['counts']:,} x {worst['values']}, such as row {row['row_number']} "
+            f"of {row['source']} with {value}",
             do="check data.transactions.columns, or allow it with data.max_quarantined_share "
             f"(now {allowed})",
         )
 
 
 def default_as_of(history: History, *, today: date) -> date:
-    """The last complete day: the last day with a line, but not today, which is not over."""
-    return to_date(min(history.span.last_day, to_day(today) - 1))
+    """The last complete day: the last day with a line, but not today, which is not over.
+
+    Lines dated after today, as a fast clock makes them, do not count.
+
+    Raises:
+        DataError: There is no line before today.
+    """
+    now, first = to_day(today), history.span.first_day
+    if first >= now:
+        raise DataError(
+            "no day of the history is over yet",
+            saw=f"the first line on {to_date(first)}",
+            do="give an --as-of, or run it again tomorrow",
+        )
+    last = max(day for day in history.days["day"].to_pylist() if day <= now)
+    return to_date(min(last, now - 1))

@@ -13,5 +13,10 @@ MODEL_INPUTS: tuple[str, ...] = tuple(f.name for f in CATALOGUE if f.is_model_in
 
 
 def of_stage(stage: Stage) -> tuple[Feature, ...]:
-    """The features that one step of the query computes."""
+    """The features that one step of the query computes.
+
+    Example:
+        >>> [feature.name for feature in of_stage(Stage.MODEL)][:2]
+        ['p_alive', 'p_no_purchase']
+    """
     return tuple(f for f in CATALOGUE if f.stage is stage)

@@ -58,7 +58,12 @@ class Feature:
 
 
 def features_hash(features: Iterable[Feature]) -> str:
-    """A digest of the definitions, 16 hexadecimal digits; it changes when a definition does."""
+    """A digest of the definitions, 16 hexadecimal digits; it changes when a definition does.
+
+    Example:
+        >>> features_hash([])
+        'e3b0c44298fc1c14'
+    """
     text = "\n".join(
         f"{f.name}|{f.unit}|{f.window}|{f.null}|{f.formula}|{f.stage.name}" for f in features
     )

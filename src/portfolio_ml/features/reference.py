@@ -115,8 +115,7 @@ def fit_references(
                 purchase_model=_purchase_model(_on(purchases, day)),
                 spend_model=_spend_model(_on(spends, day)),
             )
-            for day in as_of_days
-            if day in tiers
+            for day in sorted({*as_of_days} & {*tiers})
         }
 
 
@@ -135,8 +134,12 @@ def reference_table(references: Mapping[int, Reference]) -> pa.Table:
 def _edges(
     customers: Frame, column: str, shares: Sequence[float], engine: Engine
 ) -> dict[int, tuple[float, ...]]:
-    """Per as-of day, the largest value whose average rank lies within each share of customers."""
-    share = nw.col(column).rank("average").over("as_of") / nw.len().over("as_of")
+    """Per as-of day, the largest value that lies within each share of customers, ascending.
+
+    A value lies at the share of customers below it plus half of those who tie with it, so that
+    the scores of many equal customers, or of a single one, are the middle ones.
+    """
+    share = (nw.col(column).rank("average").over("as_of") - 0.5) / nw.len().over("as_of")
     ranked = customers.select("as_of", column, share=share)
     level = sum(((nw.col("share") > s).cast(nw.Int64) for s in shares), start=nw.lit(0))
     tops = engine.collect(

@@ -152,7 +152,7 @@ def _score(name: str, source: str, meaning: str, *, most_is_best: bool) -> Featu
         unit="score",
         window=_ALL,
         null="",
-        formula=f"quintile of {source} by average rank in the portfolio, 5 = {meaning}",
+        formula=f"quintile of {source} in the portfolio, ties at their middle; 5 = {meaning}",
         stage=Stage.PORTFOLIO,
         value=score if most_is_best else 6 - score,
         is_model_input=False,

@@ -5,6 +5,7 @@ are, so that few or unrepresentative rows cannot do harm.
 """
 
 from dataclasses import dataclass
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,10 @@ class Calibration:
 
     intercept: float = 0.0
     slope: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.intercept) and 0 < self.slope < inf):
+            raise ValueError(f"a calibration must increase: saw {self.to_dict()}")
 
     def __call__(self, probability: Floats) -> Floats:
         """Calibrated probabilities, shape (rows,)."""
@@ -61,17 +66,28 @@ def fit_calibration(
         >>> fit_calibration(np.array([0.2, 0.8]), np.array([False, True])).slope > 0
         True
     """
-    design = np.column_stack([np.ones(len(probability)), log_odds(probability)])
-    weights = np.ones(len(probability)) if weight is None else weight
-    identity = np.array([0.0, 1.0])
-    penalty = np.diag([PRIOR_ROWS * 0.25, PRIOR_ROWS * 0.25])
-    beta = identity.copy()
+    odds, one = log_odds(probability), np.ones(len(probability))
+    weights = one if weight is None else weight
+    # The coefficients are departures from the identity, so the prior shrinks them towards 0.
+    shift, tilt = _most_likely(np.column_stack([one, odds]), odds, outcome, weights)
+    if 1 + tilt >= SMALLEST_SLOPE:
+        return Calibration(intercept=shift, slope=1 + tilt)
+    (shift,) = _most_likely(one[:, None], SMALLEST_SLOPE * odds, outcome, weights)
+    return Calibration(intercept=shift, slope=SMALLEST_SLOPE)
+
+
+def _most_likely(
+    design: Floats, offset: Floats, outcome: NDArray[np.bool_], weight: Floats
+) -> tuple[float, ...]:
+    """Coefficients of a logistic regression with a fixed offset, by Newton's steps."""
+    penalty = PRIOR_ROWS * 0.25
+    beta = np.zeros(design.shape[1])
     for _ in range(50):
-        fitted = expit(design @ beta)
-        gradient = design.T @ (weights * (outcome - fitted)) - penalty @ (beta - identity)
-        curvature = (design * (weights * fitted * (1 - fitted))[:, None]).T @ design + penalty
-        step = np.linalg.solve(curvature, gradient)
+        fitted = expit(offset + design @ beta)
+        gradient = design.T @ (weight * (outcome - fitted)) - penalty * beta
+        curvature = (design * (weight * fitted * (1 - fitted))[:, None]).T @ design
+        step = np.linalg.solve(curvature + penalty * np.eye(beta.size), gradient)
         beta = beta + step / max(1.0, float(np.abs(step).max()))
         if float(np.abs(step).max()) < 1e-9:
             break
-    return Calibration(intercept=float(beta[0]), slope=max(SMALLEST_SLOPE, float(beta[1])))
+    return tuple(beta.tolist())

@@ -12,8 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from portfolio_ml.models.calibration import Calibration, fit_calibration, log_odds
-from portfolio_ml.models.files import DESCRIPTION, TREES, ModelFiles, described, description
-from portfolio_ml.models.trees import Fit, Trees, fit_trees, load
+from portfolio_ml.models.files import (
+    DESCRIPTION,
+    TREES,
+    ModelFiles,
+    described,
+    description,
+    understood,
+)
+from portfolio_ml.models.trees import Fit, Trees, fit_trees, is_learnable, load
 from portfolio_ml.snapshots import Snapshots
 
 Floats = NDArray[np.float64]
@@ -41,6 +48,12 @@ class ChurnModel:
     horizon_days: int
     calibration: Calibration
     trees: Trees | None
+
+    def __post_init__(self) -> None:
+        if self.candidate not in CANDIDATES or CUSTOMER_BASE not in self.names:
+            raise ValueError(f"no churn model: {self.candidate} on {len(self.names)} features")
+        if (self.trees is None) != (self.candidate == "customer_base"):
+            raise ValueError(f"trees and a {self.candidate} model do not go together")
 
     def predict(self, features: NDArray[np.float32]) -> Floats:
         """P(no purchase within the horizon), shape (rows,).
@@ -71,13 +84,15 @@ class ChurnModel:
             DataError: They are no churn model of this format.
         """
         values = description(files, KIND)
-        return cls(
-            candidate=values["candidate"],
-            names=tuple(values["names"]),
-            horizon_days=int(values["horizon_days"]),
-            calibration=Calibration.from_dict(values["calibration"]),
-            trees=load(files[TREES].decode()) if TREES in files else None,
-        )
+        with understood():
+            names = tuple(values["names"])
+            return cls(
+                candidate=values["candidate"],
+                names=names,
+                horizon_days=int(values["horizon_days"]),
+                calibration=Calibration.from_dict(values["calibration"]),
+                trees=load(files[TREES].decode(), names=names) if TREES in files else None,
+            )
 
 
 def fit_churn(
@@ -85,11 +100,12 @@ def fit_churn(
 ) -> dict[str, ChurnModel]:
     """Every candidate, fitted on labelled snapshots.
 
-    Without both outcomes among the rows there is nothing to learn, and only the customer-base
-    model comes back.
+    Where some fold's rows to learn from lack one of the outcomes, only the customer-base model
+    comes back.
     """
     fit = None
-    if 0 < snapshots.churned.sum() < len(snapshots):
+    outcomes = (snapshots.churned, ~snapshots.churned)
+    if all(is_learnable(outcome, snapshots.customer, seed) for outcome in outcomes):
         fit = fit_trees(
             snapshots.features,
             snapshots.churned.astype(np.float64),

@@ -7,7 +7,7 @@ customers are grouped by predicted value, and the ratio's quantiles of a group b
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil, floor, inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,11 @@ class Intervals:
     low: tuple[tuple[float, ...], ...]
     high: tuple[tuple[float, ...], ...]
 
+    def __post_init__(self) -> None:
+        tiers, groups = len(self.tier_edges) + 1, [len(edges) + 1 for edges in self.value_edges]
+        if len(groups) != tiers or any([*map(len, r)] != groups for r in (self.low, self.high)):
+            raise ValueError(f"intervals of {tiers} tiers need the bounds of each of their groups")
+
     def around(self, predicted: Floats, net_spend: Floats) -> tuple[Floats, Floats]:
         """The interval's ends, each of shape (rows,), widened to contain the prediction.
 
@@ -55,10 +60,10 @@ class Intervals:
         return np.minimum(low, predicted), np.maximum(high, predicted)
 
     def to_dict(self) -> dict[str, Any]:
-        """The intervals as plain JSON values."""
+        """The intervals as plain JSON values; an edge below everybody is null."""
         return {
             "coverage": self.coverage,
-            "tier_edges": self.tier_edges,
+            "tier_edges": [edge if isfinite(edge) else None for edge in self.tier_edges],
             "value_edges": self.value_edges,
             "low": self.low,
             "high": self.high,
@@ -69,7 +74,7 @@ class Intervals:
         """The intervals that `to_dict` gave."""
         return cls(
             coverage=float(values["coverage"]),
-            tier_edges=tuple(values["tier_edges"]),
+            tier_edges=tuple(-inf if e is None else float(e) for e in values["tier_edges"]),
             value_edges=tuple(map(tuple, values["value_edges"])),
             low=tuple(map(tuple, values["low"])),
             high=tuple(map(tuple, values["high"])),
@@ -93,8 +98,10 @@ def fit_intervals(
         tier_edges: Net spend that parts the tiers, ascending.
         coverage: The share of outcomes meant to lie inside.
     """
+    counted = predicted > _FLOOR  # next to nothing, a prediction would make any ratio endless
+    predicted, actual, net_spend = predicted[counted], actual[counted], net_spend[counted]
     tier = np.searchsorted(tier_edges, net_spend, side="left")
-    ratio = actual / np.maximum(predicted, _FLOOR)
+    ratio = actual / predicted
     everyone = _bounds(ratio, coverage)
     tiers = [
         _tier(predicted[tier == number], ratio[tier == number], coverage, everyone)

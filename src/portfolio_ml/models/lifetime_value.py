@@ -12,9 +12,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from portfolio_ml.models.files import DESCRIPTION, TREES, ModelFiles, described, description
+from portfolio_ml.models.files import (
+    DESCRIPTION,
+    TREES,
+    ModelFiles,
+    described,
+    description,
+    understood,
+)
 from portfolio_ml.models.intervals import Intervals, fit_intervals
-from portfolio_ml.models.trees import Fit, Trees, fit_trees, load
+from portfolio_ml.models.trees import Fit, Trees, fit_trees, is_learnable, load
 from portfolio_ml.snapshots import Snapshots
 
 Floats = NDArray[np.float64]
@@ -22,6 +29,7 @@ Candidate = Literal["boosted", "blend", "customer_base"]
 
 KIND = "lifetime_value"
 CUSTOMER_BASE = "expected_spend"
+COLUMNS = (CUSTOMER_BASE, "spend", "net_spend")
 CANDIDATES: tuple[Candidate, ...] = ("blend", "boosted", "customer_base")
 PRIOR_TICKETS = 5.0
 PRIOR_BUYERS = 200.0
@@ -70,6 +78,12 @@ class LifetimeValueModel:
     intervals: Intervals
     trees: Trees | None
 
+    def __post_init__(self) -> None:
+        if self.candidate not in CANDIDATES or not {*COLUMNS}.issubset(self.names):
+            raise ValueError(f"no value model: {self.candidate} on {len(self.names)} features")
+        if (self.trees is None) != (self.candidate == "customer_base"):
+            raise ValueError(f"trees and a {self.candidate} model do not go together")
+
     def predict(self, features: NDArray[np.float32]) -> Floats:
         """Net spend expected within the horizon, currency units, at least 0, shape (rows,)."""
         base = self._column(features, CUSTOMER_BASE)
@@ -104,15 +118,17 @@ class LifetimeValueModel:
             DataError: They are no lifetime value model of this format.
         """
         values: dict[str, Any] = description(files, KIND)
-        return cls(
-            candidate=values["candidate"],
-            names=tuple(values["names"]),
-            horizon_days=int(values["horizon_days"]),
-            level=float(values["level"]),
-            returns=Returns(**values["returns"]),
-            intervals=Intervals.from_dict(values["intervals"]),
-            trees=load(files[TREES].decode()) if TREES in files else None,
-        )
+        with understood():
+            names = tuple(values["names"])
+            return cls(
+                candidate=values["candidate"],
+                names=names,
+                horizon_days=int(values["horizon_days"]),
+                level=float(values["level"]),
+                returns=Returns(**values["returns"]),
+                intervals=Intervals.from_dict(values["intervals"]),
+                trees=load(files[TREES].decode(), names=names) if TREES in files else None,
+            )
 
     def _column(self, features: NDArray[np.float32], name: str) -> Floats:
         return features[:, self.names.index(name)].astype(np.float64)
@@ -129,10 +145,10 @@ def fit_lifetime_value(
 ) -> dict[str, LifetimeValueModel]:
     """Every candidate, fitted on labelled snapshots.
 
-    Without any spend among the outcomes only the customer-base model comes back.
+    Where some fold's rows to learn from hold no spend, only the customer-base model comes back.
     """
     fit = None
-    if (snapshots.spend > 0).sum() > 1:
+    if is_learnable(snapshots.spend > 0, snapshots.customer, seed):
         fit = fit_trees(
             snapshots.features,
             snapshots.spend,

@@ -18,7 +18,13 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from threadpoolctl import threadpool_limits
 
-from portfolio_ml.models.files import DESCRIPTION, ModelFiles, described, description
+from portfolio_ml.models.files import (
+    DESCRIPTION,
+    ModelFiles,
+    described,
+    description,
+    understood,
+)
 
 Floats = NDArray[np.float64]
 
@@ -50,6 +56,12 @@ class SegmentModel:
     smallest_share: float
     stability: float
     separation: float
+
+    def __post_init__(self) -> None:
+        if not self.labels or self.centroids.shape != (len(self.labels), len(INPUTS)):
+            raise ValueError(f"{len(self.labels)} segments with centres {self.centroids.shape}")
+        if not {*INPUTS}.issubset(self.names):
+            raise ValueError("an input of the segments is not among the features")
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.int64]:
         """Each customer's segment, in [0, segments), shape (rows,)."""
@@ -88,14 +100,15 @@ class SegmentModel:
             DataError: They are no segment model of this format.
         """
         values: dict[str, Any] = description(files, KIND)
-        return cls(
-            names=tuple(values["names"]),
-            centroids=np.asarray(values["centroids"], dtype=np.float64),
-            labels=tuple(values["labels"]),
-            smallest_share=float(values["smallest_share"]),
-            stability=float(values["stability"]),
-            separation=float(values["separation"]),
-        )
+        with understood():
+            return cls(
+                names=tuple(values["names"]),
+                centroids=np.asarray(values["centroids"], dtype=np.float64),
+                labels=tuple(values["labels"]),
+                smallest_share=float(values["smallest_share"]),
+                stability=float(values["stability"]),
+                separation=float(values["separation"]),
+            )
 
 
 def fit_segments(

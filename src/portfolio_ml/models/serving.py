@@ -1,6 +1,5 @@
 """A registered model's predictions, whatever its kind, from its data files and named columns."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from portfolio_ml.errors import DataError, missing_column
 from portfolio_ml.models.churn import KIND as CHURN
 from portfolio_ml.models.churn import ChurnModel
-from portfolio_ml.models.files import DESCRIPTION
+from portfolio_ml.models.files import kind_of
 from portfolio_ml.models.lifetime_value import KIND as LIFETIME_VALUE
 from portfolio_ml.models.lifetime_value import LifetimeValueModel
 from portfolio_ml.models.segments import KIND as SEGMENTS
@@ -37,7 +36,7 @@ def outputs(files: Mapping[str, bytes], table: Columns) -> dict[str, NDArray[Any
     Raises:
         DataError: A feature column is missing, or the files are no model.
     """
-    kind = json.loads(files[DESCRIPTION]).get("kind")
+    kind = kind_of(files)
     if kind == CHURN:
         churn = ChurnModel.from_files(files)
         return {"p_churn": churn.predict(_features(table, churn.names))}

@@ -1,12 +1,14 @@
 """LightGBM: fitted with regularisation that suits customer data, stored as its text format.
 
-Its text parser is native code that a crafted file can crash, so `load` checks every tree's
-indices in Python before the text is parsed.
+Its text parser is native code that a crafted file can crash: it trusts the header's byte counts
+and every index. So `load` parses only a text laid out as LightGBM lays it out, line by line, and
+hands over nothing of what follows the trees.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal
 
 import lightgbm as lgb
@@ -20,7 +22,7 @@ Floats = NDArray[np.float64]
 Objective = Literal["binary", "tweedie"]
 
 MAX_TEXT_BYTES = 200_000_000
-MAX_LEAVES = 131_072
+MAX_LEAVES = 1024  # native code walks a tree by recursion
 FOLDS = 3
 LEARNING_RATE = 0.08
 MAX_ROUNDS = 300
@@ -29,13 +31,55 @@ PATIENCE = 20
 LEAVES = 7
 L2 = 10.0
 
+_HEADER = (
+    "version",
+    "num_class",
+    "num_tree_per_iteration",
+    "label_index",
+    "max_feature_idx",
+    "objective",
+    "feature_names",
+    "feature_infos",
+    "tree_sizes",
+)
+# A tree's fields in LightGBM's order, and what each holds a number of.
+_FIELDS: Mapping[str, Literal["tree", "node", "leaf"]] = {
+    "num_leaves": "tree",
+    "num_cat": "tree",
+    "split_feature": "node",
+    "split_gain": "node",
+    "threshold": "node",
+    "decision_type": "node",
+    "left_child": "node",
+    "right_child": "node",
+    "leaf_value": "leaf",
+    "leaf_weight": "leaf",
+    "leaf_count": "leaf",
+    "internal_value": "node",
+    "internal_weight": "node",
+    "internal_count": "node",
+    "is_linear": "tree",
+    "shrinkage": "tree",
+}
+_END = "end of trees\n"
+_TREE_END = "\n\n\n"
+_NUMERICAL_SPLITS = {"0", "2", "4", "6", "8", "10"}
+_OBJECTIVE = re.compile(
+    "regression|regression_l1|huber|fair|poisson|quantile|mape|gamma|tweedie|cross_entropy"
+    "|cross_entropy_lambda|binary sigmoid:1"
+)
+_COUNT = re.compile("[0-9]{1,6}")
+_INDEX = re.compile("-?[0-9]{1,6}")
+_NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?(?:e[+-][0-9]+)?|inf|nan)")
+_UNPRINTED = re.compile(r"[\x00-\x09\x0b-\x1f]")
+
 
 @dataclass(frozen=True, slots=True)
 class Trees:
     """A fitted ensemble.
 
     Attributes:
-        text: LightGBM's text format.
+        text: LightGBM's text format, up to the end of the trees.
         booster: The ensemble, ready to predict.
     """
 
@@ -112,62 +156,124 @@ def customer_folds(customer: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     return fold[position]
 
 
-def load(text: str) -> Trees:
-    """The ensemble in a text that passes `check`.
+def is_learnable(outcome: NDArray[np.bool_], customer: NDArray[np.int64], seed: int) -> bool:
+    """Whether the outcome is met among the rows to learn from, whichever fold is held out.
+
+    Args:
+        outcome: Shape (rows,).
+        customer: A number per customer, shape (rows,).
+        seed: What the folds are drawn with.
+    """
+    if np.unique(customer).size < FOLDS:
+        return False
+    return np.unique(customer_folds(customer, seed)[outcome]).size > 1
+
+
+def load(text: str, *, names: tuple[str, ...] | None = None) -> Trees:
+    """The ensemble in a text that passes `check`; what follows its trees is dropped.
+
+    Args:
+        text: What LightGBM wrote.
+        names: The features that it must expect, in order; any where not given.
 
     Raises:
-        DataError: The text is no model that LightGBM could have written.
+        DataError: The text is no model that LightGBM could have written for these features.
     """
     check(text)
-    return Trees(text=text, booster=lgb.Booster(model_str=text))
+    trees = text.partition(f"\n{_END}")[0] + f"\n{_END}"
+    try:
+        booster = lgb.Booster(model_str=trees)
+    except lgb.basic.LightGBMError as error:
+        raise DataError("the model file cannot be parsed", saw=str(error)) from None
+    if names is not None and tuple(booster.feature_name()) != names:
+        raise DataError("the model file expects other features than its description names")
+    return Trees(text=trees, booster=booster)
 
 
 def check(text: str) -> None:
-    """Refuse a text whose tree indices would lead the native parser or predictor astray.
+    """Refuse a text whose header or trees would lead the native parser or predictor astray.
 
     Raises:
-        DataError: Naming the first tree that is wrong.
+        DataError: Naming the first part that is wrong.
     """
     if len(text) > MAX_TEXT_BYTES:
         raise DataError("the model file is too large", saw=f"{len(text):,} characters")
-    header = re.search(r"^max_feature_idx=(\d{1,6})$", text, re.MULTILINE)
-    if not text.startswith("tree\n") or header is None or "\nend of trees" not in text:
-        raise DataError("the model file is no LightGBM text")
-    trees = re.split(r"^Tree=", text.split("\nend of trees", maxsplit=1)[0], flags=re.MULTILINE)[1:]
-    sizes = re.search(r"^tree_sizes=([\d ]*)$", text, re.MULTILINE)
-    if not trees or sizes is None or len(sizes[1].split()) != len(trees):
-        raise DataError("the model file's trees do not match its header")
-    for number, tree in enumerate(trees):
-        if fault := _tree_fault(tree, number, int(header[1])):
+    head, _, trees = text.partition("\n\n")
+    header = _header(head)
+    start = 0
+    for number, size in enumerate(map(int, header["tree_sizes"].split(" "))):
+        tree = trees[start : start + size]
+        if fault := _tree_fault(tree, number, int(header["max_feature_idx"])):
             raise DataError(f"tree {number} of the model file is broken", saw=fault)
+        start += size
+    if not trees.startswith(_END, start):
+        raise DataError("the model file's trees do not match its header")
+
+
+def _header(head: str) -> dict[str, str]:
+    """The header's values by key.
+
+    Raises:
+        DataError: It is no header of a model with one output.
+    """
+    kind, *lines = head.split("\n")
+    header = _fields(lines)
+    if kind != "tree" or tuple(header) != _HEADER or _UNPRINTED.search(head):
+        raise DataError("the model file is no LightGBM text")
+    fixed = (header["version"], header["num_class"], header["num_tree_per_iteration"])
+    features = [header[key].split(" ") for key in ("feature_names", "feature_infos")]
+    if not (
+        fixed == ("v4", "1", "1")
+        and _OBJECTIVE.fullmatch(header["objective"])
+        and _are(_COUNT, [header["label_index"], header["max_feature_idx"]])
+        and _are(_COUNT, header["tree_sizes"].split(" "))
+        and all(len(tokens) == int(header["max_feature_idx"]) + 1 for tokens in features)
+        and not any("" in tokens for tokens in features)
+    ):
+        raise DataError("the model file's header is not that of a model with one output")
+    return header
 
 
 def _tree_fault(tree: str, number: int, max_feature: int) -> str | None:
-    lines = tree.splitlines()
-    fields = dict(line.split("=", 1) for line in lines[1:] if "=" in line)
-    try:
-        leaves = int(fields["num_leaves"])
-        if lines[0] != str(number) or not 1 <= leaves <= MAX_LEAVES:
-            return "an unexpected tree number or leaf count"
-        if len(_floats(fields["leaf_value"])) != leaves:
-            return "a leaf without a value"
-        if int(fields["num_cat"]) != 0 or fields.get("is_linear", "0") != "0":
-            return "a categorical split or a linear leaf"
-        return None if leaves == 1 else _nodes_fault(fields, leaves, max_feature)
-    except (KeyError, ValueError, IndexError):
-        return "a field that is missing or no number"
+    title, *lines = tree.removesuffix(_TREE_END).split("\n")
+    fields = {name: values.split(" ") for name, values in _fields(lines).items()}
+    if title != f"Tree={number}" or not tree.endswith(_TREE_END) or tuple(fields) != (*_FIELDS,):
+        return "a text that is not laid out as a tree"
+    if not _are(_COUNT, fields["num_leaves"]) or not tree.isascii() or _UNPRINTED.search(tree):
+        return "an unreadable number of leaves"
+    if fields["num_cat"] != ["0"] or fields["is_linear"] != ["0"]:
+        return "a categorical split or a linear leaf"
+    leaves = int(fields["num_leaves"][0])
+    if not 1 <= leaves <= MAX_LEAVES:
+        return "an unexpected number of leaves"
+    if leaves == 1:  # nothing else is read, and LightGBM leaves it empty
+        return _numbers_fault(fields, leaves, ("num_leaves", "leaf_value", "shrinkage"))
+    fault = _numbers_fault(fields, leaves, (*_FIELDS,))
+    return fault or _nodes_fault(fields, leaves, max_feature)
 
 
-def _nodes_fault(fields: Mapping[str, str], leaves: int, max_feature: int) -> str | None:
-    used, decisions = _integers(fields["split_feature"]), _integers(fields["decision_type"])
-    left, right = _integers(fields["left_child"]), _integers(fields["right_child"])
-    thresholds = _floats(fields["threshold"])
-    if any(len(field) != leaves - 1 for field in (used, decisions, left, right, thresholds)):
+def _numbers_fault(
+    fields: Mapping[str, list[str]], leaves: int, names: tuple[str, ...]
+) -> str | None:
+    """What is wrong with the numbers, whatever they mean."""
+    lengths = {"tree": 1, "node": leaves - 1, "leaf": leaves}
+    if any(len(fields[name]) != lengths[_FIELDS[name]] for name in names):
         return "fields of unequal length"
-    if any(not 0 <= feature <= max_feature for feature in used):
-        return "a feature that does not exist"
-    if any(decision & 1 for decision in decisions):
+    if not all(_are(_NUMBER, fields[name]) for name in names):
+        return "a field that is no number"
+    finite = (*fields["leaf_value"], *fields["shrinkage"])
+    return None if all(isfinite(float(part)) for part in finite) else "a leaf without a value"
+
+
+def _nodes_fault(fields: Mapping[str, list[str]], leaves: int, max_feature: int) -> str | None:
+    """What is wrong with the tree's shape, where every field has its length."""
+    if not all(_are(_INDEX, fields[k]) for k in ("split_feature", "left_child", "right_child")):
+        return "an index that is no whole number"
+    if not _NUMERICAL_SPLITS.issuperset(fields["decision_type"]):
         return "a categorical split"
+    if not all(0 <= int(feature) <= max_feature for feature in fields["split_feature"]):
+        return "a feature that does not exist"
+    left, right = ([int(child) for child in fields[k]] for k in ("left_child", "right_child"))
     if sorted(left + right) != [*range(-leaves, 0), *range(1, leaves - 1)]:
         return "nodes that do not form a tree"
     if any(0 <= child <= node for side in (left, right) for node, child in enumerate(side)):
@@ -175,12 +281,15 @@ def _nodes_fault(fields: Mapping[str, str], leaves: int, max_feature: int) -> st
     return None
 
 
-def _integers(field: str) -> list[int]:
-    return [int(part) for part in field.split()]
+def _fields(lines: Sequence[str]) -> dict[str, str]:
+    """The values by key; a line that has none, or a key once more, leaves nothing to find."""
+    pairs = [tuple(line.split("=", 1)) for line in lines]
+    fields = dict(pair for pair in pairs if len(pair) == 2)
+    return fields if len(fields) == len(lines) else {}
 
 
-def _floats(field: str) -> list[float]:
-    return [float(part) for part in field.split()]
+def _are(pattern: re.Pattern[str], parts: Sequence[str]) -> bool:
+    return all(pattern.fullmatch(part) for part in parts)
 
 
 def _fold_booster(
@@ -210,6 +319,6 @@ def _parameters(objective: Objective, rows: int, seed: int) -> dict[str, Any]:
         "num_threads": max(1, cpu_count() // 2),  # the other target is fitted beside
         "seed": seed,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,  # row-wise sums depend on the number of threads
         "verbosity": -1,
     }

@@ -17,9 +17,15 @@ import pandas as pd
 
 from portfolio_ml.config import Settings
 from portfolio_ml.databases import redacted
-from portfolio_ml.errors import DataError, ServiceUnavailableError
+from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
 from portfolio_ml.models.files import DESCRIPTION, ModelFiles, digests, verify
 from portfolio_ml.models.serving import outputs
+from portfolio_ml.registry.address import (
+    address_of,
+    artifacts_beside,
+    demand_answer,
+    without_secrets,
+)
 from portfolio_ml.registry.figures import Figure
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -28,6 +34,16 @@ TARGETS = ("churn", "lifetime_value", "segments")
 _DIGEST_TAG = "sha256."
 _FILES = "files"
 _MAX_PARAM = 500
+_MAX_METRICS = 1000  # MLflow takes no more at once
+_SWITCHES = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the scheduler tries again; MLflow's 7 take minutes
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +97,16 @@ class Store:
     ) -> None:
         """Add to a run: parameters, metrics, tags, and files by artifact path."""
         kinds = self._mlflow.entities
-        known = [f for f in figures if np.isfinite(f.value)]
+        metrics = [
+            kinds.Metric(f.name, f.value, 0, f.step) for f in figures if np.isfinite(f.value)
+        ]
         self._client.log_batch(
             run_id,
-            metrics=[kinds.Metric(f.name, f.value, 0, f.step) for f in known],
             params=[kinds.Param(k, str(v)[:_MAX_PARAM]) for k, v in (params or {}).items()],
             tags=[kinds.RunTag(k, v) for k, v in (tags or {}).items()],
         )
+        for start in range(0, len(metrics), _MAX_METRICS):
+            self._client.log_batch(run_id, metrics=metrics[start : start + _MAX_METRICS])
         if files:
             with tempfile.TemporaryDirectory() as folder:
                 for path, content in files.items():
@@ -128,6 +147,8 @@ class Store:
         if before is not None and before != version_number:
             self._client.set_registered_model_alias(self._name(target), PREVIOUS, before)
         self._client.set_registered_model_alias(self._name(target), CHAMPION, version_number)
+        if self._alias(target, CHALLENGER) == version_number:
+            self._client.delete_registered_model_alias(self._name(target), CHALLENGER)
 
     def challenge(self, target: str, version_number: str) -> None:
         """Mark a version as the challenger that was refused."""
@@ -154,15 +175,25 @@ class Store:
                 where=f"{self._name(target)} version {number}",
                 do="retrain with portfolio-ml train",
             )
-        with tempfile.TemporaryDirectory() as folder:
-            local = self._mlflow.artifacts.download_artifacts(
-                artifact_uri=f"models:/{self._name(target)}/{number}",
-                dst_path=folder,
-                tracking_uri=self._uri,
-            )
-            files = _read(Path(local), expected)
+        files = self._downloaded(f"models:/{self._name(target)}/{number}", expected)
         verify(files, expected)
         return Registered(target, number, files)
+
+    def _downloaded(self, model: str, expected: Mapping[str, str]) -> ModelFiles:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                local = self._mlflow.artifacts.download_artifacts(
+                    artifact_uri=f"{model}/artifacts/{_FILES}",
+                    dst_path=folder,
+                    tracking_uri=self._uri,
+                )
+            except FileNotFoundError:
+                return {}
+            except OSError as error:  # those of HTTP are among them
+                raise ServiceUnavailableError(
+                    "the model's files cannot be fetched", where=model, saw=type(error).__name__
+                ) from error
+            return _read(Path(local), expected)
 
     def _log_model(
         self, target: str, run_id: str, data: Path, example: pd.DataFrame, answer: pd.DataFrame
@@ -202,10 +233,12 @@ def opened(settings: Settings) -> Iterator[Store]:
     `mlartifacts`.
 
     Raises:
+        ConfigError: The store's address cannot be used.
         ServiceUnavailableError: The store does not answer.
     """
     uri = settings.tracking.uri
-    address = _address(uri, settings.base)
+    address = address_of(uri, base=settings.base)
+    demand_answer(address)
     with warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")  # MLflow's own deprecations are no news to its users
         mlflow = _mlflow()
@@ -215,30 +248,37 @@ def opened(settings: Settings) -> Iterator[Store]:
             experiment_id = _experiment_id(mlflow, address, settings.experiment)
             yield Store(mlflow, address, experiment_id=experiment_id, portfolio=settings.name)
         except mlflow.exceptions.MlflowException as error:
-            first = str(error).splitlines()[0]
             raise ServiceUnavailableError(
-                "the tracking store does not do what is asked", where=redacted(uri), saw=first
-            ) from error
+                "the tracking store does not do what is asked",
+                where=redacted(uri),
+                saw=without_secrets(str(error), address),
+                do="check tracking.uri and that the store is up",
+            ) from None  # MLflow's own message may show the password
         finally:
             mlflow.set_tracking_uri(before)
 
 
 def _mlflow() -> Any:  # noqa: ANN401 - a module without types
     """MLflow, imported when it is needed: it takes seconds."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    for name, value in _SWITCHES.items():
+        os.environ.setdefault(name, value)
     import mlflow  # noqa: PLC0415 - only those who open a store wait for it
 
     return mlflow
 
 
 def _experiment_id(mlflow: Any, address: str, name: str) -> str:  # noqa: ANN401 - a module
-    client = mlflow.MlflowClient(address, address)
-    found = client.get_experiment_by_name(name)
+    try:
+        client = mlflow.MlflowClient(address, address)
+        found = client.get_experiment_by_name(name)
+    except ImportError as error:
+        raise ConfigError(
+            "the tracking store needs a driver that is not installed",
+            where=redacted(address),
+            saw=str(error),
+        ) from None
     number = (
-        client.create_experiment(name, artifact_location=_artifacts(address))
+        client.create_experiment(name, artifact_location=artifacts_beside(address))
         if found is None
         else found.experiment_id
     )
@@ -246,26 +286,12 @@ def _experiment_id(mlflow: Any, address: str, name: str) -> str:  # noqa: ANN401
     return str(number)
 
 
-def _address(uri: str, base: Path) -> str:
-    if not uri.startswith("sqlite:///"):
-        return uri
-    return f"sqlite:///{(base / uri.removeprefix('sqlite:///')).resolve()}"
-
-
-def _artifacts(address: str) -> str | None:
-    if not address.startswith("sqlite:///"):
-        return None
-    return (Path(address.removeprefix("sqlite:///")).parent / "mlartifacts").as_uri()
-
-
 def _read(folder: Path, expected: Mapping[str, str]) -> ModelFiles:
-    """The expected files under the model's folder; nothing else is opened."""
-    found = {}
-    for name in expected:
-        path = folder / "artifacts" / _FILES / name
-        if path.is_file() and not path.is_symlink():
-            found[name] = path.read_bytes()
-    return found
+    """The files in the model's folder by name; one that nobody expects counts as empty."""
+    return {
+        path.name: path.read_bytes() if path.name in expected and path.is_file() else b""
+        for path in folder.iterdir()
+    }
 
 
 @contextmanager

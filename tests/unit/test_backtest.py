@@ -1,0 +1,323 @@
+"""The backtest: what is known at a cutoff, who wins, and how sure that is."""
+
+import json
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+from tests.simulated import FIRST_DAY, RECIPE, simulated
+
+from portfolio_ml import backtest as backtesting
+from portfolio_ml.backtest import (
+    LEVEL,
+    Predictions,
+    backtest,
+    evaluation_days,
+    judge,
+    needed_days,
+)
+from portfolio_ml.errors import DataError
+from portfolio_ml.features.table import Horizons
+from portfolio_ml.metrics import (
+    CHURN_METRICS,
+    VALUE_METRICS,
+    auroc,
+    coverage,
+    log_loss,
+    normalised_gini,
+)
+from portfolio_ml.timeline import Span, to_date
+
+pytestmark = pytest.mark.unit
+
+SPAN = Span(FIRST_DAY, 17_720)
+CUTOFFS = (17_540, 17_630)
+ACTIVITY = {17_540: 40, 17_630: 60}
+
+
+def judged(snapshots, *, recipe=RECIPE, progress=lambda _: None):
+    return backtest(
+        snapshots,
+        recipe,
+        first_day=FIRST_DAY,
+        evaluated=CUTOFFS,
+        activity_days=ACTIVITY,
+        bootstrap=20,
+        progress=progress,
+    )
+
+
+@pytest.fixture(scope="module")
+def snapshots():
+    return simulated(150, days=needed_days(SPAN, RECIPE, CUTOFFS))
+
+
+@pytest.fixture(scope="module")
+def judgements(snapshots):
+    return judged(snapshots)
+
+
+# Days
+
+
+def test_cutoffs_are_one_horizon_apart_and_before_the_end():
+    assert evaluation_days(SPAN, RECIPE, 2) == CUTOFFS
+
+
+def test_every_day_that_is_learned_or_judged_is_needed():
+    days = needed_days(SPAN, RECIPE, CUTOFFS)
+    learned = {day for until in (*CUTOFFS, 17_720) for day in RECIPE.snapshot_days(17_000, until)}
+    assert days == tuple(sorted(learned | set(CUTOFFS)))
+
+
+@pytest.mark.parametrize("horizon", [7, 28, 60, 90, 365])
+def test_a_backtest_is_refused_exactly_where_there_is_no_cutoff(horizon):
+    recipe = replace(RECIPE, horizons=Horizons(horizon, horizon))
+    needed = 2 * horizon + recipe.min_history_days
+    assert len(evaluation_days(Span(100, 100 + needed - 1), recipe, 3)) == 1
+    with pytest.raises(DataError, match=f"need at least {needed} days: saw {needed - 1} days"):
+        evaluation_days(Span(100, 100 + needed - 2), recipe, 3)
+
+
+@pytest.mark.parametrize("days", [*range(42, 240, 3), 365, 1000])
+def test_the_horizon_that_the_refusal_advises_fits(days):
+    span = Span(0, days - 1)
+    with pytest.raises(DataError) as refusal:
+        evaluation_days(span, replace(RECIPE, horizons=Horizons(days, days)), 3)
+    advised = int(refusal.value.do.split()[4])
+    assert evaluation_days(span, replace(RECIPE, horizons=Horizons(advised, advised)), 3)
+
+
+def test_a_history_of_weeks_is_told_to_wait():
+    with pytest.raises(DataError, match="Wait for more history"):
+        evaluation_days(Span(0, 40), RECIPE, 3)
+
+
+# What is known at a cutoff
+
+
+def test_only_outcomes_known_at_the_cutoff_are_learned(snapshots, monkeypatch):
+    learned = []
+
+    def spied(rows, recipe, *, tier_edges):
+        learned.append(set(rows.day.tolist()))
+        return fit(rows, recipe, tier_edges=tier_edges)
+
+    fit = backtesting.fit_candidates
+    monkeypatch.setattr(backtesting, "fit_candidates", spied)
+    judged(snapshots)
+    assert learned == [{17_390, 17_420, 17_450}, {17_480, 17_510, 17_540}]
+    for cutoff, days in zip(CUTOFFS, learned, strict=True):
+        assert max(days) + RECIPE.longest_days <= cutoff
+
+
+def test_what_happened_after_a_cutoff_changes_no_prediction(snapshots, judgements):
+    """The last cutoff's outcomes are turned round: nothing predicted anywhere may move."""
+    after = snapshots.day == max(CUTOFFS)
+    other = replace(
+        snapshots,
+        churned=snapshots.churned ^ after,
+        spend=np.where(after, 1000 - snapshots.spend, snapshots.spend),
+    )
+    for target, judgement in judged(other).items():
+        before = judgements[target].predictions
+        for name, predicted in judgement.predictions.candidates.items():
+            assert np.array_equal(predicted, before.candidates[name])
+
+
+def test_predictions_are_pooled_over_the_cutoffs(snapshots, judgements):
+    rows = snapshots.on(CUTOFFS)
+    churn, value = (judgements[t].predictions for t in ("churn", "lifetime_value"))
+    assert sorted(set(churn.cutoff)) == list(CUTOFFS)
+    assert np.array_equal(churn.actual, rows.churned)
+    assert np.array_equal(value.actual, rows.net)
+    for name, ends in value.intervals.items():
+        assert (
+            (ends[:, 0] <= value.candidates[name]) & (value.candidates[name] <= ends[:, 1])
+        ).all()
+    assert not churn.intervals
+
+
+def test_who_is_active_is_decided_by_each_cutoffs_window(snapshots, judgements):
+    rows = snapshots.on(CUTOFFS)
+    window = np.where(rows.day == CUTOFFS[0], *ACTIVITY.values())
+    predictions = judgements["churn"].predictions
+    assert np.array_equal(predictions.is_active, rows.column("recency_days") < window)
+
+
+def test_a_candidate_that_one_cutoff_cannot_fit_is_left_out(snapshots):
+    early = snapshots.day < 17_480
+    judgement = judged(replace(snapshots, churned=snapshots.churned | early))["churn"]
+    assert set(judgement.predictions.candidates) == {"customer_base"}
+    assert judgement.winner == "customer_base"
+
+
+def test_a_horizon_is_compared_with_the_nearest_window(snapshots, judgements):
+    rows = snapshots.on(CUTOFFS)
+    value = judgements["lifetime_value"].predictions.baselines
+    assert np.array_equal(value["persistence"], rows.column("spend_90d"))
+    churn = judgements["churn"].predictions.baselines
+    assert np.array_equal(churn["persistence"], -rows.column("purchase_days_90d"))
+
+
+def test_two_backtests_of_one_seed_agree(snapshots, judgements):
+    for target, judgement in judged(snapshots).items():
+        assert judgement.to_dict() == judgements[target].to_dict()
+
+
+def test_progress_is_told(snapshots):
+    told = []
+    judged(snapshots, progress=told.append)
+    assert told == ["refitting as of 2018-01-09", "refitting as of 2018-04-09", "judging"]
+
+
+# Judging
+
+
+@pytest.mark.parametrize("target", ["churn", "lifetime_value"])
+def test_a_mean_is_that_of_the_cutoffs(judgements, target):
+    judgement = judgements[target]
+    for population in ("all", "active"):
+        values = [
+            judgement.value(judgement.winner, judgement.primary, population=population, cutoff=day)
+            for day in judgement.cutoffs
+        ]
+        mean = judgement.value(judgement.winner, judgement.primary, population=population)
+        assert mean == pytest.approx(np.mean(values))
+
+
+def test_figures_are_those_of_the_predictions(judgements):
+    churn, value = judgements["churn"], judgements["lifetime_value"]
+    day, last = to_date(CUTOFFS[1]), churn.predictions.cutoff == CUTOFFS[1]
+    actual, predicted = churn.predictions.actual, churn.predictions.candidates["boosted"]
+    active = last & churn.predictions.is_active
+    assert churn.value("boosted", "auroc", cutoff=day) == auroc(actual[last], predicted[last])
+    assert churn.value("boosted", "log_loss", population="active", cutoff=day) == log_loss(
+        actual[active], predicted[active]
+    )
+    ends = value.predictions.intervals["blend"][last]
+    assert value.value("blend", "coverage", cutoff=day) == coverage(
+        value.predictions.actual[last], *ends.T
+    )
+    assert value.value("past_spend", "normalised_gini", cutoff=day) == normalised_gini(
+        value.predictions.actual[last], value.predictions.baselines["past_spend"][last]
+    )
+
+
+def test_a_baselines_scores_are_judged_by_their_order_only(judgements):
+    churn = judgements["churn"]
+    assert {s.metric for s in churn.scores if s.model == "recency"} == {
+        m.name for m in CHURN_METRICS if m.by_rank
+    }
+    assert np.isnan(churn.value("recency", "log_loss"))
+
+
+def test_the_winner_has_the_best_choosing_metric_and_the_best_baseline_the_best_primary(judgements):
+    churn, value = judgements["churn"], judgements["lifetime_value"]
+    losses = {c: churn.value(c, "log_loss") for c in churn.predictions.candidates}
+    ginis = {c: value.value(c, "normalised_gini") for c in value.predictions.candidates}
+    assert losses[churn.winner] == min(losses.values())
+    assert ginis[value.winner] == max(ginis.values())
+    aurocs = {b: churn.value(b, "auroc") for b in churn.predictions.baselines}
+    assert aurocs[churn.best_baseline] == max(aurocs.values())
+
+
+@pytest.mark.parametrize(
+    ("target", "metrics"),
+    [("churn", {"auroc", "log_loss"}), ("lifetime_value", {"normalised_gini"})],
+)
+def test_gains_are_against_every_other(judgements, target, metrics):
+    judgement = judgements[target]
+    candidates = set(judgement.predictions.candidates) - {judgement.winner}
+    baselines = set(judgement.predictions.baselines)
+    assert set(judgement.gains) == metrics
+    assert set(judgement.gains[judgement.primary]) == candidates | baselines
+    for name, gain in judgement.gains[judgement.primary].items():
+        ours, theirs = (judgement.value(m, judgement.primary) for m in (judgement.winner, name))
+        assert gain.estimate == pytest.approx(ours - theirs)
+        assert gain.low <= gain.estimate <= gain.high
+        assert gain.level == LEVEL
+    if "log_loss" in metrics:
+        assert set(judgement.gains["log_loss"]) == candidates
+
+
+def test_a_judgement_is_json_without_a_customer(judgements):
+    for judgement in judgements.values():
+        told = json.loads(json.dumps(judgement.to_dict(), allow_nan=False))
+        assert told["winner"] == judgement.winner
+        assert "predictions" not in told
+        assert "customer" not in told
+        longest = max(len(points) for points in told["curves"].values())
+        assert longest <= backtesting.CURVE_POINTS
+
+
+def test_curves_are_for_drawing(judgements):
+    churn, value = judgements["churn"].curves, judgements["lifetime_value"].curves
+    rows = len(judgements["churn"].predictions.actual)
+    assert sum(point["rows"] for point in churn["calibration"]) == rows
+    assert (churn["gains"][0]["found"], churn["gains"][-1]["found"]) == (0, pytest.approx(1))
+    assert [point["decile"] for point in value["deciles"]] == list(range(1, 11))
+
+
+def made(candidates, actual, *, baselines=None, cutoff=None):
+    """Predictions as a test makes them up: one row a customer."""
+    rows = len(actual)
+    return Predictions(
+        cutoff=np.zeros(rows, np.int32) if cutoff is None else np.array(cutoff, np.int32),
+        customer=np.arange(rows),
+        is_active=np.zeros(rows, bool),
+        actual=np.array(actual, float),
+        candidates={name: np.array(values, float) for name, values in candidates.items()},
+        baselines={"none": np.zeros(rows)} if baselines is None else baselines,
+    )
+
+
+def test_churn_is_won_by_log_loss_not_by_order():
+    """A candidate in perfect order, but far off in level, loses to one that is nearly right."""
+    predictions = made(
+        {"ordered": [0.001, 0.002, 0.003, 0.004], "level": [0.7, 0.3, 0.6, 0.8]}, [0, 0, 1, 1]
+    )
+    judgement = judge("churn", predictions, CHURN_METRICS, n=10, seed=1)
+    assert judgement.value("ordered", "auroc") > judgement.value("level", "auroc")
+    assert judgement.winner == "level"
+
+
+def test_value_is_not_won_by_predicting_nothing():
+    """On sparse data zero has the smallest absolute error."""
+    actual = [0, 0, 0, 0, 0, 0, 5, 90]
+    predictions = made({"zero": [0] * 8, "ranked": [10, 10, 10, 10, 10, 10, 20, 40]}, actual)
+    judgement = judge("lifetime_value", predictions, VALUE_METRICS, n=10, seed=1)
+    assert judgement.value("zero", "mae") < judgement.value("ranked", "mae")
+    assert judgement.winner == "ranked"
+
+
+def test_nobody_active_leaves_those_figures_out():
+    judgement = judge("churn", made({"only": [0.2, 0.8]}, [0, 1]), CHURN_METRICS, n=10, seed=1)
+    assert {score.population for score in judgement.scores} == {"all"}
+    assert np.isnan(judgement.value("only", "auroc", population="active"))
+    assert judgement.cutoffs == (date(1970, 1, 1),)
+
+
+def test_a_cutoff_without_both_outcomes_is_left_out_of_the_mean():
+    predictions = made({"only": [0.2, 0.8, 0.3, 0.4]}, [0, 1, 0, 0], cutoff=[1, 1, 2, 2])
+    judgement = judge("churn", predictions, CHURN_METRICS, n=10, seed=1)
+    assert np.isnan(judgement.value("only", "auroc", cutoff=date(1970, 1, 3)))
+    assert judgement.value("only", "auroc") == 1
+
+
+def test_no_shared_candidate_is_refused(snapshots, monkeypatch):
+    fits = iter(["boosted", "customer_base"])
+
+    def one_each(rows, recipe, *, tier_edges):
+        name = next(fits)
+        candidates = fit(rows, recipe, tier_edges=tier_edges)
+        return replace(
+            candidates,
+            churn={name: candidates.churn[name]},
+        )
+
+    fit = backtesting.fit_candidates
+    monkeypatch.setattr(backtesting, "fit_candidates", one_each)
+    with pytest.raises(DataError, match="No candidate could be fitted at every cutoff"):
+        judged(snapshots)

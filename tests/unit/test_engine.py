@@ -1,0 +1,486 @@
+"""Files and Arrow tables as frames: what is read, under which number, and what is refused."""
+
+import doctest
+import random
+import subprocess
+import sys
+from datetime import date, datetime
+from decimal import Decimal
+
+import duckdb
+import narwhals as nw
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from portfolio_ml import engine as module
+from portfolio_ml.config import DuckDB
+from portfolio_ml.engine import Reading, opened
+from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
+from portfolio_ml.timeline import to_day
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def scan(engine, tmp_path):
+    """Writes CSV files from texts and scans them; gives the rows without their source."""
+
+    def scan(*texts: str | bytes) -> list[dict]:
+        files = [tmp_path / f"{n}.csv" for n in range(len(texts))]
+        for file, text in zip(files, texts, strict=True):
+            file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        rows = engine.collect(engine.scan(files)).to_pylist()
+        return [{k: v for k, v in row.items() if k != "_source"} for row in rows]
+
+    return scan
+
+
+def read(engine, table: pa.Table, kind: str, *, timezone: str = "UTC") -> list:
+    """The table's column `x`, read as `kind`."""
+    numbered = table.append_column("_row", pa.array(range(table.num_rows), pa.int64()))
+    frame = engine.from_arrow(numbered.append_column("_source", pa.nulls(table.num_rows)))
+    parsed = engine.parsed(frame, [Reading("y", "x", kind)], timezone=timezone)
+    return engine.collect(parsed.sort("_row"))["y"].to_pylist()
+
+
+def days(engine, values: list, kind: pa.DataType | None = None, *, timezone: str = "UTC") -> list:
+    return read(engine, pa.table({"x": pa.array(values, kind)}), "day", timezone=timezone)
+
+
+def test_the_examples_in_the_docstrings_hold():
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+class TestCsv:
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+    def test_is_parted_by_what_parts_its_header(self, scan, delimiter):
+        text = "id,value\na,1\n".replace(",", delimiter)
+        assert scan(text) == [{"id": "a", "value": "1", "_row": 1}]
+
+    def test_may_have_delimiters_within_quoted_names(self, scan):
+        assert scan('"a,b,c";d\n1;2\n') == [{"a,b,c": "1", "d": "2", "_row": 1}]
+
+    def test_is_all_text_so_that_leading_zeros_stay(self, scan):
+        assert scan("id,value\n007,1.50\n") == [{"id": "007", "value": "1.50", "_row": 1}]
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+    def test_may_end_its_lines_in_any_way(self, scan, end):
+        rows = scan(f"id,value{end}a,1{end}b,2{end}")
+        assert [(row["id"], row["_row"]) for row in rows] == [("a", 1), ("b", 2)]
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n"])
+    @pytest.mark.parametrize("within", ["\n", "\r\n"])
+    def test_numbers_rows_and_not_lines(self, scan, end, within):
+        rows = scan(f'id,value{end}"a{within}x",1{end}"b""{within}{within}",2{end}c,3{end}')
+        assert [(row["id"], row["_row"]) for row in rows] == [
+            (f"a{within}x", 1),
+            (f'b"{within}{within}', 2),
+            ("c", 3),
+        ]
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n"])
+    def test_may_have_a_header_that_runs_over_lines(self, scan, end):
+        rows = scan(f'"the\nid",value{end}a,1{end}b,2{end}')
+        assert [(row["the\nid"], row["_row"]) for row in rows] == [("a", 1), ("b", 2)]
+
+    def test_may_begin_with_a_byte_order_mark(self, scan):
+        assert scan(b"\xef\xbb\xbfid,value\na,1\n") == [{"id": "a", "value": "1", "_row": 1}]
+
+    def test_may_have_any_column_names(self, scan):
+        names = ["a b", "select", "it's", "é😀", "1", "%s", "filename", " x ", "a.b", "{}"]
+        [row] = scan(",".join(names) + "\n" + ",".join("0123456789") + "\n")
+        assert list(row) == [*names, "_row"]
+        assert list(row.values()) == [*"0123456789", 1]
+
+    def test_may_leave_a_column_without_a_name(self, scan):
+        assert scan("id,value,\na,1,\n") == [
+            {"id": "a", "value": "1", "column2": None, "_row": 1},
+        ]
+
+    def test_gives_way_where_a_column_has_the_name_of_ours(self, scan):
+        assert scan("id,_row,_SOURCE\na,7,x\n") == [{"id": "a", "_row": 1}]
+
+    def test_takes_nothing_for_a_comment_or_a_missing_value(self, scan):
+        rows = scan("id,value\n#a,NULL\nNA,nan\n'b',\n")
+        assert [(row["id"], row["value"]) for row in rows] == [
+            ("#a", "NULL"),
+            ("NA", "nan"),
+            ("'b'", None),
+        ]
+
+    def test_takes_no_blank_line_for_a_row(self, scan):
+        assert [row["_row"] for row in scan("id,value\na,1\n\n\nb,2\n")] == [1, 2]
+
+    def test_may_have_a_header_only(self, scan):
+        assert scan("id,value\n") == []
+        assert scan("id,value") == []
+
+    def test_keeps_the_rows_in_order_on_many_threads(self, tmp_path):
+        file = tmp_path / "large.csv"
+        file.write_text("id,n\n" + "".join(f'"{n}\n{"x" * 90}",{n}\n' for n in range(1, 150_001)))
+        with opened(DuckDB(threads=4)) as engine:
+            wrong = engine.scan([file]).filter(nw.col("n") != nw.col("_row").cast(nw.String))
+            assert engine.collect(wrong).num_rows == 0
+
+
+class TestSeveralCsvFiles:
+    def test_number_their_rows_apart(self, engine, tmp_path):
+        for name, rows in (("b.csv", "c\nd\ne\n"), ("a.csv", "a\nb\n")):
+            (tmp_path / name).write_text(f"id\n{rows}")
+        frame = engine.scan([tmp_path / "b.csv", tmp_path / "a.csv"])
+        rows = engine.collect(frame.sort("_source", "_row")).to_pylist()
+        assert [(row["id"], row["_source"][-5:], row["_row"]) for row in rows] == [
+            ("a", "a.csv", 1),
+            ("b", "a.csv", 2),
+            ("c", "b.csv", 1),
+            ("d", "b.csv", 2),
+            ("e", "b.csv", 3),
+        ]
+
+    def test_may_order_their_columns_differently(self, scan):
+        rows = scan("id,value\na,1\n", "value,id\n2,b\n")
+        assert sorted((row["id"], row["value"], row["_row"]) for row in rows) == [
+            ("a", "1", 1),
+            ("b", "2", 1),
+        ]
+
+    def test_may_be_parted_and_ended_differently(self, scan):
+        rows = scan("id,value\na,1\n", "id;value\r\nb;2\r\n", "id,value\nc,3\n")
+        assert sorted((row["id"], row["value"], row["_row"]) for row in rows) == [
+            ("a", "1", 1),
+            ("b", "2", 1),
+            ("c", "3", 1),
+        ]
+
+    def test_may_be_without_rows(self, scan):
+        assert [row["id"] for row in scan("id\n", "id\na\n", "id\n")] == ["a"]
+
+    @pytest.mark.parametrize("other", ["id\nb\n", "id,value,extra\nb,2,x\n", "id,Value\nb,2\n"])
+    def test_must_have_the_same_columns(self, scan, other):
+        with pytest.raises(DataError, match=r"columns are not those of .*0\.csv \(in .*1\.csv\)"):
+            scan("id,value\na,1\n", other)
+
+
+class TestACsvFileThatCannotBeRead:
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("", "no header .*saw an empty file"),
+            (b"\xef\xbb\xbf", "no header .*saw an empty file"),
+            ("\nid,value\na,1\n", "no header .*saw a blank first line"),
+            ("id,id\na,1\n", "column 'id' is there twice"),
+            ("id,ID\na,1\n", "column 'id' is there twice"),
+            ("id,value\na,1\nb,2,3\n", "Line: 3: Expected Number of Columns: 2 Found: 3"),
+            ("id,value\na,1\nb\n", "Line: 3: Expected Number of Columns: 2 Found: 1"),
+            ('id,value\na,1\n"b,2\n', "unterminated quote"),
+            ("id,value\na,1\nb,2\r\n", "state machine"),
+            (b"id,value\n\xe9,1\n", "not UTF-8.*save it as UTF-8"),
+            ("id,value\na,1\n".encode("utf-16"), "not UTF-8"),
+            (b"id,value\n" + b"a,1\n" * 9_000 + b"\xe9,1\n", "Invalid unicode"),
+        ],
+    )
+    def test_is_a_data_error_that_says_why(self, scan, text, said):
+        with pytest.raises(DataError, match=f"(?is){said}") as caught:
+            scan(text)
+        assert "0.csv" in str(caught.value)
+
+    def test_shows_none_of_its_lines(self, scan):
+        with pytest.raises(DataError) as caught:
+            scan("id,value\nann@example.org,1,2\n")
+        assert "example.org" not in str(caught.value)
+
+    def test_may_not_be_there(self, engine, tmp_path):
+        with pytest.raises(DataError, match="No such file"):
+            engine.scan([tmp_path / "none.csv"])
+
+
+class TestParquet:
+    def test_keeps_its_types_and_numbers_its_rows(self, engine, tmp_path):
+        pq.write_table(pa.table({"id": ["007", "8"], "value": [1.5, None]}), tmp_path / "a.parquet")
+        rows = engine.collect(engine.scan([tmp_path / "a.parquet"])).to_pylist()
+        assert [(row["id"], row["value"], row["_row"]) for row in rows] == [
+            ("007", 1.5, 1),
+            ("8", None, 2),
+        ]
+
+    def test_of_several_files_numbers_each_and_takes_columns_by_name(self, engine, tmp_path):
+        pq.write_table(pa.table({"id": ["a"], "value": [1]}), tmp_path / "a.parquet")
+        pq.write_table(pa.table({"value": [2, 3], "id": ["b", "c"]}), tmp_path / "b.parquet")
+        frame = engine.scan([tmp_path / "a.parquet", tmp_path / "b.parquet"])
+        rows = engine.collect(frame.sort("value")).to_pylist()
+        assert [(row["id"], row["_row"], row["_source"][-9:]) for row in rows] == [
+            ("a", 1, "a.parquet"),
+            ("b", 1, "b.parquet"),
+            ("c", 2, "b.parquet"),
+        ]
+
+    def test_of_several_files_keeps_leading_zeros_where_one_has_numbers(self, engine, tmp_path):
+        pq.write_table(pa.table({"id": [7]}), tmp_path / "a.parquet")
+        pq.write_table(pa.table({"id": ["007"]}), tmp_path / "b.parquet")
+        frame = engine.scan([tmp_path / "a.parquet", tmp_path / "b.parquet"])
+        assert sorted(engine.collect(frame)["id"].to_pylist()) == ["007", "7"]
+
+    def test_may_have_a_column_called_filename(self, engine, tmp_path):
+        pq.write_table(pa.table({"filename": ["x"]}), tmp_path / "a.parquet")
+        [row] = engine.collect(engine.scan([tmp_path / "a.parquet"])).to_pylist()
+        assert (row["filename"], row["_source"]) == ("x", str(tmp_path / "a.parquet"))
+
+    def test_gives_way_where_a_column_has_the_name_of_ours(self, engine, tmp_path):
+        pq.write_table(pa.table({"_row": [7], "id": ["a"]}), tmp_path / "a.parquet")
+        [row] = engine.collect(engine.scan([tmp_path / "a.parquet"])).to_pylist()
+        assert row["_row"] == 1
+
+    def test_with_a_name_twice_is_refused(self, engine, tmp_path):
+        table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["id", "id"])
+        pq.write_table(table, tmp_path / "a.parquet")
+        with pytest.raises(DataError, match="Column 'id' is there twice"):
+            engine.scan([tmp_path / "a.parquet"])
+
+    @pytest.mark.parametrize("content", [b"", b"id,value\na,1\n", b"PAR1" + b"\0" * 50 + b"PAR1"])
+    def test_that_is_none_is_a_data_error(self, engine, tmp_path, content):
+        (tmp_path / "a.parquet").write_bytes(content)
+        with pytest.raises(DataError, match="no readable Parquet file"):
+            engine.scan([tmp_path / "a.parquet"])
+
+    def test_that_is_damaged_inside_is_a_data_error_when_it_is_read(self, engine, tmp_path):
+        file = tmp_path / "a.parquet"
+        noise = random.Random(1)
+        pq.write_table(pa.table({"x": [str(noise.random()) for _ in range(20_000)]}), file)
+        content = bytearray(file.read_bytes())
+        content[9_000:9_100] = bytes(100)
+        file.write_bytes(content)
+        with pytest.raises(DataError, match=r"cannot be read \(in .*a\.parquet\)"):
+            engine.keep(engine.scan([file]))
+
+
+@pytest.mark.parametrize("name", ["sales[1].csv", "it's.csv", "a b.csv", "sälés.csv", "{1}.csv"])
+def test_a_files_name_is_taken_literally(engine, tmp_path, name):
+    (tmp_path / name).write_text("id\nright\n")
+    (tmp_path / "sales1.csv").write_text("id\nwrong\n")
+    table = engine.collect(engine.scan([tmp_path / name]))
+    assert table["id"].to_pylist() == ["right"]
+    assert table["_source"].to_pylist() == [str(tmp_path / name)]
+
+
+class TestADay:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "2024-03-01",
+            "2024/03/01",
+            "2024-3-1",
+            "20240301",
+            " 2024-03-01\t",
+            "2024-03-01 23:59:59",
+            "2024-03-01T00:00",
+            "2024-03-01T12:30:00.123456",
+            "2024-03-01T12:30:00Z",
+            "2024-03-01 12:30:00 +0100",
+            "2024-03-01 12:30:00 Europe/Berlin",
+        ],
+    )
+    def test_is_read_from_text(self, engine, text):
+        assert days(engine, [text]) == [to_day(date(2024, 3, 1))]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            " ",
+            "soon",
+            "01.03.2024",
+            "2024-02-30",
+            "20240230",
+            "2024-03-01 25:00",
+            "2024-03-01 12:00 garbage",
+            "2024-03-01 12:00:00 Europe/Nowhere",
+            "1709251200",
+            "45352",
+            "infinity",
+            "-infinity",
+            "epoch",
+            "today",
+        ],
+    )
+    def test_is_null_where_the_text_is_none(self, engine, text):
+        assert days(engine, [text]) == [None]
+
+    @pytest.mark.parametrize(
+        ("timezone", "day"),
+        [("UTC", 1), ("Europe/Berlin", 2), ("America/New_York", 1), ("Pacific/Auckland", 2)],
+    )
+    @pytest.mark.parametrize("form", ["2024-03-01T23:30:00Z", "2024-03-02 00:30:00 +0100"])
+    def test_of_a_text_with_a_zone_is_the_day_in_the_portfolios(self, engine, form, timezone, day):
+        assert days(engine, [form], timezone=timezone) == [to_day(date(2024, 3, day))]
+
+    @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+    @pytest.mark.parametrize(("timezone", "day"), [("UTC", 1), ("Europe/Berlin", 2)])
+    def test_of_an_instant_is_the_day_in_the_portfolios_zone(self, engine, unit, timezone, day):
+        instant = datetime.fromisoformat("2024-03-01T23:30:00+00:00")
+        kind = pa.timestamp(unit, tz="Asia/Tokyo")
+        assert days(engine, [instant], kind, timezone=timezone) == [to_day(date(2024, 3, day))]
+
+    @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+    def test_of_a_local_time_is_its_own_in_every_zone(self, engine, unit):
+        local = datetime.fromisoformat("2024-03-01T23:30:00")
+        shown = days(engine, [local], pa.timestamp(unit), timezone="Pacific/Auckland")
+        assert shown == [to_day(date(2024, 3, 1))]
+
+    def test_follows_the_clock_change(self, engine):
+        instants = ["2024-03-30T23:30:00Z", "2024-03-31T22:30:00Z"]  # from +1 to +2 hours between
+        assert days(engine, instants, timezone="Europe/Berlin") == [
+            to_day(date(2024, 3, 31)),
+            to_day(date(2024, 4, 1)),
+        ]
+
+    def test_is_read_from_dates_and_numbers_that_look_like_them(self, engine):
+        assert days(engine, [date(2024, 3, 1)]) == [to_day(date(2024, 3, 1))]
+        assert days(engine, [20240301]) == [to_day(date(2024, 3, 1))]
+
+    def test_at_the_end_of_time_is_null(self, engine):
+        kind = pa.timestamp("us", tz="UTC")
+        assert days(engine, [2**63 - 2], kind, timezone="Pacific/Auckland") == [None]
+
+    def test_is_null_in_a_column_without_values(self, engine):
+        assert days(engine, [None, None], pa.null()) == [None, None]
+
+
+class TestANumber:
+    @pytest.mark.parametrize(
+        ("value", "number"),
+        [
+            ("1.5", 1.5),
+            (" -2\xa0", -2.0),
+            ("1e3", 1000.0),
+            ("1,5", None),
+            ("$1", None),
+            ("", None),
+            ("1e999", float("inf")),
+            (Decimal("1.25"), 1.25),
+            (7, 7.0),
+            (None, None),
+        ],
+    )
+    def test_is_read_or_null(self, engine, value, number):
+        assert read(engine, pa.table({"x": [value]}), "number") == [number]
+
+
+class TestAText:
+    @pytest.mark.parametrize(
+        "blank", ["", " ", "\t", "\n", "\r\n", "\xa0", "\u3000", " \t\x0b\x1f"]
+    )
+    def test_of_blanks_is_null(self, engine, blank):
+        assert read(engine, pa.table({"x": [blank]}), "text") == [None]
+
+    @pytest.mark.parametrize("blank", [" ", "\t\n", "\xa0", "\u2028"])
+    def test_has_no_blanks_around_it_and_keeps_those_within(self, engine, blank):
+        shown = read(engine, pa.table({"x": [f"{blank}a{blank}b{blank}"]}), "text")
+        assert shown == [f"a{blank}b"]
+
+    def test_of_a_number_is_how_it_is_written(self, engine):
+        assert read(engine, pa.table({"x": [7, -1]}), "text") == ["7", "-1"]
+
+    def test_of_no_number_is_null(self, engine):
+        assert read(engine, pa.table({"x": [7.5, float("nan")]}), "text") == ["7.5", None]
+
+    def test_keeps_quotes_and_what_looks_like_sql(self, engine):
+        assert read(engine, pa.table({"x": ["o'Brien; --"]}), "text") == ["o'Brien; --"]
+
+
+def test_a_columns_name_may_hold_quotes(engine):
+    table = pa.table({'the "id"': ["a"], "_row": [1], "_source": ["t"]})
+    parsed = engine.parsed(
+        engine.from_arrow(table), [Reading('my "id"', 'the "id"', "text")], timezone="UTC"
+    )
+    assert engine.collect(parsed)['my "id"'].to_pylist() == ["a"]
+
+
+class TestFrames:
+    def test_come_back_as_they_went_in(self, engine):
+        table = pa.table({"a": [1, 2], "b": ["x", None]})
+        assert engine.collect(engine.from_arrow(table)).equals(table)
+
+    def test_that_are_kept_are_computed_once(self, engine):
+        kept = engine.keep(engine.from_arrow(pa.table({"a": [1, 2]})))
+        assert engine.collect(kept.filter(nw.col("a") > 1))["a"].to_pylist() == [2]
+
+    def test_are_streamed_whole(self, engine):
+        frame = engine.from_arrow(pa.table({"a": range(250_000)}))
+        batches = list(engine.batches(frame))
+        assert len(batches) > 1
+        assert sum(batch.num_rows for batch in batches) == 250_000
+
+
+class TestTheConnection:
+    def setting(self, name: str, **settings) -> str:
+        with opened(DuckDB(**settings)) as engine:
+            query = "SELECT value FROM duckdb_settings() WHERE name = ?"
+            [[value]] = engine._connection.execute(query, [name]).fetchall()
+        return value
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("autoinstall_known_extensions", "false"),
+            ("autoload_known_extensions", "false"),
+            ("preserve_insertion_order", "true"),
+            ("TimeZone", "UTC"),
+        ],
+    )
+    def test_fetches_nothing_and_depends_on_no_machine(self, name, value):
+        assert self.setting(name) == value
+
+    def test_takes_the_configured_limits(self, tmp_path):
+        assert self.setting("threads", threads=3) == "3"
+        assert self.setting("memory_limit", memory_limit="1GB") == "953.6 MiB"
+        assert self.setting("temp_directory", temp_directory=tmp_path) == str(tmp_path)
+
+    @pytest.mark.parametrize("limit", ["200%", "99999999999TB"])
+    def test_with_impossible_limits_is_a_config_error(self, limit):
+        with (
+            pytest.raises(ConfigError, match="does not start"),
+            opened(DuckDB(memory_limit=limit)),
+        ):
+            pass
+
+    def test_cannot_read_from_the_network(self, engine):
+        with pytest.raises(duckdb.Error, match="httpfs"):
+            engine._connection.read_csv("http://127.0.0.1:9/a.csv")
+
+    def test_is_closed_at_the_end_of_the_block(self):
+        with opened() as engine:
+            frame = engine.from_arrow(pa.table({"a": [1]}))
+        with pytest.raises(duckdb.Error):
+            engine.collect(frame)
+
+    def test_that_runs_out_of_memory_and_disk_says_what_to_do(self, tmp_path):
+        spill = tmp_path / "spill"
+        spill.write_text("a file where a folder should be")
+        with opened(DuckDB(threads=1, memory_limit="20MB", temp_directory=spill)) as engine:
+            frame = engine.from_arrow(pa.table({"a": range(200_000)})).with_columns(
+                b=nw.concat_str(nw.col("a").cast(nw.String), nw.lit("x" * 500))
+            )
+            with pytest.raises(ServiceUnavailableError, match=r"engine\.memory_limit"):
+                engine.keep(frame)
+
+    def test_leaves_nothing_to_be_said_when_the_interpreter_ends(self, tmp_path):
+        (tmp_path / "a.csv").write_text("id,value\na,1\n")
+        script = f"""
+from pathlib import Path
+from portfolio_ml.engine import Reading, opened
+with opened() as engine:
+    frame = engine.scan([Path({str(tmp_path / "a.csv")!r})])
+    parsed = engine.parsed(frame, [Reading("v", "value", "number")], timezone="UTC")
+    kept = engine.keep(parsed)
+    print(engine.collect(kept)["v"].to_pylist(), len(list(engine.batches(kept))))
+"""
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-X", "dev", "-c", script],
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        assert (done.stdout, done.stderr) == ("[1.0] 1\n", "")

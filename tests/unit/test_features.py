@@ -1,0 +1,205 @@
+"""The feature table at the edges: days, sizes, references and the digest of the definitions."""
+
+import doctest
+import importlib
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+from tests.histories import HORIZONS, REFERENCE, Line, after, bought, day_of, history_of
+
+from portfolio_ml.errors import DataError
+from portfolio_ml.features.catalogue import CATALOGUE, MODEL_INPUTS
+from portfolio_ml.features.feature import Stage, features_hash
+from portfolio_ml.features.reference import Reference
+from portfolio_ml.features.table import Horizons, at, days_of, definitions_hash
+
+pytestmark = pytest.mark.unit
+
+AS_OF = day_of(after(1000))
+UNITS = {
+    "days", "purchase days", "orders", "currency", "ratio", "score", "day number", "probability",
+}  # fmt: skip
+
+
+def table_of(engine, lines, as_of_days=(AS_OF,), references=None):
+    days = days_of(history_of(engine, lines), engine)
+    return at(days, as_of_days, engine=engine, horizons=HORIZONS, references=references)
+
+
+@pytest.mark.parametrize("module", ["catalogue", "feature"])
+def test_the_examples_in_the_docstrings_hold(module):
+    result = doctest.testmod(importlib.import_module(f"portfolio_ml.features.{module}"))
+
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+# The catalogue
+
+
+def test_names_are_given_once_and_every_unit_is_known():
+    names = [feature.name for feature in CATALOGUE]
+
+    assert len(set(names)) == len(names)
+    assert {feature.unit for feature in CATALOGUE} <= UNITS
+    assert {name for name in MODEL_INPUTS if name not in names} == set()
+
+
+def test_only_the_expectations_of_models_come_without_an_expression():
+    without = {feature.stage for feature in CATALOGUE if feature.value is None}
+
+    assert without == {Stage.MODEL}
+    assert all(f.value is None for f in CATALOGUE if f.stage is Stage.MODEL)
+
+
+@pytest.mark.parametrize("part", ["name", "unit", "window", "null", "formula"])
+def test_the_digest_changes_with_every_part_of_a_definition(part):
+    first, *others = CATALOGUE
+
+    assert features_hash([replace(first, **{part: "another"}), *others]) != features_hash(CATALOGUE)
+
+
+def test_the_digest_of_a_table_changes_with_either_horizon():
+    digests = {definitions_hash(Horizons(*days)) for days in ((90, 90), (90, 91), (91, 90))}
+
+    assert len(digests) == 3
+
+
+# Days
+
+
+def test_an_as_of_day_given_twice_counts_once(engine):
+    lines = bought("a", 100, 900)
+
+    assert table_of(engine, lines, (AS_OF, AS_OF)) == table_of(engine, lines, (AS_OF,))
+
+
+def test_rows_are_sorted_by_as_of_day_and_customer_in_any_order_of_days(engine):
+    lines = bought("b", 0, 900) + bought("a", 5)
+    days = (AS_OF, AS_OF - 500)
+
+    rows = table_of(engine, lines, days).rows
+
+    assert rows["as_of"].to_pylist() == [AS_OF - 500, AS_OF - 500, AS_OF, AS_OF]
+    assert rows["customer_id"].to_pylist() == ["a", "b", "a", "b"]
+
+
+def test_a_day_before_anybody_bought_has_no_rows_and_no_reference(engine):
+    lines = [Line("a", after(0), -5), *bought("a", 900)]
+
+    table = table_of(engine, lines, (AS_OF - 500, AS_OF))
+
+    assert table.rows["as_of"].to_pylist() == [AS_OF]
+    assert [*table.references] == [AS_OF]
+
+
+def test_without_a_single_purchase_there_is_nobody_to_fit_a_reference_on(engine):
+    with pytest.raises(DataError, match="Nobody has bought anything"):
+        table_of(engine, [Line("a", after(0), -5)])
+
+
+def test_without_a_single_purchase_a_given_reference_gives_no_rows(engine):
+    rows = table_of(engine, [Line("a", after(0), -5)], references={AS_OF: REFERENCE}).rows
+
+    assert rows.num_rows == 0
+    assert rows.schema.names == ["customer_id", "as_of", *(f.name for f in CATALOGUE)]
+
+
+def test_a_day_without_a_given_reference_is_an_error_and_no_row_is_lost(engine):
+    with pytest.raises(KeyError):
+        table_of(engine, bought("a", 0), (AS_OF, AS_OF - 1), references={AS_OF: REFERENCE})
+
+
+def test_a_table_gives_the_rows_of_a_day_and_its_dates(engine):
+    table = table_of(engine, bought("a", 100, 900), (AS_OF - 1, AS_OF))
+
+    assert table.on(AS_OF)["as_of"].to_pylist() == [AS_OF]
+    assert table.dated_rows()["as_of"].to_pylist() == [after(999), after(1000)]
+    assert isinstance(table.dated_rows()["as_of"][0].as_py(), date)
+
+
+# Sizes
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        bought("a", 1000),
+        bought("a", *range(0, 1000, 50)),
+        [line for n in range(40) for line in bought(f"{n:02}", 20 * n, amount=n)],
+        [line for n in range(40) for line in bought(f"{n:02}", 20 * n, 20 * n + n + 1, amount=0)],
+        [line for n in range(40) for line in bought(f"{n:02}", 1000)],
+        bought("a", *range(1000), amount=1e12),
+    ],
+    ids=[
+        "one purchase today",
+        "one customer",
+        "everybody bought once",
+        "all amounts are zero",
+        "everybody bought today",
+        "a trillion every day",
+    ],
+)
+def test_a_portfolio_of_any_size_has_finite_features(engine, lines):
+    rows = table_of(engine, lines).rows
+
+    assert rows.num_rows == len({line.customer for line in lines})
+    for feature in CATALOGUE:
+        values = rows[feature.name].drop_null()
+        assert np.isfinite(values.to_numpy()).all(), feature.name
+        assert bool(feature.null) or not rows[feature.name].null_count
+
+
+def test_where_nobody_bought_twice_a_purchase_is_expected_to_be_as_those_seen(engine):
+    table = table_of(engine, bought("a", 10, amount=5) + bought("b", 700, amount=25))
+
+    assert table.rows["expected_ticket"].to_pylist() == [15, 15]
+    assert (
+        "the mean over all customers stands in" in table.references[AS_OF].spend_model.warnings[0]
+    )
+
+
+def test_where_nothing_was_ever_paid_nothing_is_expected(engine):
+    table = table_of(engine, bought("a", 10, 20, amount=0) + bought("b", 700, amount=0))
+
+    assert table.rows["expected_spend"].to_pylist() == [0, 0]
+
+
+# What is relative to the portfolio
+
+
+def test_a_single_customer_has_the_middle_scores(engine):
+    row = table_of(engine, bought("a", 10, 20)).rows.to_pylist()[0]
+
+    assert [row[name] for name in ("rfm_r", "rfm_f", "rfm_m")] == [3, 3, 3]
+
+
+def test_ten_customers_fall_into_five_pairs(engine):
+    lines = [line for n in range(10) for line in bought(f"{n}", *range(10 * n + 1), amount=n)]
+
+    rows = table_of(engine, lines).rows
+
+    assert rows["rfm_r"].to_pylist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert rows["rfm_f"].to_pylist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert rows["rfm_m"].to_pylist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
+def test_customers_who_always_pay_the_same_price_tie(engine):
+    lines = [line for n in range(1, 50) for line in bought(f"{n:02}", *range(n), amount=0.1)]
+
+    rows = table_of(engine, lines).rows
+
+    assert set(rows["monetary"].to_pylist()) == {np.float32(0.1)}
+    assert set(rows["rfm_m"].to_pylist()) == {3}
+
+
+def test_tiers_are_parted_at_the_40th_70th_and_90th_percentile_of_net_spend(engine):
+    lines = [line for n in range(1, 101) for line in bought(f"{n:03}", n, amount=n)]
+
+    assert table_of(engine, lines).references[AS_OF].tier_edges == (40.0, 70.0, 90.0)
+
+
+def test_a_reference_survives_as_json_values():
+    assert Reference.from_dict(REFERENCE.to_dict()) == REFERENCE

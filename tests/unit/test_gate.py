@@ -1,0 +1,183 @@
+"""The gate's decisions on judgements made up for it."""
+
+import json
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+
+from portfolio_ml.backtest import PRIMARY, Judgement, Predictions, Score
+from portfolio_ml.gate import LOWEST_STABILITY, TOLERANCE, decide, decide_segments
+from portfolio_ml.metrics import Difference
+from portfolio_ml.models.segments import INPUTS, SMALLEST_SHARE, SegmentModel
+
+pytestmark = pytest.mark.unit
+
+CANDIDATES = ("blend", "boosted", "customer_base")
+
+
+def gain(estimate, spread=0.01):
+    return Difference(estimate, estimate - spread, estimate + spread, level=0.9, n=500)
+
+
+def a_judgement(target="churn", *, winner="boosted", gains=None, figures=None):
+    """What the backtest would say: gains in the primary metric, and mean figures by model."""
+    base = {"baseline": gain(0.02)} | {c: gain(0.01) for c in CANDIDATES if c != winner}
+    figures = figures or {}
+    scores = [
+        Score(model, metric, "all", None, value)
+        for metric, values in figures.items()
+        for model, value in values.items()
+    ]
+    nothing = np.empty(0)
+    return Judgement(
+        target=target,
+        cutoffs=(date(2020, 1, 1),),
+        winner=winner,
+        best_baseline="baseline",
+        scores=tuple(scores),
+        gains={PRIMARY[target]: base | (gains or {})},
+        curves={},
+        predictions=Predictions(
+            cutoff=nothing.astype(np.int32),
+            customer=nothing.astype(np.int64),
+            is_active=nothing.astype(bool),
+            actual=nothing,
+            candidates=dict.fromkeys(CANDIDATES, nothing),
+            baselines={"baseline": nothing},
+        ),
+    )
+
+
+def decided(judgement, *, champion="blend", max_loss=0.002, coverage=0.8):
+    return decide(judgement, champion=champion, max_loss=max_loss, coverage=coverage)
+
+
+def test_without_a_champion_the_challenger_becomes_it():
+    decision = decided(a_judgement(), champion=None)
+    assert decision.is_promoted
+    assert decision.reasons[1] == "there is no champion yet"
+
+
+def test_a_champion_whose_recipe_is_gone_is_replaced():
+    decision = decided(a_judgement(), champion="forest")
+    assert decision.is_promoted
+    assert "can no longer be fitted" in decision.reasons[1]
+
+
+def test_the_same_recipe_is_promoted_on_newer_data():
+    decision = decided(a_judgement(winner="blend"), champion="blend")
+    assert decision.is_promoted
+    assert "won again" in decision.reasons[1]
+
+
+def test_a_better_recipe_is_promoted():
+    assert decided(a_judgement(gains={"blend": gain(0.05)})).is_promoted
+
+
+def test_a_worse_recipe_is_refused_with_its_figures():
+    decision = decided(a_judgement(gains={"blend": gain(-0.05)}))
+    assert not decision.is_promoted
+    assert "-0.0500, at worst -0.0600, allowed -0.0020" in decision.reasons[1]
+
+
+@pytest.mark.parametrize(("low", "is_promoted"), [(-0.0019, True), (-0.002, False), (-0.1, False)])
+def test_what_counts_is_the_lower_end_of_the_gain(low, is_promoted):
+    surely = replace(gain(0.03), low=low)
+    assert decided(a_judgement(gains={"blend": surely})).is_promoted is is_promoted
+
+
+def test_how_much_may_be_lost_is_configured():
+    judgement = a_judgement(gains={"blend": gain(-0.005)})
+    assert not decided(judgement, max_loss=0.01).is_promoted
+    assert decided(judgement, max_loss=0.02).is_promoted
+
+
+def test_a_gain_that_is_undefined_is_refused():
+    nan = float("nan")
+    undefined = Difference(nan, nan, nan, level=0.9, n=0)
+    assert not decided(a_judgement(gains={"blend": undefined})).is_promoted
+
+
+def beside(metric, ours, theirs, target="churn"):
+    return a_judgement(
+        target, gains={"blend": gain(0.05)}, figures={metric: {"boosted": ours, "blend": theirs}}
+    )
+
+
+@pytest.mark.parametrize(("by", "is_promoted"), [(0.9, True), (1.1, False), (-5, True)])
+def test_calibration_may_be_worse_by_its_tolerance(by, is_promoted):
+    worse = 0.05 + by * TOLERANCE["calibration_error"]
+    decision = decided(beside("calibration_error", worse, 0.05))
+    assert decision.is_promoted is is_promoted
+    assert decision.reasons[-1].startswith("calibration_error is")
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize(("bias", "is_promoted"), [(0.10, True), (0.16, False)])
+def test_total_bias_counts_either_way(sign, bias, is_promoted):
+    judgement = beside("total_bias", sign * bias, 0.1, "lifetime_value")
+    assert decided(judgement).is_promoted is is_promoted
+
+
+@pytest.mark.parametrize(
+    ("ours", "is_promoted"), [(0.79, True), (0.84, True), (0.7, False), (0.9, False)]
+)
+def test_coverage_counts_by_its_distance_from_nominal(ours, is_promoted):
+    judgement = beside("coverage", ours, 0.82, "lifetime_value")
+    assert decided(judgement, coverage=0.8).is_promoted is is_promoted
+
+
+def test_one_rule_that_fails_is_enough_and_all_are_told():
+    judgement = a_judgement(
+        "lifetime_value",
+        gains={"blend": gain(0.05)},
+        figures={
+            "total_bias": {"boosted": 0.0, "blend": 0.0},
+            "coverage": {"boosted": 0.5, "blend": 0.8},
+        },
+    )
+    decision = decided(judgement)
+    assert not decision.is_promoted
+    assert len(decision.reasons) == 4
+
+
+def test_the_gain_over_the_best_baseline_is_told_first():
+    opening = decided(a_judgement()).reasons[0]
+    assert opening == "AUROC of boosted is +0.0200 (+0.0100 to +0.0300) against baseline"
+
+
+def test_a_decision_is_json():
+    decision = decided(a_judgement())
+    assert json.loads(json.dumps(decision.to_dict())) == {
+        "target": "churn",
+        "is_promoted": True,
+        "reasons": list(decision.reasons),
+    }
+
+
+# Segments
+
+
+def segments(**figures):
+    given = {"smallest_share": 0.1, "stability": 0.9, "separation": 0.3} | figures
+    return SegmentModel(
+        names=INPUTS, centroids=np.zeros((2, len(INPUTS))), labels=("a", "b"), **given
+    )
+
+
+@pytest.mark.parametrize(
+    ("figures", "is_promoted"),
+    [
+        ({}, True),
+        ({"smallest_share": SMALLEST_SHARE, "stability": LOWEST_STABILITY}, True),
+        ({"smallest_share": 0.019}, False),
+        ({"stability": 0.49}, False),
+    ],
+)
+def test_segments_pass_on_size_and_stability(figures, is_promoted):
+    decision = decide_segments(segments(**figures))
+    assert decision.target == "segments"
+    assert decision.is_promoted is is_promoted
+    assert len(decision.reasons) == 2

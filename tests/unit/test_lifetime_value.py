@@ -1,0 +1,229 @@
+"""Lifetime value models: net spend with an interval, from three candidates, stored as data."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.histories import REFERENCE
+from tests.simulated import simulated
+
+from portfolio_ml.errors import DataError
+from portfolio_ml.metrics import coverage, normalised_gini
+from portfolio_ml.models.files import DESCRIPTION, described
+from portfolio_ml.models.lifetime_value import (
+    CANDIDATES,
+    PRIOR_TICKETS,
+    LifetimeValueModel,
+    Returns,
+    fit_lifetime_value,
+)
+from portfolio_ml.train import recency_weight
+
+pytestmark = pytest.mark.unit
+
+
+def fitted(snapshots, seed=7):
+    return fit_lifetime_value(
+        snapshots,
+        recency_weight(snapshots.day),
+        horizon_days=90,
+        coverage=0.8,
+        tier_edges=REFERENCE.tier_edges,
+        seed=seed,
+    )
+
+
+@pytest.fixture(scope="module")
+def learned():
+    return simulated(seed=1)
+
+
+@pytest.fixture(scope="module")
+def later():
+    return simulated(seed=2)
+
+
+@pytest.fixture(scope="module")
+def models(learned):
+    return fitted(learned)
+
+
+@pytest.fixture(params=CANDIDATES)
+def model(request, models):
+    return models[request.param]
+
+
+def test_predictions_are_values_that_tell_spenders(model, later):
+    predicted = model.predict(later.features)
+    assert predicted.shape == (len(later),)
+    assert (predicted >= 0).all()
+    assert normalised_gini(later.net, predicted) > 0.6
+
+
+def test_the_level_is_that_of_the_learned_outcomes(model, learned, later):
+    assert model.level == pytest.approx(1, abs=0.25)
+    total = model.predict(later.features).sum()
+    assert total == pytest.approx(later.net.sum(), rel=0.2)
+
+
+def test_a_level_at_fault_is_mended_but_for_200_buyers_met_exactly(learned):
+    snapshots = replace(learned, spend=10 * learned.spend)
+    model = fit_lifetime_value(
+        snapshots,
+        np.ones(len(snapshots)),
+        horizon_days=90,
+        coverage=0.8,
+        tier_edges=REFERENCE.tier_edges,
+        seed=7,
+    )["customer_base"]
+    prior = 200 * snapshots.spend[snapshots.spend > 0].mean()
+    expected = snapshots.column("expected_spend").astype(float).sum()
+    assert model.level == pytest.approx((snapshots.spend.sum() + prior) / (expected + prior))
+    assert 3 < model.level < 10
+
+
+def test_the_interval_contains_the_prediction(model, later):
+    low, high = model.interval(later.features)
+    predicted = model.predict(later.features)
+    assert ((low <= predicted) & (predicted <= high)).all()
+
+
+def test_the_interval_covers_other_customers_outcomes(model, later):
+    low, high = model.interval(later.features)
+    assert coverage(later.net, low, high) > 0.75
+    assert np.median(high - low) < 10 * np.median(later.net[later.net > 0])
+
+
+def test_negative_outcomes_survive(learned):
+    """What comes back may be more than what is bought: the net outcome is not floored."""
+    rng = np.random.default_rng(5)
+    returned = np.where(rng.random(len(learned)) < 0.5, 2 * learned.spend, 0.0)
+    snapshots = replace(learned, returned=returned)
+    assert snapshots.net.min() < 0
+    for model in fitted(snapshots).values():
+        low, _ = model.interval(snapshots.features)
+        assert low.min() < 0
+        assert (model.predict(snapshots.features) >= 0).all()
+
+
+# Returns
+
+
+def test_a_customer_without_history_returns_as_the_portfolio_does():
+    returns = Returns(rate=0.2, prior_spend=100)
+    assert returns.of(np.zeros(1), np.zeros(1)) == pytest.approx([0.2])
+
+
+def test_a_customers_own_returns_are_shrunk_to_the_portfolios():
+    # returned 150 of 300, and 20 of the 100 that the portfolio counts for
+    returns = Returns(rate=0.2, prior_spend=100)
+    assert returns.of(np.array([300.0]), np.array([150.0])) == pytest.approx([170 / 400])
+
+
+def test_the_returned_share_stays_a_share():
+    returns = Returns(rate=0.5, prior_spend=10)
+    share = returns.of(np.array([0.0, 5, 5, 5]), np.array([0.0, -900, 5, 900]))
+    assert ((share >= 0) & (share <= 1)).all()
+    assert share[1] == 1
+
+
+def test_the_portfolios_return_rate_is_the_share_of_spend(models, learned):
+    returns = models["boosted"].returns
+    assert returns.rate == pytest.approx(learned.returned.sum() / learned.spend.sum())
+    assert returns.prior_spend == pytest.approx(PRIOR_TICKETS * np.median(learned.column("ticket")))
+
+
+def test_returns_are_subtracted(models, later):
+    model = models["customer_base"]
+    none = replace(model, returns=replace(model.returns, rate=0.0))
+    assert (model.predict(later.features) < none.predict(later.features)).all()
+
+
+# Falling back
+
+
+def test_no_spend_leaves_the_customer_base(learned):
+    nothing = np.zeros(len(learned))
+    models = fitted(replace(learned, spend=nothing, returned=nothing))
+    assert set(models) == {"customer_base"}
+    assert models["customer_base"].level == 1
+    low, high = models["customer_base"].interval(learned.features)
+    assert np.isfinite([low, high]).all()
+
+
+def test_one_buyer_leaves_the_customer_base(learned):
+    """LightGBM ends a fit on no spend at all, which is what holding the buyer out would leave."""
+    spend = np.where(learned.customer == 11, learned.spend + 10, 0.0)
+    assert set(fitted(replace(learned, spend=spend, returned=0 * spend))) == {"customer_base"}
+
+
+def test_a_portfolio_in_which_everybody_buys_has_every_candidate(learned):
+    assert set(fitted(replace(learned, spend=learned.spend + 1))) == set(CANDIDATES)
+
+
+@pytest.mark.parametrize("customers", [1, 2, 3, 4, 10])
+def test_a_handful_of_customers_is_no_error(customers):
+    snapshots = simulated(customers, seed=3)
+    for model in fitted(snapshots).values():
+        ends = model.interval(snapshots.features)
+        assert np.isfinite([model.predict(snapshots.features), *ends]).all()
+
+
+# Files
+
+
+def test_a_model_survives_its_files(model, later):
+    again = LifetimeValueModel.from_files(model.to_files())
+    assert np.array_equal(again.predict(later.features), model.predict(later.features))
+    assert np.array_equal(again.interval(later.features), model.interval(later.features))
+    assert again.to_files() == model.to_files()
+
+
+def test_two_fits_of_one_seed_are_the_same_files(models, learned):
+    again = fitted(learned)
+    assert {c: m.to_files() for c, m in again.items()} == {
+        c: m.to_files() for c, m in models.items()
+    }
+
+
+def test_edges_below_everybody_survive(learned, later):
+    """Where the lower tiers are empty, their edge is minus infinity, which JSON does not know."""
+    model = fit_lifetime_value(
+        learned,
+        recency_weight(learned.day),
+        horizon_days=90,
+        coverage=0.8,
+        tier_edges=(-np.inf, -np.inf, 80.0),
+        seed=7,
+    )["customer_base"]
+    again = LifetimeValueModel.from_files(model.to_files())
+    assert np.array_equal(again.interval(later.features), model.interval(later.features))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("candidate", "unheard of"),
+        ("candidate", "customer_base"),
+        ("names", ["expected_spend", "spend"]),
+        ("level", "much"),
+        ("returns", {"rate": 0.1}),
+        ("returns", {"rate": 0.1, "prior_spend": 1, "more": 2}),
+        ("intervals", None),
+        ("intervals", {}),
+    ],
+)
+def test_a_description_with_another_value_is_refused(models, key, value):
+    files = models["boosted"].to_files()
+    values = json.loads(files[DESCRIPTION]) | {key: value}
+    with pytest.raises(DataError, match="description"):
+        LifetimeValueModel.from_files(files | {DESCRIPTION: described("lifetime_value", values)})
+
+
+def test_intervals_of_another_shape_are_refused(models):
+    files = models["boosted"].to_files()
+    values = json.loads(files[DESCRIPTION])
+    values["intervals"]["low"].pop()
+    with pytest.raises(DataError, match="bounds of each of their groups"):
+        LifetimeValueModel.from_files(files | {DESCRIPTION: described("lifetime_value", values)})

@@ -1,0 +1,102 @@
+"""The as-of day and its edges."""
+
+import doctest
+from datetime import date
+
+import narwhals as nw
+import pyarrow as pa
+import pytest
+
+from portfolio_ml import timeline
+from portfolio_ml.timeline import (
+    Span,
+    cutoffs,
+    in_history,
+    in_outcome,
+    in_window,
+    is_among_last,
+    snapshots,
+    to_date,
+    to_day,
+)
+
+pytestmark = pytest.mark.unit
+
+
+def judged(expression: nw.Expr, **columns: list[int | None]) -> list[bool | None]:
+    """What the expression says of each row."""
+    frame = nw.from_native(pa.table({k: pa.array(v, pa.int32()) for k, v in columns.items()}))
+    return frame.select(is_so=expression)["is_so"].to_list()
+
+
+def test_the_examples_in_the_docstrings_hold():
+    result = doctest.testmod(timeline)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "day"),
+    [
+        (date(1970, 1, 1), 0),
+        (date(1969, 12, 31), -1),
+        (date(1900, 1, 1), -25567),
+        (date(2000, 3, 1), 11017),  # 2000 was a leap year
+    ],
+)
+def test_a_day_counts_from_the_epoch(value, day):
+    assert to_day(value) == day
+    assert to_date(day) == value
+
+
+def test_history_ends_with_the_as_of_day():
+    assert judged(in_history(nw.col("day"), 10), day=[9, 10, 11]) == [True, True, False]
+
+
+def test_history_may_end_on_another_day_in_every_row():
+    shown = judged(in_history(nw.col("day"), nw.col("as_of")), day=[5, 5], as_of=[4, 5])
+    assert shown == [False, True]
+
+
+def test_a_window_holds_the_as_of_day_and_so_many_days_in_all():
+    shown = judged(in_window(nw.col("age"), 3), age=[-1, 0, 2, 3])
+    assert shown == [False, True, True, False]
+
+
+def test_the_outcome_begins_after_the_as_of_day_and_ends_with_the_horizon():
+    shown = judged(in_outcome(nw.col("day"), 10, 5), day=[10, 11, 15, 16])
+    assert shown == [False, True, True, False]
+
+
+def test_an_event_is_among_the_last_where_its_kth_successor_is_not_in_history():
+    shown = judged(is_among_last(nw.col("later"), 10), later=[None, 11, 10, 9])
+    assert shown == [True, True, False, False]
+
+
+def test_a_span_counts_both_its_ends():
+    assert Span(5, 5).days == 1
+
+
+class TestCutoffs:
+    def test_are_one_horizon_apart_and_leave_the_last_outcome_whole(self):
+        assert cutoffs(Span(0, 1000), 90, 3, min_history_days=1) == (730, 820, 910)
+
+    def test_keep_one_with_just_enough_history(self):
+        assert cutoffs(Span(0, 100), 10, 1, min_history_days=91) == (90,)
+
+    def test_leave_out_one_with_a_day_too_little(self):
+        assert cutoffs(Span(0, 100), 10, 1, min_history_days=92) == ()
+
+
+class TestSnapshots:
+    def test_end_where_the_outcome_is_just_known(self):
+        found = snapshots(0, 300, 90, count=1, step_days=30, min_history_days=1)
+        assert found == (210,)
+
+    def test_are_a_step_apart_and_ascending(self):
+        found = snapshots(0, 300, 90, count=3, step_days=7, min_history_days=1)
+        assert found == (196, 203, 210)
+
+    def test_are_fewer_where_history_is_short(self):
+        found = snapshots(150, 300, 90, count=9, step_days=30, min_history_days=31)
+        assert found == (180, 210)

@@ -1,0 +1,135 @@
+"""Recipes: which snapshots they learn from, what they weigh, and what they refuse."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.histories import REFERENCE
+from tests.simulated import RECIPE, simulated
+
+from portfolio_ml.config import settings_from
+from portfolio_ml.errors import DataError
+from portfolio_ml.features.table import Horizons
+from portfolio_ml.timeline import Span
+from portfolio_ml.train import Recipe, demand_history, fit_candidates, recency_weight
+
+pytestmark = pytest.mark.unit
+
+
+def of_horizons(churn_days, value_days):
+    return replace(RECIPE, horizons=Horizons(churn_days=churn_days, value_days=value_days))
+
+
+def test_the_settings_describe_the_recipe():
+    given = {
+        "name": "shop",
+        "data": {"transactions": {"source": "cdnow"}},
+        "targets": {
+            "churn": {"horizon_days": 30},
+            "lifetime_value": {"horizon_days": 60, "coverage": 0.9},
+            "segments": {"count": 5},
+        },
+        "training": {"snapshots": 4, "step_days": 15, "max_rows": 1000, "seed": 3},
+    }
+    assert Recipe.of(settings_from(given)) == Recipe(
+        horizons=Horizons(churn_days=30, value_days=60),
+        coverage=0.9,
+        segments=5,
+        snapshots=4,
+        step_days=15,
+        max_rows=1000,
+        seed=3,
+    )
+
+
+@pytest.mark.parametrize(
+    ("churn", "value", "longest", "history"),
+    [(30, 30, 30, 28), (90, 30, 90, 45), (30, 365, 365, 182)],
+)
+def test_history_before_a_snapshot_is_half_the_longer_horizon_or_four_weeks(
+    churn, value, longest, history
+):
+    recipe = of_horizons(churn, value)
+    assert (recipe.longest_days, recipe.min_history_days) == (longest, history)
+
+
+def test_no_snapshot_is_learned_whose_outcome_is_not_known():
+    for known_until in range(100, 500, 7):
+        days = RECIPE.snapshot_days(0, known_until)
+        assert all(day + RECIPE.longest_days <= known_until for day in days)
+        assert len(days) <= RECIPE.snapshots
+
+
+# Histories that are too short
+
+
+@pytest.mark.parametrize("horizon", [7, 28, 60, 90, 365])
+def test_a_history_is_refused_exactly_where_there_is_no_snapshot(horizon):
+    recipe = of_horizons(horizon, horizon)
+    needed = horizon + recipe.min_history_days
+    demand_history(Span(100, 100 + needed - 1), recipe)
+    with pytest.raises(DataError, match=f"needs at least {needed} days: saw {needed - 1} days"):
+        demand_history(Span(100, 100 + needed - 2), recipe)
+
+
+@pytest.mark.parametrize("days", [*range(37, 140, 3), 365, 1000])
+def test_the_horizon_that_the_refusal_advises_fits(days):
+    with pytest.raises(DataError) as refusal:
+        demand_history(Span(0, days - 1), of_horizons(10 * days, 90))
+    advised = int(refusal.value.do.split()[4])
+    demand_history(Span(0, days - 1), of_horizons(advised, advised))
+
+
+def test_a_history_of_days_is_told_to_wait():
+    with pytest.raises(DataError, match="Wait for more history"):
+        demand_history(Span(0, 20), RECIPE)
+
+
+# Fitting
+
+
+def test_a_row_loses_half_its_weight_with_each_year():
+    day = np.array([1000, 1000 - 365, 1000 - 730], np.int32)
+    assert recency_weight(day).tolist() == [1, 0.5, 0.25]
+
+
+@pytest.fixture(scope="module")
+def snapshots():
+    return simulated(150)
+
+
+def test_candidates_of_one_seed_are_the_same_files(snapshots):
+    """Both targets are fitted at once, in threads of their own."""
+    first, again = (
+        fit_candidates(snapshots, RECIPE, tier_edges=REFERENCE.tier_edges) for _ in range(2)
+    )
+    for target in ("churn", "lifetime_value"):
+        files, files_again = (
+            {name: model.to_files() for name, model in getattr(candidates, target).items()}
+            for candidates in (first, again)
+        )
+        assert files == files_again
+
+
+def test_no_more_rows_are_learned_than_asked(snapshots):
+    few = replace(RECIPE, max_rows=200)
+    chosen = snapshots.at_most(few.max_rows, few.seed)
+    candidates = fit_candidates(snapshots, few, tier_edges=REFERENCE.tier_edges)
+    expected = fit_candidates(chosen, RECIPE, tier_edges=REFERENCE.tier_edges)
+    assert len(chosen) < len(snapshots)
+    assert candidates.churn["boosted"].to_files() == expected.churn["boosted"].to_files()
+
+
+def test_models_know_their_horizons_and_coverage(snapshots):
+    recipe = replace(of_horizons(30, 60), coverage=0.7)
+    candidates = fit_candidates(snapshots, recipe, tier_edges=REFERENCE.tier_edges)
+    assert {m.horizon_days for m in candidates.churn.values()} == {30}
+    assert {m.horizon_days for m in candidates.lifetime_value.values()} == {60}
+    assert {m.intervals.coverage for m in candidates.lifetime_value.values()} == {0.7}
+
+
+def test_nothing_to_learn_leaves_the_customer_base_models(snapshots):
+    nothing = np.zeros(len(snapshots))
+    gone = replace(snapshots, churned=nothing == 0, spend=nothing, returned=nothing)
+    candidates = fit_candidates(gone, RECIPE, tier_edges=REFERENCE.tier_edges)
+    assert set(candidates.churn) == set(candidates.lifetime_value) == {"customer_base"}
