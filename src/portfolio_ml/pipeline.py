@@ -322,16 +322,17 @@ def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) ->
     say(f"scoring as of {portfolio.as_of}")
     day = portfolio.as_of_day
     frozen = champions.frozen["churn"]
-    rows = {
-        target: at(
-            portfolio.days,
-            [day],
-            engine=portfolio.engine,
-            horizons=own.horizons,
-            references={day: own.reference},
-        ).rows
-        for target, own in champions.frozen.items()
-    }
+    tables: dict[bytes, pa.Table] = {}  # champions of one training froze the same portfolio
+    for own in champions.frozen.values():
+        if own.to_json() not in tables:
+            tables[own.to_json()] = at(
+                portfolio.days,
+                [day],
+                engine=portfolio.engine,
+                horizons=own.horizons,
+                references={day: own.reference},
+            ).rows
+    rows = {target: tables[own.to_json()] for target, own in champions.frozen.items()}
     return customer_rows(
         rows["churn"],
         predict(champions, rows),

@@ -122,7 +122,12 @@ def fit_candidates(
 
 
 def recency_weight(day: NDArray[np.int32]) -> Floats:
-    """Row weights that halve with each year before the latest snapshot."""
+    """Row weights that halve with each year before the latest snapshot.
+
+    Example:
+        >>> recency_weight(np.array([365, 730], np.int32)).tolist()
+        [0.5, 1.0]
+    """
     age = (day.max() - day).astype(np.float64)
     weight: Floats = 0.5 ** (age / HALF_LIFE_DAYS)
     return weight

@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from portfolio_ml import config
-from portfolio_ml.config import ConfigError, Settings, load_settings, settings_from
+from portfolio_ml.config import Settings, load_settings, loading, settings_from, yaml_file
+from portfolio_ml.errors import ConfigError
 
 pytestmark = pytest.mark.unit
 
@@ -47,7 +48,7 @@ def fault(load, text: str | bytes) -> str:
 
 
 def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(config)
+    result = doctest.testmod(loading)
     assert result.attempted > 0
     assert result.failed == 0
 
@@ -125,7 +126,7 @@ class TestAFileThatCannotBeRead:
             load_settings(tmp_path / ("x" * 300))
 
     def test_may_be_too_large(self, load):
-        assert "too large" in fault(load, SHOP + "#" * config.MAX_CONFIG_BYTES)
+        assert "too large" in fault(load, SHOP + "#" * yaml_file.MAX_CONFIG_BYTES)
 
     @pytest.mark.parametrize("text", ["", "- a\n- b\n", "shop", "1: a\n", "null\n"])
     def test_may_be_no_mapping(self, load, text):

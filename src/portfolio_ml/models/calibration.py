@@ -21,7 +21,12 @@ _CLIP = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """log-odds -> intercept + slope x log-odds; the slope is positive."""
+    """log-odds -> intercept + slope x log-odds; the slope is positive.
+
+    Example:
+        >>> Calibration(intercept=0.0, slope=0.5)(np.array([0.1, 0.5, 0.9])).round(3)
+        array([0.25, 0.5 , 0.75])
+    """
 
     intercept: float = 0.0
     slope: float = 1.0
@@ -46,7 +51,12 @@ class Calibration:
 
 
 def log_odds(probability: Floats) -> Floats:
-    """Log-odds, with probabilities kept a millionth away from 0 and 1."""
+    """Log-odds, with probabilities kept a millionth away from 0 and 1.
+
+    Example:
+        >>> log_odds(np.array([0.0, 0.5])).round(2)
+        array([-13.82,   0.  ])
+    """
     values: Floats = logit(np.clip(probability, _CLIP, 1 - _CLIP))
     return values
 

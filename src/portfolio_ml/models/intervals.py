@@ -97,6 +97,12 @@ def fit_intervals(
         net_spend: Net spend at the time of the prediction, shape (customers,).
         tier_edges: Net spend that parts the tiers, ascending.
         coverage: The share of outcomes meant to lie inside.
+
+    Example:
+        >>> predicted, actual = np.full(3, 10.0), np.array([0.0, 10.0, 30.0])
+        >>> fitted = fit_intervals(predicted, actual, np.zeros(3), tier_edges=(), coverage=0.8)
+        >>> fitted.around(np.array([20.0]), np.zeros(1))
+        (array([0.]), array([60.]))
     """
     counted = predicted > _FLOOR  # next to nothing, a prediction would make any ratio endless
     predicted, actual, net_spend = predicted[counted], actual[counted], net_spend[counted]

@@ -42,6 +42,10 @@ class Returns:
     Attributes:
         rate: The portfolio's returned share.
         prior_spend: The spend, currency units, that the portfolio's rate counts for.
+
+    Example:
+        >>> Returns(rate=0.2, prior_spend=100).of(np.array([0.0, 300.0]), np.array([0.0, 150.0]))
+        array([0.2  , 0.425])
     """
 
     rate: float

@@ -148,6 +148,10 @@ def segment_names(centroids: Floats) -> tuple[str, ...]:
     Args:
         centroids: Centres as standard deviations from the portfolio's mean, shape
             (segments, len(INPUTS)).
+
+    Example:
+        >>> segment_names(np.array([[-2.0, 0.0, 1.0, 1.0, -1.0], [0.0, 0.0, -1.0, 0.0, 1.0]]))
+        ('frequent big spenders, here lately', 'rare buyers, long gone')
     """
     named: list[str] = []
     for centroid in centroids:

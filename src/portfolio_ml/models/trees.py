@@ -149,7 +149,13 @@ def fit_trees(
 
 
 def customer_folds(customer: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """The fold of each row, in [0, FOLDS); all rows of a customer share one."""
+    """The fold of each row, in [0, FOLDS); all rows of a customer share one.
+
+    Example:
+        >>> fold = customer_folds(np.array([8, 8, 3, 3, 5]), seed=7)
+        >>> bool(fold[0] == fold[1]), len(set(fold.tolist()))
+        (True, 3)
+    """
     customers, position = np.unique(customer, return_inverse=True)
     fold = np.arange(customers.size) % FOLDS
     np.random.default_rng(seed).shuffle(fold)
@@ -163,6 +169,10 @@ def is_learnable(outcome: NDArray[np.bool_], customer: NDArray[np.int64], seed: 
         outcome: Shape (rows,).
         customer: A number per customer, shape (rows,).
         seed: What the folds are drawn with.
+
+    Example:
+        >>> is_learnable(np.array([True, False, False]), np.array([1, 2, 3]), seed=7)
+        False
     """
     if np.unique(customer).size < FOLDS:
         return False

@@ -180,15 +180,13 @@ class Store:
         return Registered(target, number, files)
 
     def _downloaded(self, model: str, expected: Mapping[str, str]) -> ModelFiles:
+        artifacts = self._mlflow.artifacts
+        where = {"artifact_uri": f"{model}/artifacts/{_FILES}", "tracking_uri": self._uri}
         with tempfile.TemporaryDirectory() as folder:
             try:
-                local = self._mlflow.artifacts.download_artifacts(
-                    artifact_uri=f"{model}/artifacts/{_FILES}",
-                    dst_path=folder,
-                    tracking_uri=self._uri,
-                )
-            except FileNotFoundError:
-                return {}
+                if not artifacts.list_artifacts(**where):
+                    return {}
+                local = artifacts.download_artifacts(**where, dst_path=folder)
             except OSError as error:  # those of HTTP are among them
                 raise ServiceUnavailableError(
                     "the model's files cannot be fetched", where=model, saw=type(error).__name__

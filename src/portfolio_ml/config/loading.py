@@ -1,0 +1,90 @@
+"""A file or a mapping, completed from the environment and validated."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from portfolio_ml.config.faults import fault_lines, hint, joined
+from portfolio_ml.config.settings import ENVIRONMENT_PREFIX, Settings
+from portfolio_ml.config.yaml_file import read_yaml
+from portfolio_ml.errors import ConfigError
+
+
+def load_settings(path: Path | str) -> Settings:
+    """The settings in a YAML file, completed from the environment.
+
+    Raises:
+        ConfigError: The file is not there, is no YAML, or breaks a rule; every fault is named.
+    """
+    file = Path(path)
+    unset: dict[str, str] = {}
+    values = _substituted(read_yaml(file), unset)
+    return _validated(values, unset, base=file.parent, where=str(file))
+
+
+def settings_from(values: Mapping[str, Any], *, base: Path | str = ".") -> Settings:
+    """The settings in a mapping, as a notebook would give them.
+
+    Raises:
+        ConfigError: The values break a rule; every fault is named.
+
+    Example:
+        >>> shop = settings_from({"name": "shop", "data": {"transactions": {"source": "cdnow"}}})
+        >>> shop.targets.churn.horizon_days
+        90
+    """
+    return _validated(dict(values), {}, base=Path(base), where="the given settings")
+
+
+def _substituted(value: Any, unset: dict[str, str], path: str = "") -> Any:  # noqa: ANN401 - any YAML value
+    """The value with its `${NAME}` filled in; those that cannot be are told in `unset`, by path."""
+    if isinstance(value, dict):
+        return {k: _substituted(v, unset, joined(path, k)) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_substituted(v, unset, joined(path, i)) for i, v in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+    for name in re.findall(r"\$\{([^}]*)\}", value):
+        if not re.fullmatch(r"\w+", name):
+            unset[path] = "${...} must hold the name of an environment variable"
+        elif name not in os.environ:
+            unset[path] = f"needs the environment variable {name}, which is not set"
+    if path in unset:
+        return value
+    return re.sub(r"\$\{(\w+)\}", lambda found: os.environ[found[1]], value)
+
+
+def _validated(
+    values: dict[str, Any], unset: Mapping[str, str], *, base: Path, where: str
+) -> Settings:
+    # Names that begin with an underscore would steer the settings library itself.
+    own = {k: v for k, v in values.items() if isinstance(k, str) and not k.startswith("_")}
+    faults = [f"{path}: {message}" for path, message in unset.items()]
+    faults += [f"{key}: unknown key" for key in values if key not in own]
+    faults += _unknown_variables()
+    try:
+        settings = Settings(**own)
+    except ValidationError as error:
+        faults += fault_lines(error, unset)
+    except SettingsError as error:
+        faults.append(f"a variable {ENVIRONMENT_PREFIX}... is no valid JSON: {error}")
+    if faults:
+        raise ConfigError(
+            "the config has faults: " + "; ".join(faults),
+            where=where,
+            do="correct these keys and run it again",
+        )
+    return settings.located(base)
+
+
+def _unknown_variables() -> Iterator[str]:
+    sections = Settings.model_fields
+    for name in sorted(os.environ):
+        section = name.upper().removeprefix(ENVIRONMENT_PREFIX).partition("__")[0].lower()
+        if name.upper().startswith(ENVIRONMENT_PREFIX) and section not in sections:
+            yield f"the environment's {name}: unknown key{hint(section, sections)}"

@@ -1,0 +1,102 @@
+"""Everything one portfolio's runs need, as one frozen value."""
+
+from pathlib import Path
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, PrivateAttr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from portfolio_ml.config.sections import (
+    Activity,
+    Backtest,
+    Data,
+    DuckDB,
+    ExcludedPeriod,
+    Gate,
+    Report,
+    Target,
+    Targets,
+    Tracking,
+    Training,
+)
+
+ENVIRONMENT_PREFIX = "PORTFOLIO_ML__"
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        is_known = False
+    else:  # these are the machine's own, or copies that databases do not know
+        is_known = name.partition("/")[0] not in {"localtime", "posix", "posixrules", "right"}
+    if not is_known:
+        raise ValueError(f"{name!r} is no time zone; use a name such as Europe/Berlin")
+    return name
+
+
+class Settings(BaseSettings):
+    """Everything one portfolio's runs need; frozen.
+
+    Relative paths are relative to the folder of the config file, `base`.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+    )
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    currency: str = Field(default="", max_length=8)
+    data: Data
+    excluded_periods: tuple[ExcludedPeriod, ...] = ()
+    engine: DuckDB = DuckDB()
+    activity: Activity = Activity()
+    targets: Targets = Targets()
+    training: Training = Training()
+    backtest: Backtest = Backtest()
+    gate: Gate = Gate()
+    tracking: Tracking = Tracking()
+    delivery: tuple[Target, ...] = ()
+    report: Report = Report()
+
+    _base: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths start from."""
+        return self._base
+
+    @property
+    def experiment(self) -> str:
+        """The MLflow experiment: the configured one, or the portfolio's name."""
+        return self.tracking.experiment or self.name
+
+    def located(self, base: Path) -> Self:
+        """A copy whose relative paths start from `base`."""
+        spill = self.engine.temp_directory
+        engine = self.engine.model_copy(update={"temp_directory": spill and base.resolve() / spill})
+        copy = self.model_copy(update={"engine": engine})
+        copy._base = base.resolve()  # noqa: SLF001 - its own class
+        return copy
+
+    def resolve(self, path: Path) -> Path:
+        """A path of the config, made absolute."""
+        return path if path.is_absolute() else self._base / path
