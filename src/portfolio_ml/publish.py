@@ -69,11 +69,11 @@ def publish(
     """
     store.prepare()
     decisions = _decisions(training, store, settings)
-    as_of = training.params["as_of"]
+    as_of, currency = training.params["as_of"], settings.currency
     with store.run(f"train {as_of}") as run_id:
         store.log(run_id, params=training.params, tags=training.tags)
         versions = {
-            target: _logged(files, decisions[target], store, parent=run_id)
+            target: _logged(files, decisions[target], store, parent=run_id, currency=currency)
             for target, files in models.items()
         }
     for target, decision in decisions.items():
@@ -129,7 +129,9 @@ def _candidate(champion: registry.Registered | None) -> str | None:
     return None if champion is None else json.loads(champion.files[DESCRIPTION])["candidate"]
 
 
-def _logged(files: ModelFiles, decision: Decision, store: registry.Store, *, parent: str) -> str:
+def _logged(
+    files: ModelFiles, decision: Decision, store: registry.Store, *, parent: str, currency: str
+) -> str:
     """Log one target's run and register its model; gives the version."""
     target, judged = decision.target, json.loads(files[JUDGEMENT])
     with store.run(target, parent=parent) as run_id:
@@ -141,15 +143,15 @@ def _logged(files: ModelFiles, decision: Decision, store: registry.Store, *, par
             files={
                 JUDGEMENT: files[JUDGEMENT],
                 "gate.json": _as_json(decision.to_dict()),
-                **{f"plots/{name}": png for name, png in _plots(target, judged).items()},
+                **{f"plots/{name}": png for name, png in _plots(target, judged, currency).items()},
             },
         )
         return store.register(target, run_id, files)
 
 
-def _plots(target: str, judged: Mapping[str, Any]) -> dict[str, bytes]:
+def _plots(target: str, judged: Mapping[str, Any], currency: str) -> dict[str, bytes]:
     if target in PRIMARY:
-        return plots(judged)
+        return plots(judged, currency=currency)
     return segment_plots(segment_groups(judged["profiles"]))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import narwhals as nw
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.features.catalogue import MODEL_INPUTS
 from portfolio_ml.features.reference import Reference
-from portfolio_ml.features.table import FeatureTable, Horizons, at
+from portfolio_ml.features.table import Horizons, at
 from portfolio_ml.labels import LABELS, outcomes
 
 Floats = NDArray[np.float64]
@@ -128,12 +129,14 @@ def matrix(rows: pa.Table, names: Sequence[str]) -> NDArray[np.float32]:
 
 
 def _codes(customer_id: pa.ChunkedArray) -> NDArray[np.int64]:
+    """A number per customer that follows from the id alone.
+
+    So a customer stays in the same fold, whatever the dates and whoever else is there.
+    """
     encoded = pc.dictionary_encode(customer_id.combine_chunks())
-    codes: NDArray[np.int64] = encoded.indices.to_numpy().astype(np.int64)
+    hashed = [
+        int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), signed=True)
+        for name in encoded.dictionary.to_pylist()
+    ]
+    codes: NDArray[np.int64] = np.array(hashed, np.int64)[encoded.indices.to_numpy()]
     return codes
-
-
-def rows_of(table: FeatureTable, as_of_day: int) -> tuple[pa.Table, NDArray[np.float32]]:
-    """A scoring day's rows, and the models' inputs among them."""
-    rows = table.on(as_of_day)
-    return rows, matrix(rows, MODEL_INPUTS)

@@ -12,7 +12,7 @@ from tests.histories import Line, after, bought, day_of, history_of
 from portfolio_ml import snapshots as module
 from portfolio_ml.features.catalogue import MODEL_INPUTS
 from portfolio_ml.features.table import Horizons, at, days_of
-from portfolio_ml.snapshots import Snapshots, labelled, matrix, rows_of
+from portfolio_ml.snapshots import Snapshots, labelled, matrix
 from portfolio_ml.timeline import snapshots as snapshot_days
 
 pytestmark = pytest.mark.unit
@@ -107,20 +107,6 @@ def test_features_are_those_of_the_feature_table(engine):
     assert found.features.dtype == np.float32
     np.testing.assert_array_equal(found.features, matrix(rows, MODEL_INPUTS))
     np.testing.assert_array_equal(found.column("recency_days"), rows["recency_days"].to_numpy())
-
-
-def test_a_scoring_days_rows_come_with_the_models_inputs(engine):
-    table = at(
-        days_of(history_of(engine, LINES), engine),
-        (EARLY, LATE),
-        engine=engine,
-        horizons=HORIZONS,
-    )
-
-    rows, inputs = rows_of(table, LATE)
-
-    assert rows["customer_id"].to_pylist() == ["a", "b", "c", "ä"]
-    assert inputs.shape == (4, len(MODEL_INPUTS))
 
 
 def test_null_is_not_a_number_in_a_matrix():

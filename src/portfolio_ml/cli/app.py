@@ -2,8 +2,8 @@
 
 import sys
 import traceback
+from typing import Any
 
-import click
 import typer
 
 from portfolio_ml.cli import commands
@@ -12,6 +12,9 @@ from portfolio_ml.errors import ConfigError, PortfolioError
 
 BUG = 1
 INTERRUPTED = 130
+
+# What Typer raises for a wrong command line; it exports only the kinds below it.
+USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="portfolio-ml",
@@ -45,15 +48,13 @@ def run(arguments: list[str]) -> int:
     """Run the command line on `arguments`; gives the exit code, having told errors on stderr."""
     try:
         code = app(arguments, standalone_mode=False)
-    except click.exceptions.Abort:
-        return INTERRUPTED
-    except click.ClickException as error:
+    except USAGE_ERROR as error:
         error.show()
         return ConfigError.exit_code
     except PortfolioError as error:
         print(f"portfolio-ml: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         print("portfolio-ml: interrupted", file=sys.stderr)
         return INTERRUPTED
     except Exception:  # noqa: BLE001 - whatever is left is a bug, and shows its traceback

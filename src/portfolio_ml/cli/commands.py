@@ -10,23 +10,27 @@ from typing import Annotated, Any
 import typer
 
 from portfolio_ml.cli.options import AsOf, Config, Json, Quiet, now, parsed_date, teller, today
-from portfolio_ml.cli.show import print_json, print_rows
+from portfolio_ml.cli.printing import print_json, print_rows
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="The Parquet file to write.")]
 
 
 def validate(config: Config, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Load and check the data; say what was kept, what was quarantined, and why."""
-    from portfolio_ml import engine, transactions
+    """Load and check the data; say what was kept and what was refused, why, and where it is.
+
+    The refused rows are kept in the file that data.quarantine names, even where they are too many
+    and the exit code is 65.
+    """
+    from portfolio_ml import pipeline
     from portfolio_ml.cli.show import validation
     from portfolio_ml.config import load_settings
 
-    settings = load_settings(config)
-    say = teller(quiet=quiet)
-    say("loading and validating transactions")
-    with engine.opened(settings.engine) as opened:
-        history = transactions.load(settings, opened, today=today())
-    _print(validation(history), as_json=as_json)
+    checked = pipeline.validate(load_settings(config), today=today(), say=teller(quiet=quiet))
+    facts = validation(checked.history)
+    facts["quarantine"] = str(checked.quarantine) if checked.quarantine else None
+    if not as_json and checked.quarantine is None:
+        del facts["quarantine"]
+    _print(facts, as_json=as_json)
 
 
 def features(

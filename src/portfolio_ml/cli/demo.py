@@ -19,7 +19,8 @@ def demo(
 ) -> None:
     """Walk from real raw transactions to scores in a CRM, tracked in MLflow, with a page."""
     from portfolio_ml import pipeline
-    from portfolio_ml.cli.show import print_demo, print_json, scoring, training
+    from portfolio_ml.cli.printing import print_json
+    from portfolio_ml.cli.show import print_demo, scoring, training
     from portfolio_ml.config import load_settings
     from portfolio_ml.datasets import dataset
 

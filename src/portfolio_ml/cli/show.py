@@ -1,6 +1,5 @@
 """Results as tables for people and as plain values for `--json`."""
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from portfolio_ml.backtest import Judgement, Supervised
+from portfolio_ml.cli.printing import console
 from portfolio_ml.datasets import Dataset
 from portfolio_ml.metrics import METRICS
 from portfolio_ml.pipeline import ScoringResult, TrainingResult
@@ -18,27 +18,8 @@ from portfolio_ml.sinks.receipts import Receipt
 from portfolio_ml.timeline import to_date
 from portfolio_ml.transactions import History
 
-PIPED_WIDTH = 110
 NAMES = {"bg_nbd": "BG/NBD", "bg_nbd_gamma_gamma": "BG/NBD + Gamma-Gamma"}
 TITLES = {"churn": "Churn", "lifetime_value": "Lifetime value", "segments": "Segments"}
-
-
-def print_json(values: Mapping[str, Any]) -> None:
-    """One JSON object on standard output; what is not a number is null."""
-    print(json.dumps(_finite(values), default=str))
-
-
-def print_rows(facts: Mapping[str, Any]) -> None:
-    """Names and values, a line each."""
-    console = _console()
-    for name, value in facts.items():
-        label = name.replace("_", " ")
-        if isinstance(value, Mapping):
-            console.print(f"{label}:", highlight=False)
-            for key, inner in value.items():
-                console.print(f"  {key}: {_shown(inner)}", highlight=False)
-        else:
-            console.print(f"{label}: {_shown(value)}", highlight=False, soft_wrap=True)
 
 
 def validation(history: History) -> dict[str, Any]:
@@ -89,16 +70,16 @@ def print_judgements(judgements: Mapping[Supervised, Judgement]) -> None:
             mean = judgement.value(model, judgement.primary)
             name = f"{_named(model)} *" if model == judgement.winner else _named(model)
             table.add_row(name, *map(_rate, [*values, mean]), _gain(judgement, model))
-        _console().print(table)
+        console().print(table)
 
 
 def print_training(result: TrainingResult) -> None:
     """The judgements, then what the gate decided."""
     print_judgements(result.judgements)
-    console = _console()
+    out = console()
     for target, decision in result.decisions.items():
         verdict = "accepted" if decision.is_promoted else "refused"
-        console.print(
+        out.print(
             f"{TITLES[target]}: version {result.versions[target]} {verdict}: "
             + "; ".join(decision.reasons),
             highlight=False,
@@ -107,19 +88,19 @@ def print_training(result: TrainingResult) -> None:
 
 def print_scoring(result: ScoringResult) -> None:
     """How many customers were scored, and what became of the rows."""
-    console = _console()
-    console.print(f"{result.rows.num_rows:,} customers scored as of {result.as_of}")
+    out = console()
+    out.print(f"{result.rows.num_rows:,} customers scored as of {result.as_of}")
     for receipt in result.receipts:
-        console.print(receipt_line(receipt), highlight=False, soft_wrap=True)
+        out.print(receipt_line(receipt), highlight=False, soft_wrap=True)
 
 
 def print_demo(
     chosen: Dataset, trained: TrainingResult, scored: ScoringResult, *, config: Path, page: Path
 ) -> None:
     """What a person wants to know after the demo."""
-    console = _console()
-    console.rule(chosen.title)
-    _print_models(trained, console)
+    out = console()
+    out.rule(chosen.title)
+    _print_models(trained, out)
     headline = scored.facts.headline
     numbers = {
         "customers": f"{headline.customers:,}",
@@ -128,7 +109,7 @@ def print_demo(
         "value at risk": f"{headline.value_at_risk or 0:,.0f}",
         "active customers expected to leave": f"{headline.expected_churners or 0:,.0f}",
     }
-    _print_pairs("The portfolio", numbers, console)
+    _print_pairs("The portfolio", numbers, out)
     folder = config.parent
     places = {
         "scores in the CRM": f"{folder / 'crm.db'} (customer_scores, its history, portfolio_runs)",
@@ -138,7 +119,7 @@ def print_demo(
         f"(mlflow ui --backend-store-uri sqlite:///{folder / 'mlflow.db'})",
         "config": f"{config} (try: portfolio-ml score --config {config})",
     }
-    _print_pairs("Where everything is", places, console)
+    _print_pairs("Where everything is", places, out)
 
 
 def _print_models(trained: TrainingResult, console: Console) -> None:
@@ -193,27 +174,9 @@ def _rate(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}"
 
 
-def _shown(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _finite(values: Any) -> Any:  # noqa: ANN401 - any JSON value
-    if isinstance(values, Mapping):
-        return {key: _finite(value) for key, value in values.items()}
-    if isinstance(values, list | tuple):
-        return [_finite(value) for value in values]
-    return None if isinstance(values, float) and not math.isfinite(values) else values
-
-
 def _named(model: str) -> str:
     return NAMES.get(model, model.replace("_", " "))
 
 
 def _table(title: str, *, show_header: bool = True) -> Table:
     return Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_header=show_header)
-
-
-def _console() -> Console:
-    """Standard output, as wide as the terminal; wide enough for a table where it is none."""
-    terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=PIPED_WIDTH)

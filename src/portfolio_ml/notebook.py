@@ -1,0 +1,229 @@
+"""The package from Python: tables in, tables of the same kind out, results that show themselves.
+
+Like the command line, this is an edge of the package: the wall clock may be read here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import pyarrow as pa
+
+from portfolio_ml import pipeline
+from portfolio_ml.backtest import Judgement
+from portfolio_ml.config import Settings, settings_from
+from portfolio_ml.errors import ConfigError
+from portfolio_ml.html_table import html_table
+from portfolio_ml.metrics import METRICS
+from portfolio_ml.sinks.receipts import Receipt
+
+Table = Any  # a pandas, Polars or Arrow table, or whatever else Narwhals accepts
+AsOf = date | str | None
+
+
+def build_features(
+    transactions: Table | str | PathLike[str],
+    *,
+    as_of: AsOf = None,
+    columns: Mapping[str, str] | None = None,
+    churn_days: int = 90,
+    value_days: int = 90,
+    timezone: str = "UTC",
+) -> Table:
+    """The feature table: one row per customer with a purchase in history.
+
+    Args:
+        transactions: A pandas, Polars or Arrow table, or a path to CSV or Parquet files.
+        as_of: The last day to see; by default the last complete day of the history.
+        columns: What the columns are called: `customer_id`, `timestamp`, `amount` and where
+            there is one `order_id`, to the table's own names. Not needed where these match.
+        churn_days: How far the customer-base model's chance of no purchase looks ahead.
+        value_days: How far its expected spend looks ahead.
+        timezone: The zone in which days begin.
+
+    Returns:
+        A table of the kind that was given (pandas for a path): customer_id, as_of, and a float32
+        column per feature.
+
+    Raises:
+        ConfigError: The mapping or a parameter is wrong.
+        DataError: The data cannot be used, or `as_of` lies outside it.
+
+    Example:
+        >>> import pandas as pd
+        >>> purchases = pd.DataFrame(
+        ...     {
+        ...         "customer_id": ["ann", "ann", "bob"],
+        ...         "timestamp": ["2024-01-05", "2024-02-09", "2024-02-11"],
+        ...         "amount": [20.0, 10.0, 5.0],
+        ...     }
+        ... )
+        >>> table = build_features(purchases)
+        >>> table[["customer_id", "recency_days", "purchase_days", "spend"]]
+          customer_id  recency_days  purchase_days  spend
+        0         ann           2.0            2.0   30.0
+        1         bob           0.0            1.0    5.0
+    """
+    is_path = isinstance(transactions, str | PathLike)
+    source = str(Path(transactions).absolute()) if is_path else "table"
+    given = {"source": source} | ({"columns": dict(columns)} if columns else {})
+    settings = settings_from(
+        {
+            "name": "notebook",
+            "timezone": timezone,
+            "data": {"transactions": given},
+            "targets": {
+                "churn": {"horizon_days": churn_days},
+                "lifetime_value": {"horizon_days": value_days},
+            },
+        }
+    )
+    table = None if is_path else transactions
+    with _opened(settings, as_of, table) as portfolio:
+        rows = pipeline.features(portfolio, say=_silent).dated_rows()
+    return _like(rows, table)
+
+
+def backtest(
+    settings: Settings, *, as_of: AsOf = None, transactions: Table = None
+) -> "BacktestResult":
+    """How the recipe would have done at rolling cutoffs, against baselines.
+
+    Args:
+        settings: From `load_settings` or `settings_from`.
+        as_of: The last day to see; by default the last complete day of the history.
+        transactions: A table to use instead of the settings' source.
+    """
+    with _opened(settings, as_of, transactions) as portfolio:
+        judgements = pipeline.backtest(portfolio, say=_silent)
+    return BacktestResult({str(target): judged for target, judged in judgements.items()})
+
+
+def train(
+    settings: Settings, *, as_of: AsOf = None, transactions: Table = None, promote: bool = True
+) -> "TrainResult":
+    """Backtest, fit, log to MLflow, register, and pass the gate.
+
+    Args:
+        settings: From `load_settings` or `settings_from`.
+        as_of: The last day to see; by default the last complete day of the history.
+        transactions: A table to use instead of the settings' source.
+        promote: Whether accepted challengers become champions.
+    """
+    with _opened(settings, as_of, transactions) as portfolio:
+        return TrainResult(pipeline.train(portfolio, promote=promote, say=_silent))
+
+
+def score(settings: Settings, *, as_of: AsOf = None, transactions: Table = None) -> "ScoreResult":
+    """Score every customer with the champions and deliver the rows as the settings say.
+
+    Args:
+        settings: From `load_settings` or `settings_from`.
+        as_of: The last day to see; by default the last complete day of the history.
+        transactions: A table to use instead of the settings' source.
+    """
+    with _opened(settings, as_of, transactions) as portfolio:
+        scored = pipeline.score(portfolio, now=_now, say=_silent)
+    return ScoreResult(_like(scored.rows, transactions), scored.receipts)
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestResult:
+    """The judgement of each supervised target; shows itself as a table."""
+
+    judgements: Mapping[str, Judgement]
+
+    def _repr_html_(self) -> str:
+        return "".join(_judgement_table(judged) for judged in self.judgements.values())
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a training did; shows its judgements, and what the gate decided."""
+
+    result: pipeline.TrainingResult
+
+    def _repr_html_(self) -> str:
+        decided = [
+            [
+                target,
+                self.result.versions[target],
+                "accepted" if decision.is_promoted else "refused",
+                "; ".join(decision.reasons),
+            ]
+            for target, decision in self.result.decisions.items()
+        ]
+        gate = html_table("The gate", ["target", "version", "decision", "reasons"], decided)
+        return "".join(map(_judgement_table, self.result.judgements.values())) + gate
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreResult:
+    """The customer rows and what became of them; shows the receipts and the first rows."""
+
+    rows: Table
+    receipts: tuple[Receipt, ...]
+
+    def _repr_html_(self) -> str:
+        counts = [
+            [r.target, r.table, r.rows, r.sent, r.unchanged, r.rejected] for r in self.receipts
+        ]
+        names = ["target", "table", "rows", "written", "unchanged", "rejected"]
+        first = nw.from_native(self.rows, eager_only=True).head(5)
+        shown = html_table("The first rows", first.columns, [list(row) for row in first.rows()])
+        return html_table("Deliveries", names, counts) + shown
+
+
+def _judgement_table(judged: Judgement) -> str:
+    label = METRICS[judged.primary].label
+    days = [str(day) for day in judged.cutoffs]
+    rows = []
+    for model in (*judged.predictions.candidates, *judged.predictions.baselines):
+        values = [judged.value(model, judged.primary, cutoff=day) for day in judged.cutoffs]
+        gain = judged.gains[judged.primary].get(model)
+        told = (
+            "chosen"
+            if gain is None
+            else f"{gain.estimate:+.3f} ({gain.low:+.3f}, {gain.high:+.3f})"
+        )
+        mean = judged.value(model, judged.primary)
+        rows.append([model, *(f"{value:.3f}" for value in (*values, mean)), told])
+    title = f"{judged.target}: {label}, and the chosen model's gain (90 %)"
+    return html_table(title, ["", *days, "mean", "gain"], rows)
+
+
+def _opened(settings: Settings, as_of: AsOf, table: Table) -> Any:  # noqa: ANN401 - a context
+    return pipeline.opened(
+        settings, today=_now().date(), as_of=_date(as_of), say=_silent, table=table
+    )
+
+
+def _date(as_of: AsOf) -> date | None:
+    try:
+        return date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    except ValueError:
+        raise ConfigError("as_of is no date", saw=repr(as_of), do="write 1998-06-30") from None
+
+
+def _like(rows: pa.Table, table: Table) -> Table:
+    """The rows as the kind of table that was given; as pandas where none was."""
+    if table is None:
+        return rows.to_pandas()
+    kind = nw.from_native(table).implementation
+    if kind.is_pyarrow():
+        return rows
+    if kind.is_polars():
+        return nw.from_arrow(rows, backend=kind).to_native()
+    return rows.to_pandas()
+
+
+def _now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+def _silent(_: str) -> None:
+    """Nothing is told in a notebook while it works."""

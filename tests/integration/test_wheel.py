@@ -1,0 +1,65 @@
+"""The wheel builds, installs and runs without the repository."""
+
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_it_holds_the_package_with_its_types_and_page(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "portfolio_ml/py.typed" in names
+    assert "portfolio_ml/report/page.html.j2" in names
+    assert not [name for name in names if name.startswith(("tests", "docs", "configs"))]
+
+
+def test_the_demo_runs_from_it_in_an_empty_folder(wheel, tmp_path):
+    """The dependencies are those of this environment; the package itself comes from the wheel."""
+    home = tmp_path / "env"
+    venv.create(home, with_pip=True)
+    python = home / "bin" / "python"
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--no-deps", wheel],
+        check=True,
+        capture_output=True,
+    )
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    beside = home / "lib" / version / "site-packages" / "dependencies.pth"
+    beside.write_text(sysconfig.get_path("purelib") + "\n")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    where = subprocess.run(
+        [python, "-c", "import portfolio_ml; print(portfolio_ml.__file__)"],
+        cwd=empty,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert str(home) in where.stdout
+    done = subprocess.run(
+        [home / "bin" / "portfolio-ml", "demo", "grocery", "--dir", "demo"],
+        cwd=empty,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (empty / "demo" / "report.html").is_file()

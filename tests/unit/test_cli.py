@@ -1,0 +1,151 @@
+"""The command line: streams, exit codes, and how it answers mistakes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from portfolio_ml.cli import app, commands
+from portfolio_ml.errors import (
+    ConfigError,
+    DataError,
+    NothingToDoError,
+    RefusedError,
+    ServiceUnavailableError,
+    TryAgainLaterError,
+)
+
+pytestmark = pytest.mark.unit
+
+SHOP = """
+name: shop
+data: {transactions: {source: sales.csv}}
+"""
+
+SALES = """customer_id,timestamp,amount
+ann,2024-01-05,20
+ann,2024-02-09,10
+bob,2024-02-11,5
+"""
+
+
+@pytest.fixture
+def shop(tmp_path):
+    (tmp_path / "sales.csv").write_text(SALES)
+    config = tmp_path / "shop.yaml"
+    config.write_text(SHOP)
+    return config
+
+
+def test_help_answers_without_heavy_libraries():
+    program = (
+        "import sys; from portfolio_ml.cli.app import run; code = run(['--help']); "
+        "heavy = {'mlflow', 'pandas', 'lightgbm', 'sklearn', 'duckdb', 'scipy', 'altair'}; "
+        "sys.exit(code or len(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for command in commands.COMMANDS:
+        assert command.__name__ in done.stdout
+
+
+@pytest.mark.parametrize("command", ["demo", *(c.__name__ for c in commands.COMMANDS)])
+def test_every_command_explains_itself(command, capsys):
+    assert app.run([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "--json" in shown
+    assert "--quiet" in shown
+
+
+def test_the_version_is_shown(capsys):
+    assert app.run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("portfolio-ml 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["trian"], "train"),
+        (["validate"], "--config"),
+        (["validate", "--confg", "x.yaml"], "--config"),
+        (["score", "--config", "nowhere.yaml"], "no such file"),
+        (["train", "--config", "nowhere.yaml", "--as-of", "soon"], "nowhere.yaml"),
+        (["demo", "nothing", "--dir", "never"], "cdnow, grocery"),
+    ],
+)
+def test_a_mistake_is_told_on_standard_error_with_code_2(arguments, told, capsys):
+    assert app.run(arguments) == 2
+    shown = capsys.readouterr()
+    assert told in shown.err
+    assert shown.out == ""
+    assert "Traceback" not in shown.err
+
+
+def test_an_unreadable_date_is_told(shop, capsys):
+    assert app.run(["features", "-c", str(shop), "-o", "x.parquet", "--as-of", "31.3.2024"]) == 2
+    assert "Write it as 1998-06-30" in capsys.readouterr().err
+
+
+def test_json_is_one_object_on_standard_output_and_progress_is_elsewhere(shop, capsys):
+    assert app.run(["validate", "--config", str(shop), "--json"]) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["kept"] == 3
+    assert "validating" in shown.err
+
+
+def test_quiet_says_nothing_on_standard_error(shop, capsys):
+    assert app.run(["validate", "--config", str(shop), "--quiet"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert "kept: 3" in shown.out
+
+
+def test_features_are_written_with_a_date_per_row(shop, tmp_path, capsys):
+    out = tmp_path / "features.parquet"
+    assert app.run(["features", "-c", str(shop), "-o", str(out), "--json", "-q"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 2
+    assert out.is_file()
+
+
+def test_too_short_a_history_says_what_would_fit(shop, capsys):
+    assert app.run(["train", "--config", str(shop)]) == 65
+    assert "too short" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigError("x"), 2),
+        (DataError("x"), 65),
+        (ServiceUnavailableError("x"), 69),
+        (TryAgainLaterError("x"), 75),
+        (RefusedError("x"), 78),
+        (NothingToDoError("x"), 99),
+        (KeyboardInterrupt(), 130),
+        (ZeroDivisionError("x"), 1),
+    ],
+)
+def test_every_kind_of_error_has_its_exit_code(error, code, monkeypatch, capsys):
+    def broken(*_, **__):
+        raise error
+
+    monkeypatch.setattr(app, "app", broken)
+    assert app.run([]) == code
+    assert ("Traceback" in capsys.readouterr().err) == (code == 1)
+
+
+def test_no_colour_is_printed_into_a_pipe(shop):
+    program = Path(sys.executable).with_name("portfolio-ml")
+    done = subprocess.run(
+        [program, "validate", "--config", shop],
+        capture_output=True,
+        check=False,
+        env={"PATH": os.environ["PATH"]},
+    )
+    assert done.returncode == 0
+    assert b"\x1b" not in done.stdout + done.stderr
