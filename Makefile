@@ -19,10 +19,10 @@ lint: install-dev ## format, style, types and architecture
 	$(BIN)/lint-imports
 
 unit: install-dev ## all tests but the whole walks
-	$(PYTEST) -n 2 -m "not integration"
+	$(PYTEST) -n 2 --dist loadgroup -m "not integration"
 
 walk: install-dev ## the whole walks, on real data
-	$(PYTEST) -n 2 -m integration
+	$(PYTEST) -n 2 --dist loadgroup -m integration
 
 install: $(VENV)/.run ## the environment that runs the package
 

@@ -28,7 +28,7 @@ from portfolio_ml.metrics import (
 )
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.timeline import Span, cutoffs, to_date
-from portfolio_ml.train import Candidates, Recipe, fit_candidates
+from portfolio_ml.train import Candidates, Recipe, all_excluded, fit_candidates
 
 Floats = NDArray[np.float64]
 Supervised = Literal["churn", "lifetime_value"]
@@ -159,9 +159,13 @@ def evaluation_days(span: Span, recipe: Recipe, count: int) -> tuple[int, ...]:
         recipe.longest_days,
         count,
         min_history_days=recipe.longest_days + recipe.min_history_days,
+        excluded=recipe.excluded,
     )
+    days = tuple(day for day in days if recipe.snapshot_days(span.first_day, day))
     if not days:
         needed = 2 * recipe.longest_days + recipe.min_history_days
+        if span.days >= needed:
+            raise all_excluded("cutoff to judge at that has a snapshot to learn from", recipe)
         fits = min((span.days - 28) // 2, int(span.days / 2.5))
         raise DataError(
             f"the history is too short for a backtest: horizons of {recipe.longest_days} days "

@@ -1,9 +1,10 @@
 """Champion or challenger: may the new model replace the old one?
 
 The recipes of both were refitted at the same cutoffs. A challenger becomes champion if the lower
-end of the paired 90 % interval against the champion's recipe exceeds `-max_loss` and it is not
-worse in calibration, total bias and coverage. Without a champion the better of the candidates and
-the best baseline becomes it: the customer-base model is both, and is among the candidates.
+end of the paired 90 % interval against the champion's recipe exceeds `-max_loss`, it is ahead of
+the best baseline, and it is not worse in calibration, total bias and coverage. Without a champion
+the better of the candidates and the best baseline becomes it: the customer-base model is both, and
+is among the candidates.
 """
 
 from collections.abc import Iterator
@@ -59,9 +60,12 @@ def decide(
     if champion not in judgement.predictions.candidates:
         sentence = f"the champion's recipe ({champion}) can no longer be fitted"
         return Decision(judgement.target, True, (opening, sentence))
+    over_best = judgement.gains[judgement.primary][judgement.best_baseline]
+    is_ahead = champion == judgement.winner or over_best.estimate > 0
     tried = [*_against_champion(judgement, champion, max_loss, coverage)]
     sentences = tuple(sentence for _, sentence in tried)
-    return Decision(judgement.target, all(passed for passed, _ in tried), (opening, *sentences))
+    is_promoted = is_ahead and all(passed for passed, _ in tried)
+    return Decision(judgement.target, is_promoted, (opening, *sentences))
 
 
 def decide_segments(model: SegmentModel) -> Decision:

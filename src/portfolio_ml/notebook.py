@@ -206,19 +206,21 @@ def _date(as_of: AsOf) -> date | None:
     try:
         return date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
     except ValueError:
-        raise ConfigError("as_of is no date", saw=repr(as_of), do="write 1998-06-30") from None
+        raise ConfigError(
+            "the as_of given is no date", saw=repr(as_of), do="write 1998-06-30"
+        ) from None
 
 
 def _like(rows: pa.Table, table: Table) -> Table:
     """The rows as the kind of table that was given; as pandas where none was."""
     if table is None:
-        return rows.to_pandas()
+        return rows.to_pandas(date_as_object=False)
     kind = nw.from_native(table).implementation
     if kind.is_pyarrow():
         return rows
     if kind.is_polars():
         return nw.from_arrow(rows, backend=kind).to_native()
-    return rows.to_pandas()
+    return rows.to_pandas(date_as_object=False)
 
 
 def _now() -> datetime:

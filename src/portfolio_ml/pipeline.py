@@ -24,7 +24,7 @@ from portfolio_ml.config import ParquetTarget, Settings, Target
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.databases import redacted
 from portfolio_ml.engine import Engine, Frame
-from portfolio_ml.errors import DataError
+from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.features.table import FeatureTable, at, days_of, definitions_hash
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.gate import Decision
@@ -32,15 +32,16 @@ from portfolio_ml.models.segments import fit_segments
 from portfolio_ml.publish import JUDGEMENT, Training, models_as_files, publish
 from portfolio_ml.report.facts import Facts, gather, history_facts
 from portfolio_ml.report.page import write as write_page
+from portfolio_ml.schema import QUARANTINE
 from portfolio_ml.score import Champions, champions_from, predict
-from portfolio_ml.sinks.files import deliver_parquet
+from portfolio_ml.sinks.files import deliver_parquet, holds_table, write_parquet
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import deliver_sql
 from portfolio_ml.snapshots import Snapshots, labelled, matrix
 from portfolio_ml.standing import activity_windows, standing_of
-from portfolio_ml.timeline import to_date, to_day
+from portfolio_ml.timeline import Span, to_date, to_day
 from portfolio_ml.train import Recipe, demand_history, fit_candidates
-from portfolio_ml.transactions import History, default_as_of, load
+from portfolio_ml.transactions import History, TooManyRefusedError, chosen_as_of, load
 
 Say = Callable[[str], None]
 Clock = Callable[[], datetime]
@@ -72,6 +73,24 @@ class Opened:
     def as_of_day(self) -> int:
         """The day number of `as_of`."""
         return to_day(self.as_of)
+
+    @property
+    def span(self) -> Span:
+        """From the first line to `as_of`, on which there may be no line."""
+        return Span(self.history.span.first_day, self.as_of_day)
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What a validation kept and refused.
+
+    Attributes:
+        history: The kept lines, counted; their engine is closed.
+        quarantine: The file that holds the refused rows; None where nothing was refused.
+    """
+
+    history: History
+    quarantine: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,24 +130,32 @@ class ScoringResult:
 
 
 @contextmanager
-def opened(settings: Settings, *, today: date, as_of: date | None, say: Say) -> Iterator[Opened]:
+def opened(
+    settings: Settings, *, today: date, as_of: date | None, say: Say, table: object = None
+) -> Iterator[Opened]:
     """The portfolio's history as of a date, for the length of a `with` block.
 
     Args:
         settings: The portfolio's settings.
         today: The wall clock's date.
-        as_of: The last day to see; the last complete day of the history where not given.
+        as_of: The last day to see; the last complete day of the history where not given. With
+            `data.max_staleness_days`, it may lie that many days after the last line, for a day
+            on which nobody bought.
         say: Told what is being done.
+        table: The transactions themselves, as a pandas, Polars or Arrow table, instead of those
+            at the configured source.
 
     Raises:
         ConfigError: The data's source or mapping is wrong.
         DataError: The data cannot be used, or `as_of` lies outside the history.
+        TryAgainLaterError: The load is stale.
     """
     say("loading and validating transactions")
     with engines.opened(settings.engine) as engine:
-        everything = load(settings, engine, today=today)
-        until = as_of or default_as_of(everything, today=today)
-        history = everything.until(until)
+        everything = load(settings, engine, today=today, table=table)
+        tolerated = settings.data.max_staleness_days
+        until = chosen_as_of(everything, today=today, given=as_of, max_staleness_days=tolerated)
+        history = everything.until(until, quiet_days=tolerated or 0)
         yield Opened(
             settings=settings,
             engine=engine,
@@ -138,6 +165,47 @@ def opened(settings: Settings, *, today: date, as_of: date | None, say: Say) -> 
             days=days_of(history, engine),
             recipe=Recipe.of(settings),
         )
+
+
+def validate(settings: Settings, *, today: date, say: Say, table: object = None) -> Validation:
+    """Load and check the data, and keep the refused rows where `data.quarantine` says.
+
+    The file holds what this call refused: it is replaced whole, and removed where nothing was
+    refused. It is written even where too many rows are refused and the call fails, for they are
+    what must be looked at then; nothing else is written by this call, and the quarantine by no
+    other.
+
+    Args:
+        settings: The portfolio's settings.
+        today: The wall clock's date.
+        say: Told what is being done.
+        table: The transactions themselves, instead of those at the configured source.
+
+    Raises:
+        ConfigError: The source or mapping is wrong, or the quarantine's file is something else.
+        DataError: The data cannot be used.
+        ServiceUnavailableError: The quarantine cannot be written.
+    """
+    path = settings.resolve(settings.data.quarantine)
+    if path.exists() and not holds_table(path, QUARANTINE):
+        raise ConfigError(
+            "the file for refused rows is there and holds something else",
+            where="data.quarantine",
+            saw=str(path),
+            do="name a file of its own",
+        )
+    say("loading and validating transactions")
+    with engines.opened(settings.engine) as engine:
+        try:
+            history = load(settings, engine, today=today, table=table)
+        except TooManyRefusedError as error:
+            write_parquet(error.quarantine, path)
+            raise error.with_rows_in(str(path)) from None
+    if history.quarantined:
+        write_parquet(history.quarantine, path)
+        return Validation(history, path)
+    path.unlink(missing_ok=True)
+    return Validation(history, None)
 
 
 def features(portfolio: Opened, *, say: Say) -> FeatureTable:
@@ -170,9 +238,8 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
     say("fitting the final models")
     table = features(portfolio, say=say)
     frozen = _frozen(portfolio, table)
-    learned = snapshots.on(
-        recipe.snapshot_days(portfolio.history.span.first_day, portfolio.as_of_day)
-    )
+    span = portfolio.span
+    learned = snapshots.on(recipe.snapshot_days(span.first_day, span.last_day))
     candidates = fit_candidates(learned, recipe, tier_edges=frozen.reference.tier_edges)
     inputs = matrix(table.rows, snapshots.names)
     segments = fit_segments(inputs, names=snapshots.names, count=recipe.segments, seed=recipe.seed)
@@ -242,7 +309,7 @@ def write_report(facts: Facts, settings: Settings) -> Path:
 
 
 def _judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Snapshots]:
-    settings, recipe, span = portfolio.settings, portfolio.recipe, portfolio.history.span
+    settings, recipe, span = portfolio.settings, portfolio.recipe, portfolio.span
     demand_history(span, recipe)
     evaluated = evaluation_days(span, recipe, settings.backtest.cutoffs)
     needed = needed_days(span, recipe, evaluated)
@@ -277,13 +344,17 @@ def _frozen(portfolio: Opened, table: FeatureTable) -> Frozen:
 
 
 def _parameters(portfolio: Opened) -> dict[str, object]:
-    recipe, span = portfolio.recipe, portfolio.history.span
-    learned = recipe.snapshot_days(span.first_day, portfolio.as_of_day)
+    recipe, span = portfolio.recipe, portfolio.span
+    learned = recipe.snapshot_days(span.first_day, span.last_day)
     return {
         "as_of": portfolio.as_of,
         "churn_horizon_days": recipe.horizons.churn_days,
         "value_horizon_days": recipe.horizons.value_days,
         "snapshots": " ".join(str(to_date(day)) for day in learned),
+        "excluded_periods": " ".join(
+            f"{to_date(period.first_day)}/{to_date(period.last_day)}" for period in recipe.excluded
+        )
+        or "none",
         "seed": recipe.seed,
         "rows_kept": portfolio.history.kept,
         "rows_quarantined": portfolio.history.quarantined,
@@ -301,13 +372,15 @@ def _tags(portfolio: Opened) -> dict[str, str]:
 def _champions(settings: Settings, say: Say) -> tuple[Champions, dict[str, dict[str, Any]]]:
     """The champions, and how each was judged when it was trained."""
     say("loading the champions")
-    with registry.opened(settings) as store:
-        found = {target: store.champion(target) for target in registry.TARGETS}
-    present = {target: champion for target, champion in found.items() if champion is not None}
-    if missing := sorted(set(found) - set(present)):
+    present: dict[str, registry.Registered] = {}
+    if registry.has_begun(settings.tracking.uri, base=settings.base):  # opening would begin it
+        with registry.opened(settings) as store:
+            found = {target: store.champion(target) for target in registry.TARGETS}
+        present = {target: champion for target, champion in found.items() if champion is not None}
+    if missing := sorted(set(registry.TARGETS) - set(present)):
         raise DataError(
             f"there is no champion for {', '.join(missing)}",
-            where=f"the registry of {settings.name}",
+            where=f"the registry of {settings.name}, {redacted(settings.tracking.uri)}",
             do="train first, with portfolio-ml train",
         )
     champions = champions_from(
@@ -368,7 +441,7 @@ def _facts(
     return gather(
         rows,
         name=settings.name,
-        currency=settings.currency,
+        currency=portfolio.history.currency,
         as_of=portfolio.as_of,
         churn_days=champions.churn.horizon_days,
         value_days=value.horizon_days,

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from portfolio_ml.report.customers import segment_groups
 from portfolio_ml.train import Candidates
 
 JUDGEMENT = "judgement.json"
+
+Model = TypeVar("Model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +94,28 @@ def models_as_files(
     inputs: NDArray[np.float32],
 ) -> dict[str, ModelFiles]:
     """The winners as data, each with the portfolio that it froze and how it was judged."""
-    churn, value = judgements["churn"].winner, judgements["lifetime_value"].winner
+    churn = _winner(candidates.churn, judgements["churn"])
+    value = _winner(candidates.lifetime_value, judgements["lifetime_value"])
     models: dict[str, ModelFiles] = {
-        "churn": candidates.churn[churn].to_files(),
-        "lifetime_value": candidates.lifetime_value[value].to_files(),
+        "churn": churn.to_files(),
+        "lifetime_value": value.to_files(),
         "segments": segments.to_files(),
     }
     judged: dict[str, dict[str, Any]] = {t: j.to_dict() for t, j in judgements.items()}
     judged["segments"] = {
         "stability": segments.stability,
         "separation": segments.separation,
-        "profiles": segments.profiles(inputs, candidates.lifetime_value[value].predict(inputs)),
+        "profiles": segments.profiles(inputs, value.predict(inputs)),
     }
     return {
         target: files | {FILE: frozen.to_json(), JUDGEMENT: _as_json(judged[target])}
         for target, files in models.items()
     }
+
+
+def _winner(candidates: Mapping[str, Model], judgement: Judgement) -> Model:
+    """The backtest's winner, or the customer-base model where it cannot be fitted any more."""
+    return candidates.get(judgement.winner) or candidates["customer_base"]
 
 
 def _decisions(

@@ -67,6 +67,7 @@ TRANSACTIONS = Table(
         Column("order_id", pa.string(), "the order a line belongs to", null="unknown"),
         Column("product_id", pa.string(), "the product of the line", null="unknown"),
         Column("quantity", pa.float64(), "units of the product", null="unknown"),
+        Column("currency", pa.string(), "the amount's currency, such as EUR; refused if null"),
     ),
 )
 

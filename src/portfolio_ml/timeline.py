@@ -5,6 +5,8 @@ up to and including the as-of day; the outcome window is the `horizon_days` days
 *age* is `as_of - day`: 0 on the as-of day itself, and never negative in history.
 """
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -58,7 +60,7 @@ def is_among_last(kth_later_day: nw.Expr, as_of: nw.Expr | int) -> nw.Expr:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The first and the last day of a history, both included.
+    """The first and the last day of a history or a period, both included.
 
     Example:
         >>> Span(first_day=0, last_day=9).days
@@ -74,20 +76,48 @@ class Span:
         return self.last_day - self.first_day + 1
 
 
-def cutoffs(span: Span, horizon_days: int, count: int, *, min_history_days: int) -> tuple[int, ...]:
+def touched(day: int, horizon_days: int, excluded: Sequence[Span]) -> tuple[Span, ...]:
+    """The excluded periods that the outcome window (day, day + horizon] touches.
+
+    Example:
+        >>> touched(10, 5, [Span(1, 10), Span(15, 20), Span(16, 20)])
+        (Span(first_day=15, last_day=20),)
+    """
+    return tuple(
+        period
+        for period in excluded
+        if period.last_day > day and period.first_day <= day + horizon_days
+    )
+
+
+def cutoffs(
+    span: Span,
+    horizon_days: int,
+    count: int,
+    *,
+    min_history_days: int,
+    excluded: Sequence[Span] = (),
+) -> tuple[int, ...]:
     """Evaluation cutoffs, ascending and one horizon apart, the last one horizon before the end.
 
-    Those with fewer than `min_history_days` days of history are left out, so fewer than `count`
-    may come back.
+    A cutoff whose outcome window would touch an excluded period steps back until it is clear, and
+    those before it follow. Those with fewer than `min_history_days` days of history are left out,
+    so fewer than `count` may come back.
 
     Example:
         >>> cutoffs(Span(0, 365), 90, 3, min_history_days=120)
         (185, 275)
+        >>> cutoffs(Span(0, 365), 90, 3, min_history_days=120, excluded=[Span(350, 352)])
+        (169, 259)
     """
-    candidates = (span.last_day - horizon_days * (k + 1) for k in range(count))
-    return tuple(
-        sorted(day for day in candidates if Span(span.first_day, day).days >= min_history_days)
-    )
+    found: list[int] = []
+    day = span.last_day
+    for _ in range(count):
+        day -= horizon_days
+        while periods := touched(day, horizon_days, excluded):
+            day = min(period.first_day for period in periods) - horizon_days - 1
+        found.append(day)
+    return tuple(d for d in reversed(found) if Span(span.first_day, d).days >= min_history_days)
 
 
 def snapshots(
@@ -98,16 +128,22 @@ def snapshots(
     count: int,
     step_days: int,
     min_history_days: int,
+    excluded: Sequence[Span] = (),
 ) -> tuple[int, ...]:
     """Training snapshot days, ascending, whose outcomes are known on `known_until`.
 
-    A snapshot at `s` may be used at `e` only if `s + horizon <= e` (the embargo). Snapshots with
-    fewer than `min_history_days` days before them are left out.
+    A snapshot at `s` may be used at `e` only if `s + horizon <= e` (the embargo). One whose
+    outcome window touches an excluded period is skipped, and an earlier one takes its place.
+    Snapshots with fewer than `min_history_days` days before them are left out.
 
     Example:
         >>> snapshots(0, 300, 90, count=3, step_days=30, min_history_days=60)
         (150, 180, 210)
+        >>> snapshots(0, 300, 90, count=3, step_days=30, min_history_days=60,
+        ...           excluded=[Span(295, 400)])
+        (120, 150, 180)
     """
-    latest = known_until - horizon_days
-    days = (latest - step_days * k for k in range(count))
-    return tuple(sorted(day for day in days if Span(first_day, day).days >= min_history_days))
+    earliest = first_day + min_history_days - 1
+    days = range(known_until - horizon_days, earliest - 1, -step_days)
+    clear = (day for day in days if not touched(day, horizon_days, excluded))
+    return tuple(sorted(itertools.islice(clear, count)))

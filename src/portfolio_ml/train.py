@@ -14,7 +14,7 @@ from portfolio_ml.features.table import Horizons
 from portfolio_ml.models.churn import ChurnModel, fit_churn
 from portfolio_ml.models.lifetime_value import LifetimeValueModel, fit_lifetime_value
 from portfolio_ml.snapshots import Snapshots
-from portfolio_ml.timeline import Span, snapshots
+from portfolio_ml.timeline import Span, snapshots, to_date, to_day
 
 HALF_LIFE_DAYS = 365.0
 
@@ -33,6 +33,7 @@ class Recipe:
         step_days: The days between them.
         max_rows: How many rows to learn from, at most.
         seed: Makes everything reproducible.
+        excluded: Periods that no outcome window may touch.
     """
 
     horizons: Horizons
@@ -42,6 +43,7 @@ class Recipe:
     step_days: int
     max_rows: int
     seed: int
+    excluded: tuple[Span, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> "Recipe":
@@ -58,6 +60,9 @@ class Recipe:
             step_days=training.step_days,
             max_rows=training.max_rows,
             seed=training.seed,
+            excluded=tuple(
+                Span(to_day(p.first), to_day(p.last)) for p in settings.excluded_periods
+            ),
         )
 
     @property
@@ -79,6 +84,7 @@ class Recipe:
             count=self.snapshots,
             step_days=self.step_days,
             min_history_days=self.min_history_days,
+            excluded=self.excluded,
         )
 
 
@@ -137,14 +143,27 @@ def demand_history(span: Span, recipe: Recipe) -> None:
     """Refuse a history in which no snapshot has both a past and an outcome.
 
     Raises:
-        DataError: With the horizon that would fit.
+        DataError: With the horizon that would fit, or with the excluded periods in the way.
     """
     if recipe.snapshot_days(span.first_day, span.last_day):
         return
-    fits = min(span.days - 28, int(span.days / 1.5)) - 1
+    if span.days >= recipe.longest_days + recipe.min_history_days:
+        raise all_excluded("snapshot to learn from", recipe)
+    fits = min((span.days - 28) // 2, int(span.days / 2.5))  # a backtest after it, too
     raise DataError(
         f"the history is too short to learn from: a horizon of {recipe.longest_days} days needs "
         f"at least {recipe.longest_days + recipe.min_history_days} days",
         saw=f"{span.days} days",
         do=f"set the horizons to {fits} days or fewer" if fits >= 7 else "wait for more history",
+    )
+
+
+def all_excluded(what: str, recipe: Recipe) -> DataError:
+    """The error for a history in which every outcome window touches an excluded period."""
+    periods = (f"{to_date(p.first_day)} to {to_date(p.last_day)}" for p in recipe.excluded)
+    return DataError(
+        f"there is no {what}: the {recipe.longest_days} days after each touch an excluded period",
+        where="excluded_periods",
+        saw=", ".join(periods),
+        do="exclude less, set shorter horizons, or wait for more history",
     )

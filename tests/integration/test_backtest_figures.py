@@ -8,7 +8,10 @@ from sklearn.metrics import roc_auc_score
 from .conftest import command
 from .test_demo import raw  # noqa: F401 - a fixture
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.xdist_group("cdnow"),  # the demo is walked once
+]
 
 CUTOFF, HORIZON = "1998-04-01", 90
 

@@ -11,7 +11,10 @@ from portfolio_ml.schema import CUSTOMER_ROWS
 
 from .conftest import command
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.xdist_group("cdnow"),  # the demo is walked once
+]
 
 CUSTOMERS = 23_570
 

@@ -8,6 +8,7 @@ from mlflow import MlflowClient
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.xdist_group("cdnow"),  # the demo is walked once
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # MLflow's own use of its libraries
     pytest.mark.filterwarnings("ignore::UserWarning:mlflow"),  # and of its own types
 ]

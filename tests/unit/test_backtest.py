@@ -94,6 +94,24 @@ def test_a_history_of_weeks_is_told_to_wait():
         evaluation_days(Span(0, 40), RECIPE, 3)
 
 
+def test_no_cutoffs_outcome_touches_an_excluded_period():
+    recipe = replace(RECIPE, excluded=(Span(17_600, 17_600),))
+    assert evaluation_days(SPAN, recipe, 2) == (17_509, 17_630)
+
+
+def test_a_cutoff_without_a_snapshot_that_is_clear_is_left_out():
+    recipe = replace(RECIPE, excluded=(Span(FIRST_DAY, 17_500),))
+    assert evaluation_days(SPAN, recipe, 3) == (17_630,)
+    assert recipe.snapshot_days(FIRST_DAY, 17_630)
+
+
+def test_excluded_periods_that_leave_no_cutoff_are_told_as_such():
+    recipe = replace(RECIPE, excluded=(Span(FIRST_DAY, 17_700),))
+    with pytest.raises(DataError, match="There is no cutoff to judge at") as caught:
+        evaluation_days(SPAN, recipe, 3)
+    assert caught.value.where == "excluded_periods"
+
+
 # What is known at a cutoff
 
 

@@ -195,7 +195,7 @@ class TestFaults:
             """,
         )
         for path in (
-            "name: string should match",
+            "name: use letters, digits",
             "timezone: 'Mars/Base' is no time zone",
             "data.transactions.source: field required",
             "data.transactions.columns: 'timestamp' must be mapped",
@@ -205,7 +205,7 @@ class TestFaults:
             "targets.segments.count: input should be greater than or equal to 2",
             "training.snapshot: unknown key, did you mean 'snapshots'?",
             "delivery[0].url: field required",
-            "delivery[1]: input tag 'fax'",
+            "delivery[1]: kind should be one of 'sql', 'parquet', not 'fax'",
             "delivery[2].tabel: unknown key, did you mean 'table'?",
         ):
             assert path in said
@@ -239,7 +239,7 @@ class TestFaults:
             ("gate: {max_loss: .inf}\n", "gate.max_loss: input should be less"),
             ("delivery: {kind: sql}\n", "delivery: input should be a list"),
             ("engine: {kind: spark}\n", "engine.kind: input should be 'duckdb'"),
-            ("engine: {memory_limit: lots}\n", "engine.memory_limit: string should match"),
+            ("engine: {memory_limit: lots}\n", "engine.memory_limit: write a number and its unit"),
             ("engine: {threads: off}\n", "engine.threads: input should be a number, not false"),
             ("report: {path: 3}\n", "report.path: input is not a valid path"),
             ("currency: [EUR]\n", "currency: input should be a valid string"),

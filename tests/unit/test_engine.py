@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from portfolio_ml import engine as module
-from portfolio_ml.config import DuckDB
+from portfolio_ml.config import CsvFormat, DuckDB
 from portfolio_ml.engine import Reading, opened
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
 from portfolio_ml.timeline import to_day
@@ -366,6 +366,111 @@ class TestANumber:
     )
     def test_is_read_or_null(self, engine, value, number):
         assert read(engine, pa.table({"x": [value]}), "number") == [number]
+
+
+class TestANumberAsPeopleWriteIt:
+    COMMA = CsvFormat(decimal=",")
+    GROUPED = CsvFormat(thousands=",")
+
+    def numbers(self, engine, text: str, written: CsvFormat) -> float | None:
+        table = pa.table({"x": [text], "_row": [1], "_source": ["t"]})
+        readings = [Reading("y", "x", "number")]
+        frame = engine.from_arrow(table)
+        parsed = engine.parsed(frame, readings, timezone="UTC", written=written)
+        return engine.collect(parsed)["y"][0].as_py()
+
+    @pytest.mark.parametrize(
+        ("text", "number"),
+        [
+            ("1.234,56", 1234.56),
+            ("1 234,56 €", 1234.56),
+            ("1\u202f234\xa0EUR", 1234.0),
+            ("R$ 1.234.567,8", 1234567.8),
+            ("-€5,00", -5.0),
+            ("5,00-", -5.0),
+            ("(5,00)", -5.0),
+            ("\u22125", -5.0),
+            ("12,50 zł", 12.5),
+            ("1'234,5", 1234.5),
+            (",5", 0.5),
+            ("1,5E+3", 1500.0),
+            ("1.50", None),
+            ("1.2.3", None),
+            ("1,2,3", None),
+            ("EUR", None),
+            ("x12", None),
+            ("-", None),
+        ],
+    )
+    def test_with_a_decimal_comma(self, engine, text, number):
+        assert self.numbers(engine, text, self.COMMA) == number
+
+    @pytest.mark.parametrize(
+        ("text", "number"),
+        [("$1,234.56", 1234.56), ("12,34,567.5", 1234567.5), ("1234.5", 1234.5), ("1,23", None)],
+    )
+    def test_with_commas_between_thousands(self, engine, text, number):
+        assert self.numbers(engine, text, self.GROUPED) == number
+
+
+class TestADayAsPeopleWriteIt:
+    @pytest.mark.parametrize(
+        ("text", "date_format"),
+        [
+            ("01.03.2024", "%d.%m.%Y"),
+            ("1.3.2024", "%d.%m.%Y"),
+            ("01.03.24 23:59", "%d.%m.%y"),
+            ("3/1/2024, 11:59:59 PM", "%m/%d/%Y"),
+            ("1. März 2024", "%d. %b %Y"),
+            ("1 mrt. 2024", "%d %B %Y"),
+            ("1-MAR-2024", "%d-%b-%Y"),
+            ("20240301235959", "%Y%m%d%H%M%S"),
+        ],
+    )
+    def test_is_read_by_its_format(self, engine, text, date_format):
+        written = CsvFormat(date_format=date_format)
+        table = pa.table({"x": [text, "soon", "31.31.2024"], "_row": [1, 2, 3]})
+        frame = engine.from_arrow(table.append_column("_source", pa.nulls(3)))
+        readings = [Reading("y", "x", "day")]
+        parsed = engine.parsed(frame, readings, timezone="UTC", written=written)
+        read = engine.collect(parsed.sort("_row"))["y"].to_pylist()
+        assert read == [to_day(date(2024, 3, 1)), None, None]
+
+
+class TestACsvFileInAnotherEncoding:
+    @pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "windows-1252", "windows-1250"])
+    def test_is_read_under_its_own_name(self, engine, tmp_path, encoding):
+        file = tmp_path / "a.csv"
+        file.write_bytes("größe\nJürgen\n".encode(encoding))
+        rows = engine.collect(engine.scan([file], CsvFormat(encoding=encoding))).to_pylist()
+        assert rows == [{"größe": "Jürgen", "_source": str(file), "_row": 1}]
+
+    def test_shows_its_own_name_in_errors(self, engine, tmp_path):
+        file = tmp_path / "a.csv"
+        file.write_bytes("id\n1\n2,3\n".encode("utf-16"))
+        with pytest.raises(DataError, match=r"a\.csv"):
+            engine.collect(engine.scan([file], CsvFormat(encoding="utf-16")))
+
+    def test_that_is_not_what_it_was_called_is_a_data_error(self, engine, tmp_path):
+        file = tmp_path / "a.csv"
+        file.write_bytes(b"id\n" + b"a\n" * 9_000 + b"\x81\n")
+        with pytest.raises(DataError, match="not windows-1252"):
+            engine.scan([file], CsvFormat(encoding="windows-1252"))
+
+    def test_may_have_lines_before_its_header_and_other_quotes(self, engine, tmp_path):
+        (tmp_path / "a.csv").write_text("Sales\n\nid;x\n'a;b';1\n")
+        written = CsvFormat(skip_lines=2, quote="'", delimiter=";")
+        [row] = engine.collect(engine.scan([tmp_path / "a.csv"], written)).to_pylist()
+        assert (row["id"], row["x"], row["_row"]) == ("a;b", "1", 1)
+
+
+def test_a_product_of_two_columns_is_read_and_shown(engine):
+    table = pa.table({"p": ["2.5", None], "q": ["-2", "1"], "_row": [1, 2], "_source": ["t", "t"]})
+    readings = [Reading("n", "p", "number", times="q"), Reading("t", "p", "text", times="q")]
+    parsed = engine.parsed(engine.from_arrow(table), readings, timezone="UTC")
+    rows = engine.collect(parsed.sort("_row"))
+    assert rows["n"].to_pylist() == [-5.0, None]
+    assert rows["t"].to_pylist() == ["2.5 * -2", None]
 
 
 class TestAText:

@@ -94,6 +94,11 @@ def test_how_much_may_be_lost_is_configured():
     assert decided(judgement, max_loss=0.02).is_promoted
 
 
+def test_a_challenger_behind_the_best_baseline_is_refused():
+    behind = a_judgement(gains={"blend": gain(0.05), "baseline": gain(-0.001)})
+    assert not decided(behind).is_promoted
+
+
 def test_a_gain_that_is_undefined_is_refused():
     nan = float("nan")
     undefined = Difference(nan, nan, nan, level=0.9, n=0)

@@ -118,22 +118,19 @@ def test_a_chunked_table_is_scored_as_a_whole_one(champions, rows, scores):
 
 
 @pytest.mark.parametrize(
-    ("churn", "value", "abstention"),
+    ("chosen", "abstention"),
     [
-        ("blend", "boosted", None),
-        ("customer_base", "blend", "customer_base_model:churn"),
-        ("blend", "customer_base", "customer_base_model:lifetime_value"),
-        ("customer_base", "customer_base", "customer_base_model:churn+lifetime_value"),
+        (("blend", "boosted"), None),
+        (("customer_base", "blend"), "customer_base_model:churn"),
+        (("blend", "customer_base"), "customer_base_model:lifetime_value"),
+        (("customer_base", "customer_base"), "customer_base_model:churn+lifetime_value"),
     ],
 )
 def test_scores_say_where_no_trees_stand_behind_them(
-    champions, candidates, rows, churn, value, abstention
+    champions, candidates, rows, chosen, abstention
 ):
-    mixed = replace(
-        champions,
-        churn=candidates.churn[churn],
-        lifetime_value=candidates.lifetime_value[value],
-    )
+    churn, value = candidates.churn[chosen[0]], candidates.lifetime_value[chosen[1]]
+    mixed = replace(champions, churn=churn, lifetime_value=value)
     assert predict(mixed, rows).abstention == abstention
 
 

@@ -18,6 +18,7 @@ from portfolio_ml.timeline import (
     snapshots,
     to_date,
     to_day,
+    touched,
 )
 
 pytestmark = pytest.mark.unit
@@ -100,3 +101,42 @@ class TestSnapshots:
     def test_are_fewer_where_history_is_short(self):
         found = snapshots(150, 300, 90, count=9, step_days=30, min_history_days=31)
         assert found == (180, 210)
+
+
+class TestExcludedPeriods:
+    @pytest.mark.parametrize(
+        ("period", "is_touched"),
+        [
+            (Span(1, 10), False),
+            (Span(10, 11), True),
+            (Span(12, 13), True),
+            (Span(15, 99), True),
+            (Span(16, 99), False),
+        ],
+    )
+    def test_touch_a_window_that_has_one_of_their_days(self, period, is_touched):
+        assert bool(touched(10, 5, [period])) is is_touched
+
+    def test_make_a_snapshot_give_way_to_an_earlier_one(self):
+        found = snapshots(
+            0, 300, 90, count=3, step_days=30, min_history_days=1, excluded=[Span(210, 220)]
+        )
+        assert found == (30, 60, 90)
+
+    def test_may_leave_no_snapshot(self):
+        everything = [Span(-1_000, 1_000)]
+        assert (
+            snapshots(0, 300, 90, count=3, step_days=30, min_history_days=1, excluded=everything)
+            == ()
+        )
+
+    def test_make_a_cutoff_step_back_and_those_before_it_follow(self):
+        found = cutoffs(Span(0, 1000), 90, 3, min_history_days=1, excluded=[Span(950, 960)])
+        assert found == (679, 769, 859)
+
+    def test_make_a_cutoff_jump_over_several(self):
+        periods = [Span(950, 960), Span(870, 870)]
+        assert cutoffs(Span(0, 1000), 90, 1, min_history_days=1, excluded=periods) == (779,)
+
+    def test_leave_a_cutoff_whose_window_they_follow(self):
+        assert cutoffs(Span(0, 1000), 90, 1, min_history_days=1, excluded=[Span(0, 910)]) == (910,)

@@ -72,7 +72,7 @@ def test_a_history_is_refused_exactly_where_there_is_no_snapshot(horizon):
         demand_history(Span(100, 100 + needed - 2), recipe)
 
 
-@pytest.mark.parametrize("days", [*range(37, 140, 3), 365, 1000])
+@pytest.mark.parametrize("days", [*range(42, 140, 3), 365, 1000])
 def test_the_horizon_that_the_refusal_advises_fits(days):
     with pytest.raises(DataError) as refusal:
         demand_history(Span(0, days - 1), of_horizons(10 * days, 90))
@@ -133,3 +133,37 @@ def test_nothing_to_learn_leaves_the_customer_base_models(snapshots):
     gone = replace(snapshots, churned=nothing == 0, spend=nothing, returned=nothing)
     candidates = fit_candidates(gone, RECIPE, tier_edges=REFERENCE.tier_edges)
     assert set(candidates.churn) == set(candidates.lifetime_value) == {"customer_base"}
+
+
+class TestExcludedPeriods:
+    STRIKE = Span(400, 420)
+
+    def test_are_days_of_the_recipe(self):
+        given = {
+            "name": "shop",
+            "data": {"transactions": {"source": "cdnow"}},
+            "excluded_periods": [{"first": "1970-01-03", "last": "1970-01-05", "reason": "strike"}],
+        }
+        assert Recipe.of(settings_from(given)).excluded == (Span(2, 4),)
+
+    def test_are_in_no_snapshots_outcome(self):
+        recipe = replace(RECIPE, excluded=(self.STRIKE,))
+        for known_until in range(100, 700, 7):
+            for day in recipe.snapshot_days(0, known_until):
+                window = {*range(day + 1, day + recipe.longest_days + 1)}
+                assert not window & {*range(400, 421)}
+
+    def test_that_leave_nothing_to_learn_from_are_told_as_such(self):
+        recipe = replace(RECIPE, excluded=(Span(100, 599),))
+        with pytest.raises(DataError) as caught:
+            demand_history(Span(100, 600), recipe)
+        assert str(caught.value) == (
+            "There is no snapshot to learn from: the 90 days after each touch an excluded period "
+            "(in excluded_periods): saw 1970-04-11 to 1971-08-23. "
+            "Exclude less, set shorter horizons, or wait for more history."
+        )
+
+    def test_are_not_blamed_for_a_short_history(self):
+        recipe = replace(RECIPE, excluded=(Span(0, 1_000),))
+        with pytest.raises(DataError, match="The history is too short"):
+            demand_history(Span(0, 50), recipe)

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from portfolio_ml import transactions
+from portfolio_ml import sources, transactions
 from portfolio_ml.config import settings_from
-from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
+from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.schema import HISTORY, QUARANTINE
 from portfolio_ml.timeline import to_day
-from portfolio_ml.transactions import History, default_as_of, rules
+from portfolio_ml.transactions import History, chosen_as_of, default_as_of, rules
 
 pytestmark = pytest.mark.unit
 
@@ -169,8 +169,9 @@ class TestTooManyRefused:
         assert str(caught.value) == (
             "3 of 13 rows break a rule, more than the allowed share (in sales.csv): "
             "saw 2 x amount_unreadable, such as row 12 of "
-            f"{tmp_path / 'sales.csv'} with 'much'. Check data.transactions.columns, "
-            "or allow it with data.max_quarantined_share (now 0.2)."
+            f"{tmp_path / 'sales.csv'} with 'much'. Say how numbers are written in "
+            "data.transactions.format, check data.transactions.columns, or allow it with "
+            "data.max_quarantined_share (now 0.2)."
         )
 
     def test_says_where_there_is_no_value(self, load_csv):
@@ -335,6 +336,65 @@ class TestTheDefaultAsOf:
             default_as_of(load_csv(f"a,{first},10"), today=TODAY)
 
 
+class TestAStaleLoad:
+    """The last complete day is 2024-03-05, five days before today."""
+
+    ROWS = ("a,2024-03-01,10", "a,2024-03-05,10")
+
+    @pytest.fixture
+    def chosen(self, load_csv):
+        def chosen(given: date | None, limit: int | None) -> date:
+            history = load_csv(*self.ROWS)
+            return chosen_as_of(history, today=TODAY, given=given, max_staleness_days=limit)
+
+        return chosen
+
+    def test_is_refused_for_later_and_says_what_was_seen(self, chosen):
+        with pytest.raises(TryAgainLaterError) as caught:
+            chosen(None, 4)
+        assert caught.value.exit_code == 75
+        assert str(caught.value) == (
+            "The history is stale: its last complete day, 2024-03-05, lies 5 days before today, "
+            "2024-03-10 (in sales.csv): saw more than the 4 days of data.max_staleness_days. "
+            "Load the newer transactions and run it again, or give an --as-of to look at the past "
+            "on purpose."
+        )
+
+    def test_is_one_day_too_old_and_not_the_day_before(self, chosen):
+        assert chosen(None, 5) == date(2024, 3, 5)
+
+    def test_is_no_matter_where_nothing_is_configured(self, chosen):
+        assert chosen(None, None) == date(2024, 3, 5)
+
+    def test_may_be_looked_at_on_purpose(self, chosen):
+        assert chosen(date(2024, 3, 4), 4) == date(2024, 3, 4)
+
+    def test_is_refused_for_a_day_that_should_have_been_loaded(self, chosen):
+        with pytest.raises(TryAgainLaterError):
+            chosen(date(2024, 3, 9), 4)
+
+    def test_cannot_be_hidden_by_a_row_from_tomorrow(self, load_csv):
+        history = load_csv(*self.ROWS, "a,2024-03-11,10")
+        with pytest.raises(TryAgainLaterError, match="2024-03-05"):
+            chosen_as_of(history, today=TODAY, given=None, max_staleness_days=4)
+
+    def test_is_not_in_the_future(self, chosen):
+        with pytest.raises(DataError, match="2024-03-11 lies in the future"):
+            chosen(date(2024, 3, 11), 30)
+
+
+class TestADayOnWhichNobodyBought:
+    ROWS = ("a,2024-03-01,10", "a,2024-03-05,10")
+
+    @pytest.mark.parametrize("as_of", [date(2024, 3, 6), date(2024, 3, 8)])
+    def test_may_end_the_history_within_the_tolerated_days(self, load_csv, as_of):
+        assert load_csv(*self.ROWS).until(as_of, quiet_days=3).kept == 2
+
+    def test_may_not_lie_further_off(self, load_csv):
+        with pytest.raises(DataError, match=r"2024-03-09 lies outside the history \(in sales"):
+            load_csv(*self.ROWS).until(date(2024, 3, 9), quiet_days=3)
+
+
 class TestFiles:
     def test_of_a_pattern_number_their_rows_apart(self, load, tmp_path):
         (tmp_path / "1.csv").write_text(f"{HEADER}\n{GOOD}\na,soon,1\n")
@@ -403,10 +463,10 @@ class TestFiles:
         ("source", "said"),
         [
             ("none.csv", "saw no such file"),
-            ("none/*.csv", "saw no such file"),
-            (".", "saw a folder"),
-            ("", "saw a folder"),
-            ("/", "saw a folder"),
+            ("none/*.csv", "saw no file that matches"),
+            (".", "saw a folder without .csv and .parquet files"),
+            ("", r"in data\.transactions\.source\): saw an empty name"),
+            ("/", "saw the root of the disk"),
             ("cdnwo", "built-in data set 'cdnow'"),
             ("a**.csv", "cannot be followed"),
             ("x" * 300, "cannot be followed"),
@@ -541,7 +601,7 @@ class TestADatabasesPassword:
         table = pa.table(
             {"customer_id": ["a", None], "timestamp": ["2024-03-01"] * 2, "amount": [1, 1]}
         )
-        monkeypatch.setattr(transactions, "read_table", lambda url, name, *, base: table)
+        monkeypatch.setattr(sources, "read_table", lambda url, name, *, base: table)
 
     def test_is_not_in_the_quarantine(self, load):
         quarantine = load(self.URL, table="sales").quarantine

@@ -6,7 +6,7 @@ import pytest
 from tests.model_texts import loaded_apart, resized, trees_of, with_field, with_header
 
 from portfolio_ml.errors import DataError
-from portfolio_ml.models import trees
+from portfolio_ml.models import tree_text, trees
 
 pytestmark = pytest.mark.unit
 
@@ -267,6 +267,7 @@ CHANGED_TREES = {
     "a word for the number of leaves": ("num_leaves", "five"),
     "no number of leaves": ("num_leaves", ""),
     "a digit of another script": ("num_leaves", "\u0665"),
+    "part of an index": ("left_child", "1 2 -1 -1.5"),
     "underscore in a number": ("left_child", "1 2 -1 -0_2"),
     "number beyond 32 bits": ("left_child", "1 2 -1 -4294967298"),
     "infinite leaf": ("leaf_value", "1 2 3 4 inf"),
@@ -357,7 +358,7 @@ def test_another_text_is_refused(other):
 
 
 def test_a_huge_text_is_refused(text, monkeypatch):
-    monkeypatch.setattr(trees, "MAX_TEXT_BYTES", 100)
+    monkeypatch.setattr(tree_text, "MAX_TEXT_BYTES", 100)
     with pytest.raises(DataError, match="too large"):
         trees.check(text)
 

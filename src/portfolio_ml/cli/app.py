@@ -8,6 +8,7 @@ import typer
 
 from portfolio_ml.cli import commands
 from portfolio_ml.cli.demo import demo
+from portfolio_ml.cli.init import init
 from portfolio_ml.errors import ConfigError, PortfolioError
 
 BUG = 1
@@ -24,6 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(demo)
+app.command()(init)
 for command in commands.COMMANDS:
     app.command()(command)
 

@@ -13,6 +13,16 @@ _PLAINLY = {
     "model_type": "input should be a mapping of keys to values",
     "dict_type": "input should be a mapping of keys to values",
     "tuple_type": "input should be a list",
+    "date_type": "input should be a date such as 2020-03-16",
+    "date_parsing": "input should be a date such as 2020-03-16",
+    "date_from_datetime_parsing": "input should be a date such as 2020-03-16",
+    "union_tag_not_found": "the key 'kind' must say which one it is",
+    "union_tag_invalid": "kind should be one of {expected_tags}, not '{tag}'",
+}
+_PATTERNS = {
+    "name": "use letters, digits, _ and -, such as shop_de",
+    "engine.memory_limit": "write a number and its unit, such as 4GB or 80%",
+    "data.transactions.format.date_format": "write it as %d.%m.%Y",
 }
 
 
@@ -23,7 +33,11 @@ def fault_lines(error: ValidationError, unset: Mapping[str, str]) -> Iterator[st
         is_unknown = fault["type"] == "extra_forbidden"
         *inner, last = fault["loc"]
         path = joined(_path(inner), last) if is_unknown else _path(fault["loc"])
-        message = _PLAINLY.get(fault["type"], fault["msg"]).removeprefix("Value error, ")
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] in _PLAINLY:
+            message = _PLAINLY[fault["type"]].format_map(fault.get("ctx", {}))
+        if fault["type"] == "string_pattern_mismatch" and path in _PATTERNS:
+            message = _PATTERNS[path]
         message = message[:1].lower() + message[1:]
         if is_unknown:
             message = f"unknown key{hint(str(last), _keys_at(inner))}"
@@ -42,8 +56,10 @@ def hint(key: str, known: Iterable[str]) -> str:
 def _path(location: Sequence[int | str]) -> str:
     """Where a fault lies in the file, without the names of the kinds that were tried there."""
     path = ""
-    for before, part in pairwise(("", *location)):
-        is_kind = isinstance(before, int) or not str(part).isidentifier()
+    for depth, (before, part) in enumerate(pairwise(("", *location))):
+        is_kind = not str(part).isidentifier() or (
+            isinstance(before, int) and part not in [*_keys_at(location[:depth])]
+        )
         if isinstance(part, int) or not is_kind:
             path = joined(path, part)
     return path

@@ -1,5 +1,6 @@
 """The sections of a config file, each frozen and without unknown keys."""
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
@@ -61,24 +62,64 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names))
 
 
-class CsvFormat(Section):
-    """How a CSV file is written; what is not given is read from the file's first line.
+def _known_directives(text: str) -> str:
+    used = re.findall(r"%-?(.?)", text)
+    if unknown := sorted({f"%{d}" for d in used if d not in set("aAbBdfHIjmMpSyY%")}):
+        raise ValueError(f"{_listed(unknown)} is no part of a date that can be read")
+    if not any(d in used for d in "yY"):
+        raise ValueError("a date needs a year, %Y or %y")
+    return text
 
-    `date_format` is that of strptime, such as `%d.%m.%Y`; without one, ISO dates and `%Y%m%d`
-    are read.
+
+def _by_code(rates: dict[str, float]) -> dict[str, float]:
+    codes = [name.strip().upper() for name in rates]
+    if twice := sorted({code for code in codes if codes.count(code) > 1}):
+        raise ValueError(f"{_listed(twice)} must not be given more than once")
+    return dict(zip(codes, rates.values(), strict=True))
+
+
+class CsvFormat(Section):
+    """How a CSV file is written; what is not given is read from the file's header.
+
+    `decimal`, `thousands` and `date_format` hold for text in other sources too.
+
+    - `decimal: ","` reads numbers as people write them: `1.234,56`, `-5,00 EUR`, `(1 234,56 €)`.
+      With `decimal: "."`, `thousands` does: `$1,234.56`. With neither, numbers are plain:
+      `1234.56`.
+    - `date_format` is that of strptime, such as `%d.%m.%Y`; one without hours allows any time of
+      day after the date, and `%b` reads the month names of eight languages. Without one, ISO
+      dates and `%Y%m%d` are read.
+    - `skip_lines` are those before the header; an empty `quote` is none.
     """
 
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    quote: Literal['"', "'", ""] = '"'
     decimal: Literal[".", ","] = "."
-    encoding: Literal["utf-8", "latin-1", "utf-16"] = "utf-8"
-    date_format: Annotated[str, Field(max_length=40, pattern="%")] | None = None
+    thousands: Literal[",", ".", " ", "'"] | None = None
+    encoding: Literal["utf-8", "utf-16", "latin-1", "windows-1252", "windows-1250"] = "utf-8"
+    date_format: (
+        Annotated[str, Field(max_length=40, pattern="%"), AfterValidator(_known_directives)] | None
+    ) = None
+    skip_lines: Annotated[Whole, Field(ge=0, le=100)] = 0
+
+    @model_validator(mode="after")
+    def _tells_marks_apart(self) -> Self:
+        if self.thousands == self.decimal:
+            raise ValueError("decimal and thousands must not be the same mark")
+        return self
 
 
 class TransactionsSource(Section):
     """Where the transactions are, and what their columns are called there.
 
-    `source` is a built-in data set (`cdnow`, `grocery`), a path or glob (`.csv`, `.parquet`), or
-    a database URL with `table` or `query`.
+    `source` is a built-in data set (`cdnow`, `grocery`), a file, a folder or a glob (`.csv` or
+    `.parquet`, all of one kind), or a database URL with `table` or `query`. A folder stands for
+    all its files at any depth but those that begin with `.` or `_`, and `**` in a glob for any
+    depth; what the runs themselves write is left out. Folders such as `year=2024` give their files
+    a text column `year`, which can be mapped like any other.
+
+    `columns` says what our columns are called there; an
+    amount may be the product of exactly two columns, as in `amount: "UnitPrice * Quantity"`.
     """
 
     source: Url
@@ -103,17 +144,44 @@ class TransactionsSource(Section):
 
 
 class Data(Section):
-    """The tables and how much of them may be refused."""
+    """The tables, how much of them may be refused, how old they may be and what converts them.
+
+    Attributes:
+        transactions: The only table that is needed.
+        max_quarantined_share: The share of rows that may break a rule; beyond it, no command goes
+            on, and the exit code is 65.
+        quarantine: The Parquet file that `validate` keeps the refused rows in, even where they are
+            too many; it is removed where none was refused. No other command writes it.
+        max_staleness_days: How many days the last complete day of the history may lie before
+            today; beyond it, the exit code is 75 and nothing is written. An `--as-of` further back
+            is taken at its word. It is also how many days after the last line an `--as-of` may
+            lie, for days on which nobody bought.
+        rates: What one unit of each currency is worth in the portfolio's, such as
+            `{EUR: 1.0, USD: 0.92}`; needs the column `currency`. Rows in other currencies are
+            refused. Without rates, all rows must be in one currency.
+    """
 
     transactions: TransactionsSource
     max_quarantined_share: Number = Field(default=0.05, ge=0, le=1)
     quarantine: Path = Path("quarantine.parquet")
     max_staleness_days: Count | None = None
-    rates: dict[str, Annotated[Number, Field(gt=0)]] | None = None
+    rates: (
+        Annotated[
+            dict[str, Annotated[Number, Field(gt=0, allow_inf_nan=False)]],
+            Field(min_length=1),
+            AfterValidator(_by_code),
+        ]
+        | None
+    ) = None
 
 
 class ExcludedPeriod(Section):
-    """Days that no snapshot's outcome window may touch: a strike, a pandemic."""
+    """Days that no snapshot's outcome window may touch: a strike, a pandemic.
+
+    Training snapshots that would touch it are skipped and earlier ones take their place;
+    evaluation cutoffs step back until they are clear. The purchases of these days stay in the
+    history. `first` and `last` are both excluded.
+    """
 
     first: date
     last: date

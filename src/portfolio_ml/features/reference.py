@@ -25,6 +25,7 @@ from portfolio_ml.customer_base import (
 from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.rfm import SCORED
+from portfolio_ml.timeline import to_date
 
 QUINTILES = (0.2, 0.4, 0.6, 0.8)
 TIERS = (0.4, 0.7, 0.9)
@@ -101,7 +102,11 @@ def fit_references(
     edges = {source: _edges(customers, source, QUINTILES, engine) for source in SCORED.values()}
     tiers = _edges(customers, "net_spend", TIERS, engine)
     if not tiers:
-        raise DataError("nobody has bought anything up to the as-of date", do="choose a later one")
+        raise DataError(
+            f"nobody has bought anything up to {to_date(max(as_of_days))}",
+            saw="no amount of 0 or more",
+            do="choose a later --as-of, or check the sign of the amounts",
+        )
     gaps = _typical_gaps(customers, engine)
     purchases = _grouped(customers, ["repeat_days", "purchase_span_days", "tenure_days"], engine)
     spends = _grouped(customers, ["repeat_days", "monetary"], engine)

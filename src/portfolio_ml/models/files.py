@@ -100,5 +100,5 @@ def verify(files: Mapping[str, bytes], expected: Mapping[str, str]) -> None:
         raise DataError(
             "the model's files are not the ones that were registered",
             saw=f"another digest, or none, for {', '.join(wrong)}",
-            do="restore the artifact or retrain",
+            do="restore the artifact, or take the alias champion off this version and retrain",
         )

@@ -25,6 +25,12 @@ def address_of(uri: str, *, base: Path) -> str:
     return f"{_SQLITE}{(base / uri.removeprefix(_SQLITE)).resolve()}"
 
 
+def has_begun(uri: str, *, base: Path) -> bool:
+    """Whether there may be a store: an SQLite store without its file has not begun."""
+    address = address_of(uri, base=base)
+    return not address.startswith(_SQLITE) or Path(address.removeprefix(_SQLITE)).exists()
+
+
 def artifacts_beside(address: str) -> str | None:
     """The folder for artifacts beside an SQLite store; None where the store has its own.
 

@@ -173,7 +173,7 @@ class Store:
             raise DataError(
                 "the champion's digests are not on record",
                 where=f"{self._name(target)} version {number}",
-                do="retrain with portfolio-ml train",
+                do="take the alias champion off this version and retrain",
             )
         files = self._downloaded(f"models:/{self._name(target)}/{number}", expected)
         verify(files, expected)

@@ -68,6 +68,15 @@ def write_parquet(table: pa.Table, path: Path) -> None:
         _replace(path, lambda file: pq.write_table(table, file, compression="zstd"))
 
 
+def holds_table(path: Path, table: Table) -> bool:
+    """Whether the file is a Parquet file with the columns of `table`."""
+    try:
+        names = pq.read_schema(path).names
+    except (OSError, pa.ArrowException):  # Arrow calls a damaged file either
+        return False
+    return tuple(names) == table.names
+
+
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
     try:

@@ -1,0 +1,72 @@
+"""A config for the user's own files, guessed, told and written down."""
+# ruff: noqa: PLC0415 - heavy libraries are imported by the commands that need them
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from portfolio_ml.cli.options import Json, Quiet, teller, today
+from portfolio_ml.errors import ConfigError
+
+
+def init(
+    transactions: Annotated[
+        str,
+        typer.Option("--transactions", "-t", help="A .csv or .parquet file, a folder or a glob."),
+    ],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The YAML file; default: NAME.yaml.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", "-n", help="The portfolio; default: the file's name.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing config.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a commented config for your own files, guessing what their columns are."""
+    from portfolio_ml import discovery, engine
+    from portfolio_ml.cli.guesses import asked, described, print_guess, print_proposal
+    from portfolio_ml.cli.printing import print_json
+    from portfolio_ml.config import load_settings, settings_from
+
+    chosen_name = name or discovery.slug(transactions)
+    settings_from({"name": chosen_name, "data": {"transactions": {"source": "-"}}})
+    config = _writable(out or Path(f"{chosen_name}.yaml"), force=force)
+    say, here = teller(quiet=quiet), Path.cwd()
+    with engine.opened() as opened:
+        say("looking at the columns")
+        seen = discovery.look(transactions, opened, base=here)
+        guessed = discovery.guess(seen, opened)
+        if sys.stdin.isatty() and sys.stderr.isatty() and not as_json:
+            print_guess(guessed, error=True)
+            guessed = discovery.guess(seen, opened, chosen=asked(guessed, seen))
+        say("reading the whole history with this mapping")
+        proposal = discovery.propose(transactions, guessed, opened, base=here, today=today())
+    text = discovery.config_text(
+        chosen_name, transactions, guessed, proposal, base=here, folder=config.parent.resolve()
+    )
+    config.write_text(text, encoding="utf-8")
+    load_settings(config)
+    if as_json:
+        print_json(described(guessed, proposal, config))
+    else:
+        print_guess(guessed)
+        print_proposal(proposal, config)
+
+
+def _writable(config: Path, *, force: bool) -> Path:
+    if config.is_dir() or (config.exists() and not force):
+        raise ConfigError(
+            "there is a config already" if config.is_file() else "the config must be a file",
+            where=str(config),
+            do="choose another --out, or replace it with --force",
+        )
+    if not config.parent.is_dir():
+        raise ConfigError(
+            "there is no such folder", where=str(config.parent), do="create it, or choose --out"
+        )
+    return config

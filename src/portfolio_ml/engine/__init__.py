@@ -1,0 +1,17 @@
+"""Where tables are computed: DuckDB, in this process and out of core.
+
+Steps speak Narwhals; this is the only package that knows the engine behind it.
+
+Example:
+    >>> import narwhals as nw
+    >>> import pyarrow as pa
+    >>> with opened() as engine:
+    ...     frame = engine.from_arrow(pa.table({"amount": [1, 2]}))
+    ...     engine.collect(frame.filter(nw.col("amount") > 1))["amount"].to_pylist()
+    [2]
+"""
+
+from portfolio_ml.engine.duckdb import DuckDBEngine, opened
+from portfolio_ml.engine.frames import Engine, Frame, Kind, Reading
+
+__all__ = ["DuckDBEngine", "Engine", "Frame", "Kind", "Reading", "opened"]

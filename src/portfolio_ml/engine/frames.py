@@ -1,0 +1,60 @@
+"""What the steps ask of an engine, and what it gives them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import duckdb
+import narwhals as nw
+import pyarrow as pa
+
+from portfolio_ml.config import CsvFormat
+
+Frame = nw.LazyFrame[duckdb.DuckDBPyRelation]
+Kind = Literal["text", "number", "day"]
+PLAIN = CsvFormat()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A column to be read as `kind` under a new name; a `day` counts from 1970-01-01.
+
+    Blanks around a text are no part of it, and a text of blanks is null. A time that says its
+    zone is an instant, and its day is the one in the portfolio's zone. With `times`, a number is
+    the product of two columns, and a text shows both.
+    """
+
+    name: str
+    column: str
+    kind: Kind
+    times: str | None = None
+
+
+class Engine(Protocol):
+    """What the steps ask of an engine."""
+
+    def from_arrow(self, table: pa.Table) -> Frame:
+        """A frame over an Arrow table."""
+
+    def scan(self, files: Sequence[Path], written: CsvFormat = PLAIN) -> Frame:
+        """The rows of CSV or Parquet files, with `_source` and `_row` (from 1, per file)."""
+
+    def parsed(
+        self,
+        frame: Frame,
+        readings: Sequence[Reading],
+        *,
+        timezone: str,
+        written: CsvFormat = PLAIN,
+    ) -> Frame:
+        """The frame's `_source`, `_row` and one column per reading; the unreadable is null."""
+
+    def keep(self, frame: Frame) -> Frame:
+        """The frame, computed once, for those who read it more than once."""
+
+    def collect(self, frame: Frame) -> pa.Table:
+        """The frame's rows."""
+
+    def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
+        """The frame's rows, a batch at a time."""

@@ -1,0 +1,213 @@
+"""Where transactions are kept -> their unread rows, each with its source and number.
+
+A built-in data set, a file, a folder, a pattern, a table or query of a database, or a table in
+memory. Folders and patterns give all their files in the order of their names; a folder such as
+`year=2024` gives its files a text column `year`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import narwhals as nw
+import pyarrow as pa
+from narwhals.exceptions import NarwhalsError
+
+from portfolio_ml.config import ParquetTarget, Settings, TransactionsSource
+from portfolio_ml.databases import read_query, read_table, redacted
+from portfolio_ml.datasets import DATASETS
+from portfolio_ml.engine import Engine, Frame
+from portfolio_ml.errors import ConfigError, DataError, missing_column, nearest
+from portfolio_ml.schema import TRANSACTIONS
+
+IN_MEMORY = "a table in memory"
+KINDS = (".csv", ".parquet")
+
+_LINEAGE = ("_source", "_row")
+_NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+_FORMS = "name a file, a folder, a pattern such as sales/*.csv, or one of " + ", ".join(DATASETS)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Rows as they were found.
+
+    Attributes:
+        frame: The rows, with `_source` (the file or query) and `_row` (from 1, per source).
+        columns: Their columns, by the names of `schema.TRANSACTIONS`.
+        label: What the source is called; never with a password.
+    """
+
+    frame: Frame
+    columns: Mapping[str, str]
+    label: str
+
+    def factors(self, name: str) -> tuple[str, ...]:
+        """The column that one of ours is read from, or the two whose product an amount is."""
+        return _factors(name, self.columns[name], self.frame.collect_schema().names())
+
+
+def unread(settings: Settings, engine: Engine, *, table: object = None) -> Unread:
+    """The portfolio's transactions, unread.
+
+    Args:
+        settings: Where the transactions are and what their columns are called.
+        engine: Where the rows are computed.
+        table: The transactions themselves, in any form that Narwhals accepts (pandas, Polars,
+            Arrow, ...); the configured source is not looked at then.
+
+    Raises:
+        ConfigError: The source or its mapping is wrong.
+        DataError: A column is missing, or a file or the table cannot be read.
+        ServiceUnavailableError: The database does not answer.
+    """
+    source = settings.data.transactions
+    label = IN_MEMORY if table is not None else _label(source)
+    if table is not None:
+        frame = _numbered(_in_memory(table), label, engine)
+    elif source.source in DATASETS:
+        frame = _numbered(DATASETS[source.source].read(), label, engine)
+    elif source.is_database:
+        frame = _numbered(_from_database(source, settings), label, engine)
+    else:
+        found = files_of(source.source, settings)
+        frame = _partitioned(engine.scan(found, source.format), found, engine)
+    built_in = None if table is not None else DATASETS.get(source.source)
+    own_names = built_in.columns if built_in else None
+    return Unread(frame, _columns(frame, source.columns or own_names, label), label)
+
+
+def _label(source: TransactionsSource) -> str:
+    return redacted(source.source) if source.is_database else source.source
+
+
+def _columns(frame: Frame, mapped: Mapping[str, str] | None, label: str) -> Mapping[str, str]:
+    """What our columns are called there; by our own names where nothing is mapped."""
+    present = [c for c in frame.collect_schema().names() if c not in _LINEAGE]
+    if mapped is None:
+        mapped = {c.name: c.name for c in TRANSACTIONS.columns if c.required or c.name in present}
+    theirs = (f for name, column in mapped.items() for f in _factors(name, column, present))
+    for column in theirs:
+        if column not in present:
+            raise missing_column(
+                column, present, where=label, mapped_under="data.transactions.columns"
+            )
+    return mapped
+
+
+def _factors(name: str, column: str, present: Sequence[str]) -> tuple[str, ...]:
+    left, times, right = column.partition(" * ")
+    is_product = name == "amount" and times and column not in present
+    return (left, right) if is_product else (column,)
+
+
+def _numbered(table: pa.Table, label: str, engine: Engine) -> Frame:
+    theirs = [name for name in table.column_names if name.casefold() not in _LINEAGE]
+    rows = pa.array(range(1, table.num_rows + 1), pa.int64())
+    sources = pa.repeat(pa.scalar(label), table.num_rows)
+    lineage = table.select(theirs).append_column("_row", rows).append_column("_source", sources)
+    return engine.from_arrow(lineage)
+
+
+def _in_memory(table: Any) -> pa.Table:  # noqa: ANN401 - whatever Narwhals accepts
+    try:
+        frame = nw.from_native(table)
+        return (frame.collect() if isinstance(frame, nw.LazyFrame) else frame).to_arrow()
+    except (TypeError, ValueError, NarwhalsError, pa.ArrowException) as error:
+        raise DataError(
+            "the table cannot be read",
+            where=IN_MEMORY,
+            saw=f"{type(table).__module__}.{type(table).__qualname__}: "
+            + str(error).strip().partition("\n")[0].rstrip("."),
+            do="give a pandas, Polars or Arrow table whose columns have one type each",
+        ) from error
+
+
+def _from_database(source: TransactionsSource, settings: Settings) -> pa.Table:
+    if source.table is not None:
+        return read_table(source.source, source.table, base=settings.base)
+    return read_query(source.source, source.query or "", base=settings.base)
+
+
+def files_of(source: str, settings: Settings) -> Sequence[Path]:
+    """The files that the source names, in order, without those that our own runs write."""
+    path = settings.resolve(Path(source))
+    if not source.strip():
+        raise _nothing_to_read("data.transactions.source", saw="an empty name", do=_FORMS)
+    if path == Path(path.anchor):
+        raise _nothing_to_read(str(path), saw="the root of the disk", do=_FORMS)
+    try:
+        written = {settings.resolve(p).resolve() for p in _written(settings)}
+        found = [f for f in _matching(path) if f == path or f.resolve() not in written]
+    except (ValueError, NotImplementedError, OSError) as error:
+        raise ConfigError("the path cannot be followed", where=source, saw=str(error)) from None
+    if not found:
+        guess = nearest(source, DATASETS)
+        is_pattern = any(sign in source for sign in "*?[")
+        missing = "no file that matches" if is_pattern else "no such file"
+        raise _nothing_to_read(
+            str(path),
+            saw="a folder without .csv and .parquet files" if path.is_dir() else missing,
+            do=f"did you mean the built-in data set {guess!r}?" if guess else _FORMS,
+        )
+    kinds = {f.suffix.lower() for f in found}
+    if len(kinds) > 1 or not kinds <= {*KINDS}:
+        raise ConfigError(
+            "transactions must be .csv or .parquet files, all of one kind",
+            where=str(path),
+            saw=", ".join(sorted(kind or "no suffix" for kind in kinds)),
+            do="name those of one kind by a pattern, such as sales/**/*.csv"
+            if kinds <= {*KINDS}
+            else "export them as .csv or .parquet",
+        )
+    return found
+
+
+def _nothing_to_read(where: str, *, saw: str, do: str) -> ConfigError:
+    return ConfigError("there are no transactions to read", where=where, saw=saw, do=do)
+
+
+def _written(settings: Settings) -> Iterable[Path]:
+    yield settings.data.quarantine
+    for target in settings.delivery:
+        if isinstance(target, ParquetTarget):
+            yield target.path
+
+
+def _matching(path: Path) -> Sequence[Path]:
+    """The file of that name, a folder's files below it, or else what matches as a pattern."""
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        return sorted(f for f in path.rglob("*") if _is_data(f.relative_to(path)) and f.is_file())
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    pattern = str(path.relative_to(folder))
+    everything_below = path.name == "**"  # which alone would match folders only
+    found = folder.glob(f"{pattern}/*" if everything_below else pattern)
+    return sorted(f for f in found if f.is_file() and (not everything_below or _is_data(f)))
+
+
+def _is_data(file: Path) -> bool:
+    """Whether a file below a folder is one of its data: what begins with `.` or `_` is not."""
+    return file.suffix.lower() in KINDS and not any(p.startswith((".", "_")) for p in file.parts)
+
+
+def _partitioned(frame: Frame, files: Sequence[Path], engine: Engine) -> Frame:
+    """The rows with the columns that their folders tell, such as `year=2024`, as text."""
+    told = {file: _partitions(file) for file in files}
+    in_all = [key for key in told[files[0]] if all(key in keys for keys in told.values())]
+    taken = {name.casefold() for name in frame.collect_schema().names()}
+    keys = [key for key in in_all if key.casefold() not in taken]
+    if not keys:
+        return frame
+    by_file = {key: pa.array([told[f][key] for f in files], pa.string()) for key in keys}
+    partitions = engine.from_arrow(pa.table({"_source": [*map(str, files)], **by_file}))
+    return frame.join(partitions, on="_source", how="left")
+
+
+def _partitions(file: Path) -> dict[str, str | None]:
+    pairs = (folder.partition("=") for folder in file.parent.parts)
+    told = {key: unquote(value) for key, is_told, value in pairs if is_told and key.isidentifier()}
+    return {key: None if value == _NO_PARTITION else value for key, value in told.items()}
