@@ -33,10 +33,11 @@ def test_features_come_back_as_the_kind_of_table_that_was_given(kind):
 def test_all_kinds_give_the_same_features(tmp_path):
     file = tmp_path / "purchases.csv"
     pd.DataFrame(PURCHASES).to_csv(file, index=False)
+    dates = {"date_as_object": False}
     built = [
         portfolio_ml.build_features(pd.DataFrame(PURCHASES)),
-        portfolio_ml.build_features(pl.DataFrame(PURCHASES)).to_pandas(),
-        portfolio_ml.build_features(pa.table(PURCHASES)).to_pandas(),
+        portfolio_ml.build_features(pl.DataFrame(PURCHASES)).to_arrow().to_pandas(**dates),
+        portfolio_ml.build_features(pa.table(PURCHASES)).to_pandas(**dates),
         portfolio_ml.build_features(file),
         portfolio_ml.build_features(str(file)),
     ]
