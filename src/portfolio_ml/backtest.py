@@ -1,151 +1,23 @@
 """Refit the recipe at rolling cutoffs and judge it against baselines.
 
 At each cutoff the models see only snapshots whose outcomes were known by then, and predict what
-followed. All predictions of a target are then judged on the same customers.
+followed.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import date
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.windows import WINDOW_DAYS
-from portfolio_ml.metrics import (
-    CHURN_METRICS,
-    METRICS,
-    VALUE_METRICS,
-    Difference,
-    Metric,
-    calibration_curve,
-    decile_table,
-    gains_curve,
-    interval_metrics,
-    paired_bootstraps,
-)
+from portfolio_ml.judgement import Judgement, Predictions, Supervised, judge
+from portfolio_ml.metrics import CHURN_METRICS, VALUE_METRICS
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.timeline import Span, cutoffs, to_date
 from portfolio_ml.train import Candidates, Recipe, all_excluded, fit_candidates
 
 Floats = NDArray[np.float64]
-Supervised = Literal["churn", "lifetime_value"]
-Population = Literal["all", "active"]
-
-PRIMARY = {"churn": "auroc", "lifetime_value": "normalised_gini"}
-CHOSEN_BY = {"churn": "log_loss", "lifetime_value": "normalised_gini"}
-LEVEL = 0.9
-POPULATIONS: tuple[Population, ...] = ("all", "active")
-CURVE_POINTS = 51
-
-
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """What was predicted and what happened, pooled over cutoffs; arrays have shape (rows,).
-
-    Attributes:
-        cutoff: The cutoff's day.
-        customer: A number per customer.
-        is_active: Whether the customer was active at the cutoff.
-        actual: Churned (0 or 1), or net spend in currency units.
-        candidates: Per candidate, its predictions.
-        baselines: Per baseline, its scores; only their order means something.
-        intervals: Per candidate, the ends of its intervals, shape (rows, 2); empty for churn.
-    """
-
-    cutoff: NDArray[np.int32]
-    customer: NDArray[np.int64]
-    is_active: NDArray[np.bool_]
-    actual: Floats
-    candidates: Mapping[str, Floats]
-    baselines: Mapping[str, Floats]
-    intervals: Mapping[str, Floats] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """One figure: a model, judged by a metric on a population at a cutoff (None: the mean)."""
-
-    model: str
-    metric: str
-    population: Population
-    cutoff: date | None
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """How the candidates of one target did.
-
-    Attributes:
-        target: `churn` or `lifetime_value`.
-        cutoffs: The evaluation cutoffs, ascending.
-        winner: The candidate that is used from here on.
-        best_baseline: The baseline with the best primary metric.
-        scores: Every figure.
-        gains: Per metric and opponent (baselines and other candidates), the winner's gain.
-        curves: The winner's calibration and gains (churn) or deciles (value), for drawing.
-        predictions: What was judged.
-    """
-
-    target: Supervised
-    cutoffs: tuple[date, ...]
-    winner: str
-    best_baseline: str
-    scores: tuple[Score, ...]
-    gains: Mapping[str, Mapping[str, Difference]]
-    curves: Mapping[str, list[dict[str, float]]]
-    predictions: Predictions
-
-    @property
-    def primary(self) -> str:
-        """The metric that decides."""
-        return PRIMARY[self.target]
-
-    def value(
-        self,
-        model: str,
-        metric: str,
-        *,
-        population: Population = "all",
-        cutoff: date | None = None,
-    ) -> float:
-        """One of the figures; NaN where it does not exist."""
-        wanted = (model, metric, population, cutoff)
-        for score in self.scores:
-            if (score.model, score.metric, score.population, score.cutoff) == wanted:
-                return score.value
-        return float("nan")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The judgement as plain JSON values, without the predictions."""
-        return {
-            "target": self.target,
-            "cutoffs": [day.isoformat() for day in self.cutoffs],
-            "winner": self.winner,
-            "best_baseline": self.best_baseline,
-            "primary": self.primary,
-            "scores": [
-                {
-                    "model": s.model,
-                    "metric": s.metric,
-                    "population": s.population,
-                    "cutoff": s.cutoff.isoformat() if s.cutoff else None,
-                    "value": s.value,
-                }
-                for s in self.scores
-            ],
-            "gains": {
-                metric: {
-                    opponent: {"estimate": d.estimate, "low": d.low, "high": d.high}
-                    for opponent, d in gains.items()
-                }
-                for metric, gains in self.gains.items()
-            },
-            "curves": {name: list(points) for name, points in self.curves.items()},
-        }
 
 
 def evaluation_days(span: Span, recipe: Recipe, count: int) -> tuple[int, ...]:
@@ -230,122 +102,6 @@ def backtest(
             coverage=recipe.coverage,
         ),
     }
-
-
-def judge(
-    target: Supervised,
-    predictions: Predictions,
-    metrics: tuple[Metric, ...],
-    *,
-    n: int,
-    seed: int,
-    coverage: float | None = None,
-) -> Judgement:
-    """Every figure of one target, the winner among its candidates, and how sure that is."""
-    scores = [
-        score
-        for population in POPULATIONS
-        for score in _scores(predictions, metrics, population, coverage)
-    ]
-    means = {
-        (s.model, s.metric): s.value for s in scores if s.cutoff is None and s.population == "all"
-    }
-    chosen_by, primary = METRICS[CHOSEN_BY[target]], METRICS[PRIMARY[target]]
-    winner = max(
-        predictions.candidates, key=lambda c: chosen_by.gain(means[c, chosen_by.name], 0.0)
-    )
-    best = max(predictions.baselines, key=lambda b: means[b, primary.name])
-    opponents = {**predictions.candidates, **predictions.baselines}
-    del opponents[winner]
-    gains = {
-        metric.name: paired_bootstraps(
-            metric,
-            predictions.actual,
-            candidate=predictions.candidates[winner],
-            baselines=opponents if metric.by_rank else _only(opponents, predictions.candidates),
-            groups=predictions.customer,
-            strata=predictions.cutoff,
-            seed=seed,
-            n=n,
-            level=LEVEL,
-        )
-        for metric in {primary.name: primary, chosen_by.name: chosen_by}.values()
-    }
-    return Judgement(
-        target=target,
-        cutoffs=tuple(to_date(day) for day in np.unique(predictions.cutoff)),
-        winner=winner,
-        best_baseline=best,
-        scores=tuple(scores),
-        gains=gains,
-        curves=_curves(target, predictions.actual, predictions.candidates[winner]),
-        predictions=predictions,
-    )
-
-
-def _curves(
-    target: Supervised, actual: Floats, predicted: Floats
-) -> dict[str, list[dict[str, float]]]:
-    """What a chart of the winner needs, pooled over cutoffs."""
-    if target == "churn":
-        bins, gains = calibration_curve(actual, predicted), gains_curve(actual, predicted)
-        shares = np.linspace(0, 1, CURVE_POINTS)
-        return {
-            "calibration": [
-                {"predicted": float(p), "observed": float(o), "rows": float(n)}
-                for p, o, n in zip(bins.predicted, bins.observed, bins.rows, strict=True)
-            ],
-            "gains": [
-                {"share": float(s), "found": float(v)}
-                for s, v in zip(shares, gains.at(shares), strict=True)
-            ],
-        }
-    return {
-        "deciles": [
-            {
-                "decile": float(d.number),
-                "customers": float(d.customers),
-                "actual": float(d.actual),
-                "predicted": float(d.predicted),
-            }
-            for d in decile_table(actual, predicted)
-        ]
-    }
-
-
-def _only(scores: Mapping[str, Floats], among: Mapping[str, Floats]) -> dict[str, Floats]:
-    return {name: score for name, score in scores.items() if name in among}
-
-
-def _scores(
-    predictions: Predictions,
-    metrics: tuple[Metric, ...],
-    population: Population,
-    coverage: float | None,
-) -> list[Score]:
-    chosen = (
-        predictions.is_active if population == "active" else np.ones_like(predictions.is_active)
-    )
-    if not chosen.any():
-        return []
-    judged = [(c, m, s) for m in metrics for c, s in predictions.candidates.items()]
-    judged += [(b, m, s) for m in metrics if m.by_rank for b, s in predictions.baselines.items()]
-    if coverage is not None:
-        judged += [
-            (c, m, s) for m in interval_metrics(coverage) for c, s in predictions.intervals.items()
-        ]
-    found = []
-    for model, metric, score in judged:
-        values = [
-            (day, metric.value(predictions.actual[rows], score[rows]))
-            for day in np.unique(predictions.cutoff)
-            if (rows := chosen & (predictions.cutoff == day)).any()
-        ]
-        found += [Score(model, metric.name, population, to_date(d), v) for d, v in values]
-        defined = [v for _, v in values if not np.isnan(v)]
-        mean = float(np.mean(defined)) if defined else float("nan")
-        found.append(Score(model, metric.name, population, None, mean))
-    return found
 
 
 def _churn_predictions(

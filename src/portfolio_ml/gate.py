@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from portfolio_ml.backtest import Judgement
+from portfolio_ml.judgement import Judgement
 from portfolio_ml.metrics import METRICS
 from portfolio_ml.models.segments import SMALLEST_SHARE, SegmentModel
 

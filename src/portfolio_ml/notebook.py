@@ -14,10 +14,10 @@ import narwhals as nw
 import pyarrow as pa
 
 from portfolio_ml import pipeline
-from portfolio_ml.backtest import Judgement
 from portfolio_ml.config import Settings, settings_from
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.html_table import html_table
+from portfolio_ml.judgement import Judgement
 from portfolio_ml.metrics import METRICS
 from portfolio_ml.sinks.receipts import Receipt
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from portfolio_ml import registry
-from portfolio_ml.backtest import PRIMARY, Judgement, Supervised
 from portfolio_ml.config import Settings
 from portfolio_ml.frozen import FILE, Frozen
 from portfolio_ml.gate import Decision, decide, decide_segments
+from portfolio_ml.judgement import PRIMARY, Judgement, Supervised
 from portfolio_ml.models.files import DESCRIPTION, ModelFiles
 from portfolio_ml.models.segments import SegmentModel
 from portfolio_ml.report.charts import plots, segment_plots

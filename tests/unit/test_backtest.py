@@ -9,16 +9,10 @@ import pytest
 from tests.simulated import FIRST_DAY, RECIPE, simulated
 
 from portfolio_ml import backtest as backtesting
-from portfolio_ml.backtest import (
-    LEVEL,
-    Predictions,
-    backtest,
-    evaluation_days,
-    judge,
-    needed_days,
-)
+from portfolio_ml.backtest import backtest, evaluation_days, needed_days
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import Horizons
+from portfolio_ml.judgement import CURVE_POINTS, LEVEL, Predictions, judge
 from portfolio_ml.metrics import (
     CHURN_METRICS,
     VALUE_METRICS,
@@ -267,7 +261,7 @@ def test_a_judgement_is_json_without_a_customer(judgements):
         assert "predictions" not in told
         assert "customer" not in told
         longest = max(len(points) for points in told["curves"].values())
-        assert longest <= backtesting.CURVE_POINTS
+        assert longest <= CURVE_POINTS
 
 
 def test_curves_are_for_drawing(judgements):

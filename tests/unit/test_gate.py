@@ -7,8 +7,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from portfolio_ml.backtest import PRIMARY, Judgement, Predictions, Score
 from portfolio_ml.gate import LOWEST_STABILITY, TOLERANCE, decide, decide_segments
+from portfolio_ml.judgement import PRIMARY, Judgement, Predictions, Score
 from portfolio_ml.metrics import Difference
 from portfolio_ml.models.segments import INPUTS, SMALLEST_SHARE, SegmentModel
 

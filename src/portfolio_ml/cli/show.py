@@ -9,9 +9,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from portfolio_ml.backtest import Judgement, Supervised
 from portfolio_ml.cli.printing import console
 from portfolio_ml.datasets import Dataset
+from portfolio_ml.judgement import Judgement, Supervised
 from portfolio_ml.metrics import METRICS
 from portfolio_ml.pipeline import ScoringResult, TrainingResult
 from portfolio_ml.sinks.receipts import Receipt
