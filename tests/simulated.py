@@ -12,7 +12,7 @@ from tests.histories import REFERENCE
 from portfolio_ml.features.catalogue import MODEL_INPUTS
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.snapshots import Snapshots
-from portfolio_ml.train import Recipe
+from portfolio_ml.training import Recipe
 
 FIRST_DAY = 17_000
 DAYS = (17_360, 17_390, 17_420, 17_450)

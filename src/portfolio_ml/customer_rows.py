@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from portfolio_ml.schema import CUSTOMER_ROWS
-from portfolio_ml.score import Predictions
+from portfolio_ml.scoring import Predictions
 from portfolio_ml.standing import Standing
 
 

@@ -14,7 +14,7 @@ from portfolio_ml.features.table import days_of
 from portfolio_ml.schema import QUARANTINE
 from portfolio_ml.sinks.files import holds_table, write_parquet
 from portfolio_ml.timeline import Span, to_day
-from portfolio_ml.train import Recipe
+from portfolio_ml.training import Recipe
 from portfolio_ml.transactions import History, TooManyRefusedError, chosen_as_of, load
 
 Say = Callable[[str], None]

@@ -15,9 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from portfolio_ml import backtest as backtesting
-from portfolio_ml import registry
-from portfolio_ml.backtest import evaluation_days, needed_days
+from portfolio_ml import backtesting, registry
+from portfolio_ml.backtesting import evaluation_days, needed_days
 from portfolio_ml.config import ParquetTarget, Settings, Target
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.databases import redacted
@@ -31,14 +30,14 @@ from portfolio_ml.opening import Opened, Say, Validation, opened, validate
 from portfolio_ml.publish import JUDGEMENT, Training, models_as_files, publish
 from portfolio_ml.report.facts import Facts, gather, history_facts
 from portfolio_ml.report.page import write as write_page
-from portfolio_ml.score import Champions, champions_from, predict
+from portfolio_ml.scoring import Champions, champions_from, predict
 from portfolio_ml.sinks.files import deliver_parquet
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import deliver_sql
 from portfolio_ml.snapshots import Snapshots, labelled, matrix
 from portfolio_ml.standing import activity_windows, standing_of
 from portfolio_ml.timeline import to_date
-from portfolio_ml.train import demand_history, fit_candidates
+from portfolio_ml.training import demand_history, fit_candidates
 
 Clock = Callable[[], datetime]
 

@@ -17,7 +17,7 @@ from portfolio_ml.models.files import DESCRIPTION, ModelFiles
 from portfolio_ml.models.segments import SegmentModel
 from portfolio_ml.report.charts import plots, segment_plots
 from portfolio_ml.report.customers import segment_groups
-from portfolio_ml.train import Candidates
+from portfolio_ml.training import Candidates
 
 JUDGEMENT = "judgement.json"
 

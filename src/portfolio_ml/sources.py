@@ -91,9 +91,8 @@ def _columns(frame: Frame, mapped: Mapping[str, str] | None, label: str) -> Mapp
     theirs = (f for name, column in mapped.items() for f in _factors(name, column, present))
     for column in theirs:
         if column not in present:
-            raise missing_column(
-                column, present, where=label, mapped_under="data.transactions.columns"
-            )
+            under = "columns" if label == IN_MEMORY else "data.transactions.columns"
+            raise missing_column(column, present, where=label, mapped_under=under)
     return mapped
 
 

@@ -41,9 +41,9 @@ def copied(tmp_path):
 @pytest.mark.parametrize(
     ("module", "line", "broken"),
     [
-        ("timeline.py", "import portfolio_ml.score", "imports only from modules above it"),
+        ("timeline.py", "import portfolio_ml.scoring", "imports only from modules above it"),
         ("features/feature.py", "import portfolio_ml.features.table", "The order within features"),
-        ("score.py", "import mlflow", "One door: MLflow"),
+        ("scoring.py", "import mlflow", "One door: MLflow"),
         ("gate.py", "import duckdb", "One door: DuckDB"),
         ("pipeline.py", "import rich", "One door: the command line"),
     ],

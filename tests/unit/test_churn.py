@@ -12,7 +12,7 @@ from portfolio_ml.metrics import auroc, calibration_slope
 from portfolio_ml.models.calibration import Calibration
 from portfolio_ml.models.churn import CANDIDATES, CUSTOMER_BASE, ChurnModel, fit_churn
 from portfolio_ml.models.files import DESCRIPTION, TREES, described
-from portfolio_ml.train import recency_weight
+from portfolio_ml.training import recency_weight
 
 pytestmark = pytest.mark.unit
 

@@ -112,6 +112,12 @@ def test_features_are_written_with_a_date_per_row(shop, tmp_path, capsys):
     assert out.is_file()
 
 
+def test_features_go_into_parquet_and_nothing_else(shop, tmp_path, capsys):
+    assert app.run(["features", "-c", str(shop), "-o", str(tmp_path / "f.csv")]) == 2
+    assert ".parquet" in capsys.readouterr().err
+    assert not (tmp_path / "f.csv").exists()
+
+
 def test_too_short_a_history_says_what_would_fit(shop, capsys):
     assert app.run(["train", "--config", str(shop)]) == 65
     assert "too short" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from tests.histories import HORIZONS, REFERENCE, after, bought, day_of, history_
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.features.table import at, days_of
 from portfolio_ml.schema import CUSTOMER_ROWS
-from portfolio_ml.score import Predictions
+from portfolio_ml.scoring import Predictions
 from portfolio_ml.standing import Standing, standing_of
 
 pytestmark = pytest.mark.unit

@@ -16,7 +16,7 @@ from portfolio_ml.discovery import config_text, guess, look, propose, words, wri
 from portfolio_ml.discovery.proposal import fitting_horizon
 from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.timeline import Span
-from portfolio_ml.train import Recipe
+from portfolio_ml.training import Recipe
 from portfolio_ml.transactions import load
 
 pytestmark = pytest.mark.unit

@@ -18,7 +18,7 @@ from portfolio_ml.models.lifetime_value import (
     Returns,
     fit_lifetime_value,
 )
-from portfolio_ml.train import recency_weight
+from portfolio_ml.training import recency_weight
 
 pytestmark = pytest.mark.unit
 

@@ -16,7 +16,7 @@ MODULES = [
     "models.trees",
     "registry.address",
     "registry.figures",
-    "train",
+    "training",
 ]
 
 

@@ -89,6 +89,20 @@ def test_every_public_name_is_there(name):
     assert name in dir(portfolio_ml)
 
 
+def test_the_public_functions_stay_functions_whatever_was_imported_before():
+    """A module of the same name would take the function's place when it is first imported."""
+    program = (
+        "import importlib, pkgutil, portfolio_ml as pml; "
+        "found = pkgutil.iter_modules(pml.__path__, 'portfolio_ml.'); "
+        "[importlib.import_module(module.name) for module in found]; "
+        "print(all(callable(getattr(pml, name)) for name in pml.__all__))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "True", done.stderr
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = portfolio_ml.nothing

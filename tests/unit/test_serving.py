@@ -10,7 +10,7 @@ from portfolio_ml.errors import DataError
 from portfolio_ml.models.files import DESCRIPTION, described
 from portfolio_ml.models.segments import fit_segments
 from portfolio_ml.models.serving import outputs
-from portfolio_ml.train import fit_candidates
+from portfolio_ml.training import fit_candidates
 
 pytestmark = pytest.mark.unit
 

@@ -11,6 +11,7 @@ import typer
 
 from portfolio_ml.cli.options import AsOf, Config, Json, Quiet, now, parsed_date, teller, today
 from portfolio_ml.cli.printing import print_json, print_rows
+from portfolio_ml.errors import ConfigError
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="The Parquet file to write.")]
 
@@ -41,6 +42,8 @@ def features(
     from portfolio_ml.config import load_settings
     from portfolio_ml.sinks.files import write_parquet
 
+    if out.suffix.lower() != ".parquet":
+        raise ConfigError("--out must name a .parquet file", saw=str(out))
     say = teller(quiet=quiet)
     with pipeline.opened(
         load_settings(config), today=today(), as_of=parsed_date(as_of), say=say

@@ -150,8 +150,10 @@ def _print_pairs(title: str, pairs: Mapping[str, str], console: Console) -> None
 
 def receipt_line(receipt: Receipt) -> str:
     """A receipt in one line."""
+    is_file = receipt.target.endswith(receipt.table)
+    place = receipt.target if is_file else f"{receipt.target} {receipt.table}"
     if receipt.sent == 0 and receipt.rejected == 0 and receipt.unknown == 0:
-        return f"{receipt.target} {receipt.table}: nothing changed ({receipt.unchanged:,} rows)"
+        return f"{place}: nothing changed ({receipt.unchanged:,} rows)"
     counts = {
         "written": receipt.sent,
         "unchanged": receipt.unchanged,
@@ -160,7 +162,7 @@ def receipt_line(receipt: Receipt) -> str:
     }
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
     late = " to the history only: newer scores stand" if receipt.status == "history_only" else ""
-    return f"{receipt.target} {receipt.table}: {told}{late}"
+    return f"{place}: {told}{late}"
 
 
 def _gain(judgement: Judgement, opponent: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from portfolio_ml.backtest import evaluation_days
+from portfolio_ml.backtesting import evaluation_days
 from portfolio_ml.config import settings_from
 from portfolio_ml.discovery.guess import Guess
 from portfolio_ml.engine import Engine
@@ -16,7 +16,7 @@ from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import Horizons, days_of
 from portfolio_ml.standing import repurchase_at
 from portfolio_ml.timeline import Span, to_date, to_day
-from portfolio_ml.train import Recipe
+from portfolio_ml.training import Recipe
 from portfolio_ml.transactions import History, default_as_of, load
 
 WEEK = 7

@@ -13,8 +13,8 @@ from portfolio_ml.frozen import FILE, Frozen
 from portfolio_ml.models.churn import KIND
 from portfolio_ml.models.files import DESCRIPTION, described
 from portfolio_ml.models.segments import fit_segments
-from portfolio_ml.score import SMALLEST_CHANCE, Champions, champions_from, predict
-from portfolio_ml.train import fit_candidates
+from portfolio_ml.scoring import SMALLEST_CHANCE, Champions, champions_from, predict
+from portfolio_ml.training import fit_candidates
 
 pytestmark = pytest.mark.unit
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tests.simulated import FIRST_DAY, RECIPE, simulated
 
-from portfolio_ml import backtest as backtesting
-from portfolio_ml.backtest import backtest, evaluation_days, needed_days
+from portfolio_ml import backtesting
+from portfolio_ml.backtesting import backtest, evaluation_days, needed_days
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.judgement import CURVE_POINTS, LEVEL, Predictions, judge

@@ -11,7 +11,7 @@ from portfolio_ml.config import settings_from
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.timeline import Span
-from portfolio_ml.train import Recipe, demand_history, fit_candidates, recency_weight
+from portfolio_ml.training import Recipe, demand_history, fit_candidates, recency_weight
 
 pytestmark = pytest.mark.unit
 

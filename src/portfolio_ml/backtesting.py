@@ -15,7 +15,7 @@ from portfolio_ml.judgement import Judgement, Predictions, Supervised, judge
 from portfolio_ml.metrics import CHURN_METRICS, VALUE_METRICS
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.timeline import Span, cutoffs, to_date
-from portfolio_ml.train import Candidates, Recipe, all_excluded, fit_candidates
+from portfolio_ml.training import Candidates, Recipe, all_excluded, fit_candidates
 
 Floats = NDArray[np.float64]
 
