@@ -23,7 +23,7 @@ from portfolio_ml.schema import TRANSACTIONS
 def _no_switch(value: object) -> object:
     """YAML reads `on` and `no` as truth values, which would pass as 1 and 0."""
     if isinstance(value, bool):
-        raise ValueError(f"input should be a number, not {str(value).lower()}")  # noqa: TRY004
+        raise ValueError(f"input should be a number, not {str(value).lower()}")  # noqa: TRY004 - pydantic collects ValueError
     return value
 
 

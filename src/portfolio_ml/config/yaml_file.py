@@ -16,7 +16,7 @@ class _PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            at = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            at = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # PyYAML
             raise _NotPlainError(at, "an alias; write the value out")
         return super().compose_node(parent, index)
 
