@@ -83,18 +83,20 @@ def history_of(engine: Engine, lines: Iterable[Line], *, orders: bool | None = N
         orders: Whether order ids are mapped; where not given, they are if any line has one.
     """
     kept = list(lines)
+    is_mapped = has_orders(kept) if orders is None else orders
     columns = [
         [line.customer for line in kept],
         [line.day for line in kept],
         [line.units for line in kept],
         [line.order_id for line in kept],
     ]
-    table = pa.table(dict(zip(HISTORY.names, columns, strict=True)), schema=HISTORY.arrow)
+    schema = pa.schema([HISTORY.arrow.field(c.name) for c in HISTORY.columns if c.required])
+    table = pa.table(dict(zip(schema.names, columns, strict=True)), schema=schema)
     return History(
         lines=engine.keep(engine.from_arrow(table)),
         days=_days(kept),
         quarantine=QUARANTINE.arrow.empty_table(),
-        has_orders=has_orders(kept) if orders is None else orders,
+        columns=frozenset({"order_id"} if is_mapped else ()),
     )
 
 

@@ -24,6 +24,7 @@ _HOMES = {
     "ChurnClassifier": "models.estimators",
     "LifetimeValueRegressor": "models.estimators",
     "PortfolioError": "errors",
+    "QuarantineWarning": "errors",
 }
 
 __all__ = [  # noqa: PLE0604 - the names are the table's

@@ -16,6 +16,7 @@ from portfolio_ml.metrics import CHURN_METRICS, VALUE_METRICS
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.timeline import Span, cutoffs, to_date
 from portfolio_ml.training import Candidates, Recipe, all_excluded, fit_candidates
+from portfolio_ml.wording import counted
 
 Floats = NDArray[np.float64]
 
@@ -42,7 +43,7 @@ def evaluation_days(span: Span, recipe: Recipe, count: int) -> tuple[int, ...]:
         raise DataError(
             f"the history is too short for a backtest: horizons of {recipe.longest_days} days "
             f"need at least {needed} days",
-            saw=f"{span.days} days",
+            saw=counted(span.days, "day"),
             do=f"set the horizons to {fits} days or fewer"
             if fits >= 7
             else "wait for more history",

@@ -6,6 +6,7 @@ import narwhals as nw
 
 from portfolio_ml.config import Settings
 from portfolio_ml.errors import ConfigError, DataError
+from portfolio_ml.wording import counted
 
 _MAP_IT = "map currency under data.transactions.columns"
 
@@ -71,7 +72,7 @@ def demand_one(rows: Mapping[str, int], settings: Settings, *, where: str) -> No
     """
     own = code(settings.currency)
     ranked = sorted(rows.items(), key=lambda item: (-item[1], item[0]))
-    saw = ", ".join(f"{name} in {count:,} row{'s' * (count > 1)}" for name, count in ranked)
+    saw = ", ".join(f"{name} in {counted(count, 'row')}" for name, count in ranked)
     if len(rows) > 1:
         first, second = (
             own or ranked[0][0],

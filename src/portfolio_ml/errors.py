@@ -15,6 +15,7 @@ Whatever else is raised is a bug and keeps its traceback.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -77,6 +78,10 @@ class NothingToDoError(PortfolioError):
     exit_code = 99
 
 
+class QuarantineWarning(UserWarning):
+    """Rows that break a rule were left out; told in Python, where no command tells it."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name closest to `name`, or None where none is close.
 
@@ -87,6 +92,25 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     written = {k.casefold(): k for k in known}
     matches = get_close_matches(name.casefold(), written, n=1, cutoff=0.6)
     return written[matches[0]] if matches else None
+
+
+def nearest_file(missing: Path, suffixes: Iterable[str]) -> str | None:
+    """The file in the same folder whose name is closest to that of a missing one.
+
+    Args:
+        missing: The file that is not there.
+        suffixes: The kinds of file that could be meant, such as `.csv`.
+
+    Returns:
+        Its name; None where none is close, or the folder cannot be looked at.
+    """
+    kinds = {*suffixes}
+    try:
+        there = sorted(f.name for f in missing.parent.iterdir() if f.suffix.lower() in kinds)
+    except OSError:
+        return None
+    close = [name for name in there if nearest(missing.stem, [Path(name).stem])]
+    return nearest(missing.name, close) or next(iter(close), None)
 
 
 def missing_column(

@@ -14,6 +14,7 @@ from typing import Any
 from portfolio_ml.judgement import Judgement
 from portfolio_ml.metrics import METRICS
 from portfolio_ml.models.segments import SMALLEST_SHARE, SegmentModel
+from portfolio_ml.wording import model_name
 
 # How much worse than the champion's a calibration error, total bias or coverage gap may be.
 TOLERANCE = {"calibration_error": 0.01, "total_bias": 0.05, "coverage": 0.03}
@@ -58,7 +59,8 @@ def decide(
     if champion is None:
         return Decision(judgement.target, True, (opening, "there is no champion yet"))
     if champion not in judgement.predictions.candidates:
-        sentence = f"the champion's recipe ({champion}) can no longer be fitted"
+        named = model_name(champion, judgement.target)
+        sentence = f"the champion's recipe ({named}) can no longer be fitted"
         return Decision(judgement.target, True, (opening, sentence))
     over_best = judgement.gains[judgement.primary][judgement.best_baseline]
     is_ahead = champion == judgement.winner or over_best.estimate > 0
@@ -81,24 +83,28 @@ def decide_segments(model: SegmentModel) -> Decision:
 def _against_baseline(judgement: Judgement) -> str:
     gain = judgement.gains[judgement.primary][judgement.best_baseline]
     label = METRICS[judgement.primary].label
+    winner, baseline = (
+        model_name(name, judgement.target) for name in (judgement.winner, judgement.best_baseline)
+    )
     return (
-        f"{label} of {judgement.winner} is {gain.estimate:+.4f} "
-        f"({gain.low:+.4f} to {gain.high:+.4f}) against {judgement.best_baseline}"
+        f"the gain of {winner} over {baseline} in {label} is {gain.estimate:+.4f} "
+        f"({gain.low:+.4f} to {gain.high:+.4f})"
     )
 
 
 def _against_champion(
     judgement: Judgement, champion: str, max_loss: float, coverage: float
 ) -> Iterator[tuple[bool, str]]:
+    named = model_name(champion, judgement.target)
     if champion == judgement.winner:
-        yield True, f"the champion's recipe ({champion}) won again, refitted on newer data"
+        yield True, f"the champion's recipe ({named}) won again, refitted on newer data"
         return
     gain = judgement.gains[judgement.primary][champion]
     label = METRICS[judgement.primary].label
     yield (
         gain.low > -max_loss,
         (
-            f"{label} against the champion's recipe ({champion}): {gain.estimate:+.4f}, "
+            f"{label} against the champion's recipe ({named}): {gain.estimate:+.4f}, "
             f"at worst {gain.low:+.4f}, allowed {-max_loss:+.4f}"
         ),
     )
@@ -106,9 +112,9 @@ def _against_champion(
         ours, theirs = (judgement.value(m, metric) for m in (judgement.winner, champion))
         if ours != ours or theirs != theirs:  # noqa: PLR0124 - NaN: the metric is not of this target
             continue
-        ideal = {"coverage": coverage}.get(metric, 0.0)
+        ideal, label = {"coverage": coverage}.get(metric, 0.0), metric.replace("_", " ")
         ours, theirs = abs(ours - ideal), abs(theirs - ideal)
         yield (
             ours <= theirs + tolerance,
-            f"{metric} is {ours:.3f} from ideal, the champion's recipe {theirs:.3f}",
+            f"{label} is {ours:.3f} from ideal, the champion's recipe {theirs:.3f}",
         )

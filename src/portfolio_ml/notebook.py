@@ -3,6 +3,7 @@
 Like the command line, this is an edge of the package: the wall clock may be read here.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -15,14 +16,34 @@ import pyarrow as pa
 
 from portfolio_ml import pipeline
 from portfolio_ml.config import Settings, settings_from
-from portfolio_ml.errors import ConfigError
-from portfolio_ml.html_table import html_table
+from portfolio_ml.display import SmallTable
+from portfolio_ml.errors import ConfigError, QuarantineWarning
 from portfolio_ml.judgement import Judgement
-from portfolio_ml.metrics import METRICS
+from portfolio_ml.report.words import young_history
+from portfolio_ml.results import (
+    deliveries_table,
+    gate_table,
+    judgement_table,
+    refused_by_rule,
+    rows_table,
+)
 from portfolio_ml.sinks.receipts import Receipt
+from portfolio_ml.wording import counted
 
 Table = Any  # a pandas, Polars or Arrow table, or whatever else Narwhals accepts
 AsOf = date | str | None
+
+FIRST_ROWS = 5
+_SHOWN = (
+    "customer_id",
+    "is_active",
+    "lifecycle_stage",
+    "value_tier",
+    "p_churn",
+    "p_return",
+    "ltv",
+    "segment_name",
+)
 
 
 def build_features(
@@ -52,6 +73,9 @@ def build_features(
     Raises:
         ConfigError: The mapping or a parameter is wrong.
         DataError: The data cannot be used, or `as_of` lies outside it.
+
+    Warns:
+        QuarantineWarning: Some rows break a rule, such as an unreadable date, and are left out.
 
     Example:
         >>> import pandas as pd
@@ -84,6 +108,7 @@ def build_features(
     )
     table = None if is_path else transactions
     with _opened(settings, as_of, table) as portfolio:
+        _warn_of_refused(portfolio)
         rows = pipeline.features(portfolio, say=_silent).dated_rows()
     return _like(rows, table)
 
@@ -99,6 +124,7 @@ def backtest(
         transactions: A table to use instead of the settings' source.
     """
     with _opened(settings, as_of, transactions) as portfolio:
+        _warn_of_refused(portfolio)
         judgements = pipeline.backtest(portfolio, say=_silent)
     return BacktestResult({str(target): judged for target, judged in judgements.items()})
 
@@ -115,6 +141,7 @@ def train(
         promote: Whether accepted challengers become champions.
     """
     with _opened(settings, as_of, transactions) as portfolio:
+        _warn_of_refused(portfolio)
         return TrainResult(pipeline.train(portfolio, promote=promote, say=_silent))
 
 
@@ -127,79 +154,88 @@ def score(settings: Settings, *, as_of: AsOf = None, transactions: Table = None)
         transactions: A table to use instead of the settings' source.
     """
     with _opened(settings, as_of, transactions) as portfolio:
+        _warn_of_refused(portfolio)
         scored = pipeline.score(portfolio, now=_now, say=_silent)
-    return ScoreResult(_like(scored.rows, transactions), scored.receipts)
+    rows = _like(scored.rows, transactions)
+    return ScoreResult(rows, scored.receipts, young_history(scored.facts))
 
 
-@dataclass(frozen=True, slots=True)
-class BacktestResult:
+class _Shown:
+    """Shows itself as small tables, in a notebook and on a console alike."""
+
+    __slots__ = ()
+
+    def _tables(self) -> list[SmallTable]:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return "\n\n".join(table.to_text() for table in self._tables())
+
+    def _repr_html_(self) -> str:
+        return "".join(table.to_html() for table in self._tables())
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BacktestResult(_Shown):
     """The judgement of each supervised target; shows itself as a table."""
 
     judgements: Mapping[str, Judgement]
 
-    def _repr_html_(self) -> str:
-        return "".join(_judgement_table(judged) for judged in self.judgements.values())
+    def _tables(self) -> list[SmallTable]:
+        return [judgement_table(judged) for judged in self.judgements.values()]
 
 
-@dataclass(frozen=True, slots=True)
-class TrainResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class TrainResult(_Shown):
     """What a training did; shows its judgements, and what the gate decided."""
 
     result: pipeline.TrainingResult
 
-    def _repr_html_(self) -> str:
-        decided = [
-            [
-                target,
-                self.result.versions[target],
-                "accepted" if decision.is_promoted else "refused",
-                "; ".join(decision.reasons),
-            ]
-            for target, decision in self.result.decisions.items()
-        ]
-        gate = html_table("The gate", ["target", "version", "decision", "reasons"], decided)
-        return "".join(map(_judgement_table, self.result.judgements.values())) + gate
+    def _tables(self) -> list[SmallTable]:
+        judged = [judgement_table(judged) for judged in self.result.judgements.values()]
+        return [*judged, gate_table(self.result.decisions, self.result.versions)]
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreResult:
-    """The customer rows and what became of them; shows the receipts and the first rows."""
+@dataclass(frozen=True, slots=True, repr=False)
+class ScoreResult(_Shown):
+    """The customer rows and what became of them; shows the receipts and the first rows.
+
+    Attributes:
+        rows: One row per customer, as in `schema.CUSTOMER_ROWS`.
+        receipts: What became of them, per delivery.
+        note: What to know when reading them; None where there is nothing.
+    """
 
     rows: Table
     receipts: tuple[Receipt, ...]
+    note: str | None = None
 
-    def _repr_html_(self) -> str:
-        counts = [
-            [r.target, r.table, r.rows, r.sent, r.unchanged, r.rejected] for r in self.receipts
+    def _tables(self) -> list[SmallTable]:
+        frame = nw.from_native(self.rows, eager_only=True)
+        first = frame.select(_SHOWN).head(FIRST_ROWS).rows(named=True)
+        caption = f"{counted(len(frame), 'customer')}, of whom the first, in some columns"
+        return [
+            deliveries_table(self.receipts),
+            rows_table(f"{caption} ({self.note})" if self.note else caption, first),
         ]
-        names = ["target", "table", "rows", "written", "unchanged", "rejected"]
-        first = nw.from_native(self.rows, eager_only=True).head(5)
-        shown = html_table("The first rows", first.columns, [list(row) for row in first.rows()])
-        return html_table("Deliveries", names, counts) + shown
-
-
-def _judgement_table(judged: Judgement) -> str:
-    label = METRICS[judged.primary].label
-    days = [str(day) for day in judged.cutoffs]
-    rows = []
-    for model in (*judged.predictions.candidates, *judged.predictions.baselines):
-        values = [judged.value(model, judged.primary, cutoff=day) for day in judged.cutoffs]
-        gain = judged.gains[judged.primary].get(model)
-        told = (
-            "chosen"
-            if gain is None
-            else f"{gain.estimate:+.3f} ({gain.low:+.3f}, {gain.high:+.3f})"
-        )
-        mean = judged.value(model, judged.primary)
-        rows.append([model, *(f"{value:.3f}" for value in (*values, mean)), told])
-    title = f"{judged.target}: {label}, and the chosen model's gain (90 %)"
-    return html_table(title, ["", *days, "mean", "gain"], rows)
 
 
 def _opened(settings: Settings, as_of: AsOf, table: Table) -> Any:  # noqa: ANN401 - a context
     return pipeline.opened(
         settings, today=_now().date(), as_of=_date(as_of), say=_silent, table=table
     )
+
+
+def _warn_of_refused(portfolio: pipeline.Opened) -> None:
+    """Tell the caller of a public function, who would not look for what is not there."""
+    history = portfolio.history
+    if history.quarantined:
+        (rule, told), *_ = refused_by_rule(history.quarantine).items()
+        warnings.warn(
+            f"{counted(history.quarantined, 'row')} left out; {rule}: {told}",
+            QuarantineWarning,
+            stacklevel=3,
+        )
 
 
 def _date(as_of: AsOf) -> date | None:

@@ -1,6 +1,6 @@
 """A portfolio's history, loaded and validated, in an open engine as of one date."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -8,16 +8,22 @@ from pathlib import Path
 
 from portfolio_ml import engine as engines
 from portfolio_ml.config import Settings
+from portfolio_ml.customers import CustomerTable
+from portfolio_ml.duplicates import repeated_lines
 from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.errors import ConfigError
+from portfolio_ml.events import Events
 from portfolio_ml.features.table import days_of
+from portfolio_ml.freshness import chosen_as_of
 from portfolio_ml.schema import QUARANTINE
 from portfolio_ml.sinks.files import holds_table, write_parquet
+from portfolio_ml.tables import Say, Tables, load_all, unlisted_customers
 from portfolio_ml.timeline import Span, to_day
 from portfolio_ml.training import Recipe
-from portfolio_ml.transactions import History, TooManyRefusedError, chosen_as_of, load
+from portfolio_ml.transactions import History
+from portfolio_ml.validation import TooManyRefusedError
 
-Say = Callable[[str], None]
+__all__ = ["Opened", "Say", "Validation", "opened", "validate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +34,13 @@ class Opened:
         settings: The portfolio's settings.
         engine: Where its tables are computed.
         history: Its lines up to `as_of`.
-        later: Lines dated after `as_of`, which nothing here can see.
+        later: Lines dated or recorded after `as_of`, which nothing here can see.
         as_of: The last day of the history.
         days: One row per customer and day, as `features.table.days_of` gives it.
         recipe: How its models are fitted.
+        customers: What is known of each customer; None where no table is configured.
+        interactions: What customers did beside buying, likewise; also after `as_of`.
+        contacts: What was done to win or keep them, likewise; also after `as_of`.
     """
 
     settings: Settings
@@ -41,6 +50,9 @@ class Opened:
     as_of: date
     days: Frame
     recipe: Recipe
+    customers: CustomerTable | None = None
+    interactions: Events | None = None
+    contacts: Events | None = None
 
     @property
     def as_of_day(self) -> int:
@@ -58,12 +70,21 @@ class Validation:
     """What a validation kept and refused.
 
     Attributes:
-        history: The kept lines, counted; their engine is closed.
+        tables: The kept rows of every table, counted; their engine is closed.
         quarantine: The file that holds the refused rows; None where nothing was refused.
+        repeated: The kept lines that repeat an earlier one.
+        unlisted: Customers with transactions whom the customers table lacks; None without one.
     """
 
-    history: History
+    tables: Tables
     quarantine: Path | None
+    repeated: int
+    unlisted: int | None
+
+    @property
+    def history(self) -> History:
+        """The kept lines of the transactions."""
+        return self.tables.history
 
 
 @contextmanager
@@ -87,12 +108,12 @@ def opened(
         DataError: The data cannot be used, or `as_of` lies outside the history.
         TryAgainLaterError: The load is stale.
     """
-    say("loading and validating transactions")
     with engines.opened(settings.engine) as engine:
-        everything = load(settings, engine, today=today, table=table)
+        tables = load_all(settings, engine, today=today, say=say, table=table)
+        everything = tables.history
         tolerated = settings.data.max_staleness_days
         until = chosen_as_of(everything, today=today, given=as_of, max_staleness_days=tolerated)
-        history = everything.until(until, quiet_days=tolerated or 0)
+        history = everything.until(until, engine, quiet_days=tolerated or 0)
         yield Opened(
             settings=settings,
             engine=engine,
@@ -101,6 +122,9 @@ def opened(
             as_of=until,
             days=days_of(history, engine),
             recipe=Recipe.of(settings),
+            customers=tables.customers,
+            interactions=tables.interactions,
+            contacts=tables.contacts,
         )
 
 
@@ -131,15 +155,16 @@ def validate(settings: Settings, *, today: date, say: Say, table: object = None)
             saw=str(path),
             do="name a file of its own",
         )
-    say("loading and validating transactions")
     with engines.opened(settings.engine) as engine:
         try:
-            history = load(settings, engine, today=today, table=table)
+            tables = load_all(settings, engine, today=today, say=say, table=table)
         except TooManyRefusedError as error:
             write_parquet(error.quarantine, path)
             raise error.with_rows_in(str(path)) from None
-    if history.quarantined:
-        write_parquet(history.quarantine, path)
-        return Validation(history, path)
+        repeated = repeated_lines(tables.history, engine)
+        unlisted = unlisted_customers(tables, engine)
+    if tables.quarantine.num_rows:
+        write_parquet(tables.quarantine, path)
+        return Validation(tables, path, repeated, unlisted)
     path.unlink(missing_ok=True)
-    return Validation(history, None)
+    return Validation(tables, None, repeated, unlisted)

@@ -38,6 +38,7 @@ from portfolio_ml.snapshots import Snapshots, labelled, matrix
 from portfolio_ml.standing import activity_windows, standing_of
 from portfolio_ml.timeline import to_date
 from portfolio_ml.training import demand_history, fit_candidates
+from portfolio_ml.wording import TARGET_NAMES, command
 
 Clock = Callable[[], datetime]
 
@@ -264,9 +265,9 @@ def _champions(settings: Settings, say: Say) -> tuple[Champions, dict[str, dict[
         present = {target: champion for target, champion in found.items() if champion is not None}
     if missing := sorted(set(registry.TARGETS) - set(present)):
         raise DataError(
-            f"there is no champion for {', '.join(missing)}",
+            f"there is no champion for {', '.join(TARGET_NAMES[t].lower() for t in missing)}",
             where=f"the registry of {settings.name}, {redacted(settings.tracking.uri)}",
-            do="train first, with portfolio-ml train",
+            do=f"train first: {_training_command(settings)}",
         )
     champions = champions_from(
         {target: champion.files for target, champion in present.items()},
@@ -274,6 +275,12 @@ def _champions(settings: Settings, say: Say) -> tuple[Champions, dict[str, dict[
     )
     judged = {t: json.loads(champion.files[JUDGEMENT]) for t, champion in present.items()}
     return champions, judged
+
+
+def _training_command(settings: Settings) -> str:
+    return (
+        "portfolio_ml.train(settings)" if settings.file is None else command("train", settings.file)
+    )
 
 
 def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) -> pa.Table:

@@ -4,11 +4,14 @@ Money is held as 64-bit integers of 1/10,000 currency unit from `transactions` o
 so that sums do not depend on the order in which threads add. Delivered rows carry currency units.
 """
 
+import re
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 MONEY_SCALE = 10_000
+ATTRIBUTE = re.compile("[a-z][a-z0-9_]*")
+"""What an attribute of a customer may be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Column:
         null: What a null means; empty where the contract knows none.
         decimals: The delivered precision of a floating-point column.
         lineage: Whether it says where a row came from; ignored when rows are compared.
-        required: Whether an input table must have it.
+        required: Whether an input table must have it, and a history always has it.
     """
 
     name: str
@@ -36,12 +39,21 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table's grain, key and columns, in order."""
+    """A table's grain, key and columns, in order.
+
+    Attributes:
+        name: What it is called; an input table's section of the config has the same name.
+        grain: What one row is.
+        key: The columns by which rows are told apart.
+        columns: Its columns, in order.
+        takes_attributes: Whether an input table may have columns of the user's own, as text.
+    """
 
     name: str
     grain: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    takes_attributes: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,8 +78,70 @@ TRANSACTIONS = Table(
         Column("amount", pa.float64(), "currency units; negative is a return", required=True),
         Column("order_id", pa.string(), "the order a line belongs to", null="unknown"),
         Column("product_id", pa.string(), "the product of the line", null="unknown"),
+        Column("category", pa.string(), "the product's category", null="unknown"),
         Column("quantity", pa.float64(), "units of the product", null="unknown"),
+        Column("cost", pa.float64(), "what the line cost, in currency units", null="unknown"),
+        Column(
+            "discount",
+            pa.float64(),
+            "currency units taken off the line, at least 0; a negative one is unknown",
+            null="unknown",
+        ),
+        Column("channel", pa.string(), "where it was bought, such as shop or web", null="unknown"),
         Column("currency", pa.string(), "the amount's currency, such as EUR; refused if null"),
+        Column(
+            "recorded_at",
+            pa.timestamp("us"),
+            "when the row became known, in the portfolio's zone",
+            null="as soon as it happened",
+        ),
+    ),
+)
+
+CUSTOMERS = Table(
+    name="customers",
+    grain="one customer, or one customer and the day from which the row is valid",
+    key=("customer_id", "valid_from"),
+    columns=(
+        Column("customer_id", pa.string(), "who; as in transactions", required=True),
+        Column("valid_from", pa.timestamp("us"), "since when the row holds", null="always"),
+        Column("signup_date", pa.date32(), "when the relationship began", null="unknown"),
+        Column("ended_at", pa.date32(), "when a contract ended", null="it has not, or unknown"),
+        Column("region", pa.string(), "where the customer is", null="unknown"),
+        Column("segment", pa.string(), "the business's own segment", null="unknown"),
+        Column("relationship_type", pa.string(), "such as retail or contract", null="unknown"),
+        Column("representative_id", pa.string(), "who looks after the customer", null="nobody"),
+        Column("birthday", pa.date32(), "the date of birth", null="unknown"),
+        Column("income", pa.float64(), "currency units a year", null="unknown"),
+        Column("service_cost", pa.float64(), "currency units a year", null="unknown"),
+        Column("referred_by", pa.string(), "the customer who brought this one", null="nobody"),
+    ),
+    takes_attributes=True,
+)
+
+INTERACTIONS = Table(
+    name="interactions",
+    grain="one event",
+    key=(),
+    columns=(
+        Column("customer_id", pa.string(), "who; as in transactions", required=True),
+        Column("timestamp", pa.timestamp("us"), "when, in the portfolio's zone", required=True),
+        Column("kind", pa.string(), "such as call, visit or survey", required=True),
+        Column("value", pa.float64(), "satisfaction, minutes, ...; by kind", null="none"),
+        Column("channel", pa.string(), "such as phone or web", null="unknown"),
+    ),
+)
+
+CONTACTS = Table(
+    name="contacts",
+    grain="one treatment by us",
+    key=(),
+    columns=(
+        Column("customer_id", pa.string(), "who; as in transactions", required=True),
+        Column("timestamp", pa.timestamp("us"), "when, in the portfolio's zone", required=True),
+        Column("action", pa.string(), "such as call, email or voucher", required=True),
+        Column("campaign", pa.string(), "the campaign it belongs to", null="none"),
+        Column("held_out", pa.bool_(), "true for the control group, left alone", null="unknown"),
     ),
 )
 
@@ -76,10 +150,29 @@ HISTORY = Table(
     grain="one validated line",
     key=(),
     columns=(
-        Column("customer_id", pa.string(), "who bought"),
-        Column("day", pa.int32(), "days since 1970-01-01 in the portfolio's time zone"),
-        Column("amount", pa.int64(), "1/10,000 currency unit; negative is a return"),
-        Column("order_id", pa.string(), "the order a line belongs to", null="not mapped"),
+        Column("customer_id", pa.string(), "who bought", required=True),
+        Column(
+            "day",
+            pa.int32(),
+            "days since 1970-01-01 in the portfolio's time zone",
+            required=True,
+        ),
+        Column("amount", pa.int64(), "1/10,000 currency unit; negative is a return", required=True),
+        Column(
+            "order_id",
+            pa.string(),
+            "the order a line belongs to",
+            null="not mapped, or unknown",
+            required=True,
+        ),
+        Column("product_id", pa.string(), "the product of the line", null="unknown"),
+        Column("category", pa.string(), "the product's category", null="unknown"),
+        Column("channel", pa.string(), "where it was bought", null="unknown"),
+        Column("quantity", pa.float64(), "units of the product", null="unknown"),
+        Column("cost", pa.int64(), "1/10,000 currency unit, of the line", null="unknown"),
+        Column("discount", pa.int64(), "1/10,000 currency unit taken off", null="unknown"),
+        Column("minute", pa.int16(), "minute of the day, 0 to 1439", null="only a date is told"),
+        Column("known_day", pa.int32(), "the day from which on the line is in history"),
     ),
 )
 

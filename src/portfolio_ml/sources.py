@@ -1,4 +1,4 @@
-"""Where transactions are kept -> their unread rows, each with its source and number.
+"""Where a table is kept -> its unread rows, each with its source and number.
 
 A built-in data set, a file, a folder, a pattern, a table or query of a database, or a table in
 memory. Folders and patterns give all their files in the order of their names; a folder such as
@@ -15,19 +15,19 @@ import narwhals as nw
 import pyarrow as pa
 from narwhals.exceptions import NarwhalsError
 
-from portfolio_ml.config import ParquetTarget, Settings, TransactionsSource
+from portfolio_ml.config import ParquetTarget, Settings, TableSource
 from portfolio_ml.databases import read_query, read_table, redacted
 from portfolio_ml.datasets import DATASETS
 from portfolio_ml.engine import Engine, Frame
-from portfolio_ml.errors import ConfigError, DataError, missing_column, nearest
-from portfolio_ml.schema import TRANSACTIONS
+from portfolio_ml.engine.frames import LINEAGE
+from portfolio_ml.errors import ConfigError, DataError, missing_column, nearest, nearest_file
+from portfolio_ml.schema import ATTRIBUTE, TRANSACTIONS, Table
 
 IN_MEMORY = "a table in memory"
 KINDS = (".csv", ".parquet")
 
-_LINEAGE = ("_source", "_row")
 _NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
-_FORMS = "name a file, a folder, a pattern such as sales/*.csv, or one of " + ", ".join(DATASETS)
+_FORMS = "name a file, a folder, or a pattern such as sales/*.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,9 @@ class Unread:
     """Rows as they were found.
 
     Attributes:
-        frame: The rows, with `_source` (the file or query) and `_row` (from 1, per source).
-        columns: Their columns, by the names of `schema.TRANSACTIONS`.
+        frame: The rows, with `_source` (the file or query) and `_row` (from 1, per source); those
+            of CSV files have `_line` too, the text of a line that is no row.
+        columns: Their columns, by our own names.
         label: What the source is called; never with a password.
     """
 
@@ -49,49 +50,59 @@ class Unread:
         return _factors(name, self.columns[name], self.frame.collect_schema().names())
 
 
-def unread(settings: Settings, engine: Engine, *, table: object = None) -> Unread:
-    """The portfolio's transactions, unread.
+def unread(
+    settings: Settings, engine: Engine, *, of: Table = TRANSACTIONS, table: object = None
+) -> Unread:
+    """One of the portfolio's tables, unread.
 
     Args:
-        settings: Where the transactions are and what their columns are called.
+        settings: Where the tables are and what their columns are called.
         engine: Where the rows are computed.
-        table: The transactions themselves, in any form that Narwhals accepts (pandas, Polars,
-            Arrow, ...); the configured source is not looked at then.
+        of: Which table; its section of the config must be there.
+        table: The rows themselves, in any form that Narwhals accepts (pandas, Polars, Arrow,
+            ...); the configured source is not looked at then.
 
     Raises:
         ConfigError: The source or its mapping is wrong.
         DataError: A column is missing, or a file or the table cannot be read.
         ServiceUnavailableError: The database does not answer.
     """
-    source = settings.data.transactions
-    label = IN_MEMORY if table is not None else _label(source)
+    source: TableSource = getattr(settings.data, of.name)
+    built_in = DATASETS.get(source.source) if of is TRANSACTIONS and table is None else None
+    label = IN_MEMORY if table is not None else _label(source, of)
     if table is not None:
         frame = _numbered(_in_memory(table), label, engine)
-    elif source.source in DATASETS:
-        frame = _numbered(DATASETS[source.source].read(), label, engine)
+    elif built_in is not None:
+        frame = _numbered(built_in.read(), label, engine)
     elif source.is_database:
         frame = _numbered(_from_database(source, settings), label, engine)
     else:
-        found = files_of(source.source, settings)
+        found = files_of(source.source, settings, of=of)
         frame = _partitioned(engine.scan(found, source.format), found, engine)
-    built_in = None if table is not None else DATASETS.get(source.source)
     own_names = built_in.columns if built_in else None
-    return Unread(frame, _columns(frame, source.columns or own_names, label), label)
+    return Unread(frame, _columns(frame, source.columns or own_names, of, label), label)
 
 
-def _label(source: TransactionsSource) -> str:
-    return redacted(source.source) if source.is_database else source.source
+def _label(source: TableSource, of: Table) -> str:
+    if not source.is_database:
+        return source.source
+    place = redacted(source.source)
+    return place if of is TRANSACTIONS else f"{place} ({of.name})"
 
 
-def _columns(frame: Frame, mapped: Mapping[str, str] | None, label: str) -> Mapping[str, str]:
+def _columns(
+    frame: Frame, mapped: Mapping[str, str] | None, of: Table, label: str
+) -> Mapping[str, str]:
     """What our columns are called there; by our own names where nothing is mapped."""
-    present = [c for c in frame.collect_schema().names() if c not in _LINEAGE]
+    present = [c for c in frame.collect_schema().names() if c not in LINEAGE]
     if mapped is None:
-        mapped = {c.name: c.name for c in TRANSACTIONS.columns if c.required or c.name in present}
+        mapped = {c.name: c.name for c in of.columns if c.required or c.name in present}
+        if of.takes_attributes:
+            mapped |= {name: name for name in present if ATTRIBUTE.fullmatch(name)}
     theirs = (f for name, column in mapped.items() for f in _factors(name, column, present))
     for column in theirs:
         if column not in present:
-            under = "columns" if label == IN_MEMORY else "data.transactions.columns"
+            under = "columns" if label == IN_MEMORY else f"data.{of.name}.columns"
             raise missing_column(column, present, where=label, mapped_under=under)
     return mapped
 
@@ -103,7 +114,7 @@ def _factors(name: str, column: str, present: Sequence[str]) -> tuple[str, ...]:
 
 
 def _numbered(table: pa.Table, label: str, engine: Engine) -> Frame:
-    theirs = [name for name in table.column_names if name.casefold() not in _LINEAGE]
+    theirs = [name for name in table.column_names if name.casefold() not in LINEAGE]
     rows = pa.array(range(1, table.num_rows + 1), pa.int64())
     sources = pa.repeat(pa.scalar(label), table.num_rows)
     lineage = table.select(theirs).append_column("_row", rows).append_column("_source", sources)
@@ -124,37 +135,34 @@ def _in_memory(table: Any) -> pa.Table:  # noqa: ANN401 - whatever Narwhals acce
         ) from error
 
 
-def _from_database(source: TransactionsSource, settings: Settings) -> pa.Table:
+def _from_database(source: TableSource, settings: Settings) -> pa.Table:
     if source.table is not None:
         return read_table(source.source, source.table, base=settings.base)
     return read_query(source.source, source.query or "", base=settings.base)
 
 
-def files_of(source: str, settings: Settings) -> Sequence[Path]:
-    """The files that the source names, in order, without those that our own runs write."""
+def files_of(source: str, settings: Settings, *, of: Table = TRANSACTIONS) -> Sequence[Path]:
+    """The files that the source of a table names, in order, without those that our runs write.
+
+    Raises:
+        ConfigError: There are none, or they are of no kind or of several kinds.
+    """
     path = settings.resolve(Path(source))
     if not source.strip():
-        raise _nothing_to_read("data.transactions.source", saw="an empty name", do=_FORMS)
+        raise _nothing_to_read(of, f"data.{of.name}.source", saw="an empty name")
     if path == Path(path.anchor):
-        raise _nothing_to_read(str(path), saw="the root of the disk", do=_FORMS)
+        raise _nothing_to_read(of, str(path), saw="the root of the disk")
     try:
         written = {settings.resolve(p).resolve() for p in _written(settings)}
         found = [f for f in _matching(path) if f == path or f.resolve() not in written]
     except (ValueError, NotImplementedError, OSError) as error:
         raise ConfigError("the path cannot be followed", where=source, saw=str(error)) from None
     if not found:
-        guess = nearest(source, DATASETS)
-        is_pattern = any(sign in source for sign in "*?[")
-        missing = "no file that matches" if is_pattern else "no such file"
-        raise _nothing_to_read(
-            str(path),
-            saw="a folder without .csv and .parquet files" if path.is_dir() else missing,
-            do=f"did you mean the built-in data set {guess!r}?" if guess else _FORMS,
-        )
+        raise _no_file(of, source, path)
     kinds = {f.suffix.lower() for f in found}
     if len(kinds) > 1 or not kinds <= {*KINDS}:
         raise ConfigError(
-            "transactions must be .csv or .parquet files, all of one kind",
+            f"{of.name} must be .csv or .parquet files, all of one kind",
             where=str(path),
             saw=", ".join(sorted(kind or "no suffix" for kind in kinds)),
             do="name those of one kind by a pattern, such as sales/**/*.csv"
@@ -164,8 +172,25 @@ def files_of(source: str, settings: Settings) -> Sequence[Path]:
     return found
 
 
-def _nothing_to_read(where: str, *, saw: str, do: str) -> ConfigError:
-    return ConfigError("there are no transactions to read", where=where, saw=saw, do=do)
+def _no_file(of: Table, source: str, path: Path) -> ConfigError:
+    is_pattern = any(sign in source for sign in "*?[")
+    missing = "no file that matches" if is_pattern else "no such file"
+    file = None if is_pattern or path.is_dir() else nearest_file(path, KINDS)
+    built_in = nearest(source, DATASETS) if of is TRANSACTIONS else None
+    guess = f"the built-in data set {built_in!r}" if built_in else None
+    if file is not None:
+        guess = str(Path(source).with_name(file))
+    return _nothing_to_read(
+        of,
+        str(path),
+        saw="a folder without .csv and .parquet files" if path.is_dir() else missing,
+        do=f"did you mean {guess}?" if guess else None,
+    )
+
+
+def _nothing_to_read(of: Table, where: str, *, saw: str, do: str | None = None) -> ConfigError:
+    forms = f"{_FORMS}, or one of {', '.join(DATASETS)}" if of is TRANSACTIONS else _FORMS
+    return ConfigError(f"there are no {of.name} to read", where=where, saw=saw, do=do or forms)
 
 
 def _written(settings: Settings) -> Iterable[Path]:

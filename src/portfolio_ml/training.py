@@ -15,6 +15,7 @@ from portfolio_ml.models.churn import ChurnModel, fit_churn
 from portfolio_ml.models.lifetime_value import LifetimeValueModel, fit_lifetime_value
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.timeline import Span, snapshots, to_date, to_day
+from portfolio_ml.wording import counted
 
 HALF_LIFE_DAYS = 365.0
 
@@ -153,7 +154,7 @@ def demand_history(span: Span, recipe: Recipe) -> None:
     raise DataError(
         f"the history is too short to learn from: a horizon of {recipe.longest_days} days needs "
         f"at least {recipe.longest_days + recipe.min_history_days} days",
-        saw=f"{span.days} days",
+        saw=counted(span.days, "day"),
         do=f"set the horizons to {fits} days or fewer" if fits >= 7 else "wait for more history",
     )
 

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from portfolio_ml.cli import app, commands
+from portfolio_ml.cli import app, commands, options
 
 pytestmark = pytest.mark.integration
 
@@ -98,7 +98,11 @@ def database(table: str = "sales", url: str = "sqlite:///crm.db") -> dict[str, A
 
 
 CONFIGS = [
-    bad("config: not there", 2, "no config to read", "no such file", command="validate -c no.yaml"),
+    bad("config: not there", 2, "no config to read", "no such file", "portfolio-ml init",
+        command="validate -c no.yaml"),
+    bad("config: misspelt", 2, "no config to read", "did you mean shop.yaml?",
+        command="validate -c shpo.yaml"),
+    bad("config: another suffix", 2, "did you mean shop.yaml?", command="validate -c shop.yml"),
     bad("config: a folder", 2, "no config to read", "a folder", command="validate -c ."),
     bad("config: no YAML", 2, "no valid YAML at line 3", config="name: shop\ndata: [\n"),
     bad("config: a tab", 2, "no valid YAML at line 2", config="data:\n\ttransactions: x\n"),
@@ -181,6 +185,9 @@ COMMANDS = [
 
 SOURCES = [
     bad("no such file", 2, "no transactions to read", "sales.csv", "no such file", "name a file"),
+    bad("a file misspelt", 2, "no such file", "did you mean d/sales_2024.csv?",
+        files={"d/sales_2024.csv": "x", "d/notes.txt": "x"},
+        config={"data.transactions.source": "d/sale_2024.csv"}),
     bad("no such folder", 2, "no such file", config={"data.transactions.source": "sales/2024/"}),
     bad("a folder without data", 2, "a folder without .csv and .parquet files",
         files={"sales/notes.txt": "x"}, config={"data.transactions.source": "sales"}),
@@ -231,10 +238,13 @@ DATA = [
     bad("files with other columns", 65, "the columns are not those of", "'note'",
         files={"d/a.csv": csv("a,2024-03-01,1"), "d/b.csv": csv("a,2024-03-01,1,x",
                header=f"{HEADER},note")}, config={"data.transactions.source": "d"}),
-    bad("a row too long", 65, "the file cannot be read", "Line: 3",
-        files={"sales.csv": csv("a,2024-03-01,10", "a,2024-03-01,1,234.50")}),
-    bad("a text of another encoding", 65, "not UTF-8",
+    bad("a row too long", 65, TOO_MANY, "1 x line_unreadable", "row 2", "'a,2024-03-01,1,234.50'",
+        files={"sales.csv": csv("a,2024-03-01,10", "a,2024-03-01,1,234.50")}, command="train"),
+    bad("a text of another encoding", 65, "not UTF-8", "encoding: windows-1252",
         files={"sales.csv": csv("Müller,2024-03-01,10", header="Käufer,b,c").encode("latin-1")}),
+    bad("a text of another encoding, far down", 65, "not UTF-8", "encoding: windows-1252",
+        files={"sales.csv": csv(*["a,2024-03-01,10"] * 3_000, "Müller,2024-03-01,10")
+               .encode("cp1252")}),
     bad("a Parquet file that is none", 65, "no readable Parquet file",
         files={"sales.parquet": b"PAR1"}, config={"data.transactions.source": "sales.parquet"}),
     bad("many unreadable dates", 65, TOO_MANY, "2 x timestamp_unreadable", "row 1", "'31.12.2023'",
@@ -271,6 +281,75 @@ DATA = [
         files={"sales.csv": csv("a,2024-03-10,1")}, command="features --out f.parquet"),
 ]  # fmt: skip
 
+PEOPLE = "customer_id,region"
+EVENTS = {"interactions": "customer_id,timestamp,kind", "contacts": "customer_id,timestamp,action"}
+
+
+def beside(name: str, source: str = "more.csv", **how: Any) -> dict[str, Any]:
+    """A config with one more table."""
+    return {f"data.{name}": {"source": source, **how}}
+
+
+TABLES = [
+    bad("no such customers file", 2, "there are no customers to read", "no such file",
+        files=FEW, config=beside("customers")),
+    bad("customers of a spreadsheet", 2, "customers must be .csv or .parquet files", "saw .xlsx",
+        files=FEW | {"people.xlsx": b"PK"}, config=beside("customers", "people.xlsx")),
+    bad("customers without an id", 65, "column 'customer_id' is missing", "mean 'custmer_id'?",
+        "data.customers.columns", config=beside("customers"),
+        files=FEW | {"more.csv": csv("a,x", header="custmer_id,region")}),
+    bad("a mapped attribute that is missing", 65, "column 'Land' is missing",
+        "data.customers.columns",
+        config=beside("customers", columns={"customer_id": "customer_id", "region": "Land"}),
+        files=FEW | {"more.csv": csv("a,x", header=PEOPLE)}),
+    bad("an attribute in capitals", 2, "data.customers.columns", "did you mean 'region'?",
+        config=beside("customers", columns={"customer_id": "c", "Region": "r"})),
+    bad("something static that is not mapped", 2, "static names 'regoin'", "mean 'region'?",
+        config=beside("customers", columns={"customer_id": "c", "region": "r"},
+                      static=["regoin"])),
+    bad("something static that is not there", 2, "static names 'regoin'", "mean 'region'?",
+        "data.customers.static", config=beside("customers", static=["regoin"]),
+        files=FEW | {"more.csv": csv("a,x", header=PEOPLE)}),
+    bad("static transactions", 2, "data.transactions.static: unknown key",
+        config={"data.transactions.static": ["region"]}),
+    bad("customers there twice", 65, TOO_MANY, "1 x duplicate_key", "row 2", "map valid_from",
+        files=FEW | {"more.csv": csv("a,x", "a,y", header=PEOPLE)},
+        config=beside("customers"), command="train"),
+    bad("unreadable valid_from", 65, TOO_MANY, "valid_from_unreadable", "'31.12.2023'",
+        "data.customers.format.date_format", config=beside("customers"), command="score",
+        files=FEW | {"more.csv": csv("a,31.12.2023", "b,2024-01-01",
+                                     header="customer_id,valid_from")}),
+    bad("a customers database that is not there", 69, "the database is not there",
+        files=FEW, config=beside("customers", "sqlite:///none.db", table="people")),
+    bad("a customers table that is not there", 2, "table 'poeple' is missing", "mean 'people'?",
+        files=FEW | {"crm.db": sqlite("CREATE TABLE people (customer_id)")},
+        config=beside("customers", "sqlite:///crm.db", table="poeple")),
+    bad("customers in a database without a table", 2, "data.customers", "either table or query",
+        config=beside("customers", "sqlite:///crm.db")),
+    bad("an empty customers table", 65, "not a single row", "crm.db (customers)",
+        files=FEW | {"crm.db": sqlite("CREATE TABLE people (customer_id)")},
+        config=beside("customers", "sqlite:///crm.db", table="people")),
+    *(
+        case
+        for table, header in EVENTS.items()
+        for case in (
+            bad(f"{table} without what was done", 65, f"column '{header.split(',')[2]}' is missing",
+                f"data.{table}.columns", config=beside(table),
+                files=FEW | {"more.csv": csv("a,2024-03-01,x", header="customer_id,timestamp,x")}),
+            bad(f"{table} of unreadable dates", 65, TOO_MANY, "timestamp_unreadable",
+                f"data.{table}.format.date_format", config=beside(table), command="backtest",
+                files=FEW | {"more.csv": csv("a,soon,x", "a,2024-03-01,x", header=header)}),
+            bad(f"{table} in the future", 65, "none is left", "timestamp_in_the_future",
+                config=beside(table), command="features",
+                files=FEW | {"more.csv": csv("a,2042-03-01,x", header=header)}),
+            bad(f"an unknown column of {table}", 2, f"'knd' is no column of {table}",
+                config=beside(table, columns={"knd": "k"})),
+            bad(f"{table} of a built-in data set", 2, f"there are no {table} to read",
+                files=FEW, config=beside(table, "cdnow")),
+        )
+    ),
+]  # fmt: skip
+
 TRAINING = [
     bad("a history of days", 65, "the history is too short to learn from", "saw 5 days", "wait",
         files=FEW, command="train"),
@@ -284,7 +363,8 @@ TRAINING = [
     bad("nothing but returns", 65, "nobody has bought anything", "the sign of the amounts",
         files={"sales.csv": history(amount="-10")},
         config=QUICK | SHORT, command="train"),
-    bad("no champion to score with", 65, "there is no champion", "train first",
+    bad("no champion to score with", 65, "there is no champion",
+        "train first: portfolio-ml train --config shop.yaml.",
         files=SALES, command="score"),
     bad("no champion to report on", 65, "there is no champion", "train first",
         files=SALES, command="report"),
@@ -320,7 +400,7 @@ THIN = {
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     """The wall stands at the same day in every row."""
-    monkeypatch.setattr(commands, "today", lambda: TODAY)
+    monkeypatch.setattr(options, "now", lambda: datetime.combine(TODAY, time(), UTC))
 
 
 def written(config: Mapping[str, Any]) -> str:
@@ -371,7 +451,9 @@ def ran(case: Bad, folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[in
     return code, shown.err
 
 
-@pytest.mark.parametrize("case", [*CONFIGS, *COMMANDS, *SOURCES, *DATA, *TRAINING, *PLACES])
+@pytest.mark.parametrize(
+    "case", [*CONFIGS, *COMMANDS, *SOURCES, *DATA, *TABLES, *TRAINING, *PLACES]
+)
 def test_a_mistake_is_told_in_a_sentence_and_leaves_nothing_behind(
     case, tmp_path, monkeypatch, capsys
 ):
@@ -395,9 +477,17 @@ def test_thin_data_is_trained_on_and_scored_with_what_can_be_known(
     delivery = [{"kind": "parquet", "path": "scores.parquet"}]
     case = Bad(name, 0, (), {"sales.csv": THIN[name]}, QUICK | SHORT | {"delivery": delivery})
     laid_out(case, tmp_path)
+    assert app.run(["train", "-c", "shop.yaml", "-q", "--no-promote"]) == 0
+    assert "Next:" not in capsys.readouterr().out
     assert app.run(["train", "-c", "shop.yaml", "-q"]) == 0
+    trained = capsys.readouterr()
+    assert f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db" in trained.out
+    assert trained.out.endswith("Next: portfolio-ml score --config shop.yaml\n")
+    assert "bg_nbd" not in trained.out
     assert app.run(["score", "-c", "shop.yaml", "-q"]) == 0
-    assert capsys.readouterr().err == ""
+    scored = capsys.readouterr()
+    assert scored.out.endswith("Next: portfolio-ml report --config shop.yaml\n")
+    assert trained.err + scored.err == ""
     scores = pq.read_table(tmp_path / "scores.parquet")
     known = [p for n in ("p_churn", "p_return") for p in scores[n].to_pylist() if p is not None]
     assert len(known) == scores.num_rows > 0
@@ -440,6 +530,75 @@ class TestAFewBadRows:
         assert app.run(["features", "-c", config, "-o", str(out), "-q"]) == 0
         capsys.readouterr()
         assert pq.read_table(out)["customer_id"].to_pylist() == ["7"]
+
+
+SEVERAL = {
+    "sales.csv": csv("a,2024-03-01,10", "b,soon,10", "c,2024-03-02,5", "d,2024-03-02,5"),
+    "people.csv": csv("a,x", "a,y", "c,z", header=PEOPLE),
+    "calls.csv": csv("a,2024-03-01,call", ",2024-03-01,call", header=EVENTS["interactions"]),
+    "letters.csv": csv("a,2024-03-01,letter", header=EVENTS["contacts"]),
+}
+ALL_TABLES = {
+    "data.max_quarantined_share": 0.5,
+    **beside("customers", "people.csv"),
+    **beside("interactions", "calls.csv"),
+    **beside("contacts", "letters.csv"),
+}
+
+
+class TestSeveralTables:
+    """Refused rows of all of them are counted, and kept in one file."""
+
+    def run(self, folder, config, command="validate -q --json") -> int:
+        laid_out(Bad("", 0, (), SEVERAL, config), folder)
+        name, *options = command.split()
+        return app.run([name, "-c", str(folder / "shop.yaml"), *options])
+
+    def test_are_counted_apart(self, tmp_path, capsys):
+        assert self.run(tmp_path, ALL_TABLES) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["read"], told["kept"], told["quarantined"]) == (4, 3, 1)
+        assert told["tables"] == {
+            "customers": {"read": 3, "kept": 2, "quarantined": 1, "rules": {"duplicate_key": 1}},
+            "interactions": {
+                "read": 2,
+                "kept": 1,
+                "quarantined": 1,
+                "rules": {"customer_id_missing": 1},
+            },
+            "contacts": {"read": 1, "kept": 1, "quarantined": 0, "rules": {}},
+        }
+
+    def test_share_a_quarantine_that_tells_the_source(self, tmp_path, capsys):
+        self.run(tmp_path, ALL_TABLES)
+        capsys.readouterr()
+        rows = pq.read_table(tmp_path / "quarantine.parquet").to_pylist()
+        assert [(Path(r["source"]).name, r["row_number"], r["rule"]) for r in rows] == [
+            ("sales.csv", 2, "timestamp_unreadable"),
+            ("people.csv", 2, "duplicate_key"),
+            ("calls.csv", 2, "customer_id_missing"),
+        ]
+
+    def test_with_too_many_refused_keep_those_of_the_tables_before(self, tmp_path, capsys):
+        assert self.run(tmp_path, ALL_TABLES | {"data.max_quarantined_share": 0.4}) == 65
+        assert "of 2 rows" in capsys.readouterr().err
+        rows = pq.read_table(tmp_path / "quarantine.parquet")["rule"].to_pylist()
+        assert rows == ["timestamp_unreadable", "duplicate_key", "customer_id_missing"]
+
+    def test_that_lack_customers_say_so(self, tmp_path, capsys):
+        self.run(tmp_path, ALL_TABLES)
+        note = json.loads(capsys.readouterr().out)["note"]
+        assert note == "1 customer with transactions missing from people.csv"
+
+    def test_change_no_other_command(self, tmp_path, capsys):
+        out = tmp_path / "f.parquet"
+        assert self.run(tmp_path, ALL_TABLES, f"features -q -o {out}") == 0
+        capsys.readouterr()
+        with_all = pq.read_table(out)
+        alone = {"data.max_quarantined_share": 0.5}
+        assert self.run(tmp_path, alone, f"features -q -o {out}") == 0
+        capsys.readouterr()
+        assert pq.read_table(out) == with_all
 
 
 def test_a_locked_database_is_for_later(tmp_path, capsys):

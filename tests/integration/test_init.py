@@ -75,6 +75,28 @@ def test_the_config_may_lie_in_another_folder(tmp_path):
     assert command("validate", "--config", "configs/shop.yaml", cwd=tmp_path).code == 0
 
 
+def test_a_customers_file_gets_a_section_that_validates(tmp_path):
+    german(tmp_path)
+    rows = ["Kundennr;Bundesland;Geburtsdatum;Name"]
+    rows += [f"{n:05};Bayern;{n % 28 + 1:02}.05.1970;N{n}" for n in range(50)]
+    (tmp_path / "Kunden.csv").write_text("\n".join(rows))
+    done = command(
+        "init", "--transactions", "Verkäufe.csv", "--customers", "Kunden.csv", "-n", "shop",
+        "--json", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    told = done.json["customers_table"]
+    assert told["columns"]["region"]["column"] == "Bundesland"
+    assert (told["customers_found"], told["customers_with_transactions"]) == (40, 40)
+    text = (tmp_path / "shop.yaml").read_text(encoding="utf-8")
+    assert "    # static: [region]" in text
+    assert load_settings(tmp_path / "shop.yaml").data.customers.static == ()
+    checked = command("validate", "--config", "shop.yaml", "--json", cwd=tmp_path)
+    assert checked.json["tables"]["customers"] == {
+        "read": 50, "kept": 50, "quarantined": 0, "rules": {}
+    }  # fmt: skip
+
+
 @needs_data
 @pytest.mark.parametrize(
     ("source", "columns", "counts", "customers"),
@@ -101,6 +123,7 @@ def test_the_config_may_lie_in_another_folder(tmp_path):
                 "order_id": "SalesOrderNumber",
                 "product_id": "ProductKey",
                 "quantity": "OrderQuantity",
+                "cost": "TotalProductCost",
             },
             (57_851, 0),
             632,

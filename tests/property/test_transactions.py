@@ -16,9 +16,10 @@ from portfolio_ml import transactions
 from portfolio_ml.config import settings_from
 from portfolio_ml.engine import Reading
 from portfolio_ml.errors import DataError
+from portfolio_ml.freshness import default_as_of
 from portfolio_ml.schema import MONEY_SCALE
 from portfolio_ml.timeline import to_day
-from portfolio_ml.transactions import History, default_as_of
+from portfolio_ml.transactions import History
 
 pytestmark = pytest.mark.property
 
@@ -187,7 +188,7 @@ def test_rows_after_the_as_of_day_change_nothing(load, engine, table, age):
     as_of = TODAY - timedelta(age)
     known = [row for row in table if row.timestamp <= str(as_of)]
     assume(known and any(row.timestamp >= str(as_of) for row in table))
-    until, alone = load(table).until(as_of), load(known)
+    until, alone = load(table).until(as_of, engine), load(known)
     assert lines(until, engine) == lines(alone, engine)
     assert (until.days, until.digest, until.span) == (alone.days, alone.digest, alone.span)
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from portfolio_ml.cli import app, commands
@@ -54,17 +55,37 @@ def test_help_answers_without_heavy_libraries():
         assert command.__name__ in done.stdout
 
 
-@pytest.mark.parametrize("command", ["demo", *(c.__name__ for c in commands.COMMANDS)])
+ALL = ["demo", "init", *(c.__name__ for c in commands.COMMANDS)]
+
+
+@pytest.mark.parametrize("command", ALL)
 def test_every_command_explains_itself(command, capsys):
     assert app.run([command, "--help"]) == 0
     shown = capsys.readouterr().out
     assert "--json" in shown
     assert "--quiet" in shown
+    assert f"Example: portfolio-ml {command}" in shown
+    options = [line for line in shown.splitlines() if line.strip().startswith("-")]
+    assert not [line for line in options if "<" in line]
 
 
-def test_the_version_is_shown(capsys):
-    assert app.run(["--version"]) == 0
-    assert capsys.readouterr().out.startswith("portfolio-ml 0.")
+def test_the_list_of_commands_cuts_no_sentence_off(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert app.run(["--help"]) == 0
+    assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
+
+
+def test_the_versions_are_shown_and_nothing_heavy_is_imported_for_it():
+    program = (
+        "import sys; from portfolio_ml.cli.app import run; code = run(['--version']); "
+        "sys.exit(code or len({'mlflow', 'lightgbm', 'duckdb', 'narwhals'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    named = [line.split()[0] for line in done.stdout.splitlines()]
+    assert named == ["portfolio-ml", "python", "duckdb", "lightgbm", "mlflow", "narwhals"]
 
 
 @pytest.mark.parametrize(
@@ -110,6 +131,32 @@ def test_features_are_written_with_a_date_per_row(shop, tmp_path, capsys):
     assert app.run(["features", "-c", str(shop), "-o", str(out), "--json", "-q"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == 2
     assert out.is_file()
+
+
+def test_features_have_a_file_of_their_own_where_none_is_named(shop, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert app.run(["features", "-c", str(shop), "-q"]) == 0
+    written = pq.read_table(tmp_path / "features.parquet")
+    told = capsys.readouterr().out
+    assert "rows: 2" in told
+    assert f"features: {written.num_columns - 2}" in told
+    assert "file: features.parquet" in told
+
+
+def test_repeated_rows_are_told_and_kept(shop, tmp_path, capsys):
+    (tmp_path / "sales.csv").write_text(SALES + "bob,2024-02-11,5\n")
+    assert app.run(["validate", "--config", str(shop), "-q"]) == 0
+    told = capsys.readouterr().out
+    assert "kept: 4" in told
+    assert "repeated: 1 row (kept: equal rows may be two units" in told
+
+
+def test_each_broken_rule_shows_a_row(shop, tmp_path, capsys):
+    (tmp_path / "sales.csv").write_text(SALES + "bob,soon,5\n" * 2)
+    shop.write_text(SHOP.replace("data: {", "data: {max_quarantined_share: 0.9, "))
+    assert app.run(["validate", "--config", str(shop), "-q"]) == 0
+    told = capsys.readouterr().out
+    assert "timestamp_unreadable: 2 rows, such as row 4 of sales.csv with 'soon'" in told
 
 
 def test_features_go_into_parquet_and_nothing_else(shop, tmp_path, capsys):

@@ -422,6 +422,53 @@ def test_leading_zeros_stay(engine, write, tmp_path):
     assert {*lines["customer_id"].to_pylist()} == {line.customer for line in LINES}
 
 
+class TestOptionalColumns:
+    """Named clearly, they are mapped; otherwise they are left alone."""
+
+    def found(self, engine, write, **columns):
+        export = EXPORTS["english, ISO"]
+        by_name = {name.replace("_", " "): held for name, held in columns.items()}
+        return guessed(write(Export({**export.columns, **by_name}, {})), engine)
+
+    @pytest.mark.parametrize(
+        ("role", "name"),
+        [
+            ("category", "Category"), ("category", "Warengruppe"), ("category", "Product_Group"),
+            ("category", "Catégorie"), ("category", "product_category"),
+            ("cost", "Cost"), ("cost", "Kosten"), ("cost", "TotalProductCost"),
+            ("discount", "Discount"), ("discount", "Rabattbetrag"), ("discount", "Remise"),
+            ("channel", "Channel"), ("channel", "Vertriebskanal"), ("channel", "Canal_de_venta"),
+            ("quantity", "Anzahl"),
+        ],
+    )  # fmt: skip
+    def test_are_found(self, engine, write, role, name):
+        held = {"category": lambda n: "tea", "channel": lambda n: "web"}
+        found = self.found(engine, write, **{name: held.get(role, lambda n: n.n % 5 + 1)})
+        assert found.columns[role] == name.replace("_", " ")
+        assert "product_id" not in found.columns
+
+    @pytest.mark.parametrize(
+        "name",
+        ["Shipping_Cost", "UnitCost", "StandardCost", "Discount_Pct", "Rabatt_Prozent", "Brand"],
+    )
+    def test_of_another_meaning_are_not(self, engine, write, name):
+        found = self.found(engine, write, **{name: lambda n: n.n % 5 + 1})
+        assert not {"cost", "discount", "category", "channel"} & {*found.columns}
+
+    @pytest.mark.parametrize("value", [lambda n: 0.1 * (n.n % 5), lambda n: -(n.n % 5)])
+    def test_of_shares_or_with_a_minus_are_no_discount(self, engine, write, value):
+        assert "discount" not in self.found(engine, write, discount=value).columns
+
+    @pytest.mark.parametrize(
+        ("name", "held"),
+        [("product_name", lambda n: f"P{n.n % 9}"), ("product", lambda n: f"Green tea {n.n % 9}")],
+    )
+    def test_of_product_names_are_unsure(self, engine, write, name, held):
+        finding = self.found(engine, write, **{name: held}).findings["product_id"]
+        assert finding.confidence == "unsure"
+        assert "reads like names" in finding.doubts[0]
+
+
 class TestParquet:
     def test_keeps_its_types_and_names_ids_without_a_fraction(self, engine, tmp_path):
         table = pa.table(
@@ -486,7 +533,7 @@ def test_a_share_that_fits_is_proposed_where_many_rows_lack_a_customer(engine, t
     assert proposal.refused == {"customer_id_missing": 60}
     assert 0.25 < proposal.max_quarantined_share <= 0.28
     text = config_text("shop", "sales.csv", found, proposal, base=tmp_path, folder=tmp_path)
-    assert "60 of 240 rows (25.0%) break a rule" in text
+    assert "60 of 240 rows (25.0%) broke a rule" in text
 
 
 class TestAHorizon:
@@ -506,7 +553,7 @@ class TestAHorizon:
         horizon = self.horizon(374, 90, 166)
         assert horizon.days >= 90
         assert horizon.cutoffs < 3
-        assert "cutoff(s) to judge by" in horizon.doubts[0]
+        assert "2 cutoffs to judge by" in horizon.doubts[0]
 
     def test_says_that_the_history_is_too_short(self):
         assert "too short" in self.horizon(30, 5, 9).doubts[0]

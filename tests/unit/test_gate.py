@@ -116,7 +116,7 @@ def test_calibration_may_be_worse_by_its_tolerance(by, is_promoted):
     worse = 0.05 + by * TOLERANCE["calibration_error"]
     decision = decided(beside("calibration_error", worse, 0.05))
     assert decision.is_promoted is is_promoted
-    assert decision.reasons[-1].startswith("calibration_error is")
+    assert decision.reasons[-1].startswith("calibration error is")
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
@@ -150,7 +150,9 @@ def test_one_rule_that_fails_is_enough_and_all_are_told():
 
 def test_the_gain_over_the_best_baseline_is_told_first():
     opening = decided(a_judgement()).reasons[0]
-    assert opening == "AUROC of boosted is +0.0200 (+0.0100 to +0.0300) against baseline"
+    assert opening == (
+        "the gain of boosted trees over baseline in AUROC is +0.0200 (+0.0100 to +0.0300)"
+    )
 
 
 def test_a_decision_is_json():

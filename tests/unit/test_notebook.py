@@ -3,15 +3,21 @@
 import doctest
 import subprocess
 import sys
+from datetime import UTC, date, datetime
 
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from tests.simulated import FIRST_DAY, RECIPE, simulated
 
 import portfolio_ml
-from portfolio_ml import html_table, notebook
+from portfolio_ml import backtesting, display, notebook
 from portfolio_ml.errors import ConfigError, DataError
+from portfolio_ml.gate import Decision
+from portfolio_ml.pipeline import TrainingResult
+from portfolio_ml.sinks.receipts import Receipt
+from portfolio_ml.timeline import Span
 
 pytestmark = pytest.mark.unit
 
@@ -20,6 +26,24 @@ PURCHASES = {
     "timestamp": ["2024-01-05", "2024-02-09", "2024-02-11"],
     "amount": [20.0, 10.0, 5.0],
 }
+
+RECEIPT = Receipt(
+    run_id="r",
+    target="sqlite:///crm.db",
+    table="customer_scores",
+    as_of=date(2024, 2, 11),
+    mode="upsert",
+    rows=9,
+    sent=9,
+    unchanged=0,
+    rejected=0,
+    unknown=0,
+    digest="d",
+    status="delivered",
+    started_at=datetime(2024, 2, 12, tzinfo=UTC),
+    finished_at=datetime(2024, 2, 12, tzinfo=UTC),
+    model_versions={},
+)
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
@@ -58,6 +82,80 @@ def test_real_timestamps_and_an_earlier_date_work():
     built = portfolio_ml.build_features(given, as_of="2024-02-09")
     assert built["customer_id"].tolist() == ["007"]
     assert built["recency_days"].tolist() == [0.0]
+
+
+def test_refused_rows_are_warned_of_with_the_main_rule_and_an_example():
+    given = pd.DataFrame(PURCHASES)
+    bad = pd.DataFrame({"customer_id": ["9"], "timestamp": ["soon"], "amount": [1.0]})
+    with pytest.warns(
+        portfolio_ml.QuarantineWarning,
+        match=r"1 row left out; timestamp_unreadable: 1 row, such as row 31 .* with 'soon'",
+    ) as warned:
+        built = portfolio_ml.build_features(pd.concat([*[given] * 10, bad], ignore_index=True))
+    assert built["customer_id"].tolist() == ["007", "8"]
+    assert len(warned) == 1
+    assert warned[0].filename == __file__
+
+
+@pytest.fixture(scope="module")
+def judgements():
+    span, days = Span(FIRST_DAY, 17_720), (17_630,)
+    return backtesting.backtest(
+        simulated(150, days=backtesting.needed_days(span, RECIPE, days)),
+        RECIPE,
+        first_day=FIRST_DAY,
+        evaluated=days,
+        activity_days={17_630: 60},
+        bootstrap=20,
+        progress=lambda _: None,
+    )
+
+
+class TestResultsOnAConsole:
+    """They show a readable table, not what they are made of."""
+
+    def test_a_backtest_names_models_as_people_do(self, judgements):
+        shown = repr(notebook.BacktestResult(judgements))
+        assert shown.startswith("Churn: AUROC by cutoff, and the chosen model's gain (90 %)")
+        assert "BG/NBD + Gamma-Gamma" in shown
+        assert "bg_nbd" not in shown
+        assert "Judgement(" not in shown
+        assert max(map(len, shown.splitlines())) < 100
+
+    def test_a_training_shows_what_the_gate_decided(self, judgements):
+        decision = Decision("churn", is_promoted=True, reasons=("it is ahead",))
+        result = TrainingResult(
+            as_of=date(2024, 1, 1),
+            judgements=judgements,
+            decisions={"churn": decision},
+            versions={"churn": "3"},
+            run_id="r",
+        )
+        shown = repr(notebook.TrainResult(result))
+        assert shown.splitlines()[-1].split() == ["Churn", "3", "accepted", "it", "is", "ahead"]
+
+    @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
+    def test_scores_show_receipts_and_the_first_rows(self, kind):
+        rows = kind(
+            {
+                "customer_id": [f"c{n}" for n in range(9)],
+                "is_active": [True] * 9,
+                "lifecycle_stage": ["new"] * 9,
+                "value_tier": ["A"] * 9,
+                "p_churn": [0.12345] * 9,
+                "p_return": [float("nan")] * 9,
+                "ltv": [1234.5] * 9,
+                "segment_name": ["frequent buyers"] * 9,
+                "run_id": ["r"] * 9,
+            }
+        )
+        shown = repr(notebook.ScoreResult(rows, (RECEIPT,), "a note"))
+        assert "crm.db" in shown
+        assert "9 customers, of whom the first, in some columns (a note)" in shown
+        assert "1,234.50" in shown
+        assert "nan" not in shown
+        assert "c4" in shown
+        assert "c5" not in shown
 
 
 def test_a_date_that_is_none_is_told():
@@ -109,12 +207,12 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_a_table_in_html_is_escaped():
-    shown = html_table.html_table("<b>", ["<i>"], [["<script>"]])
+    shown = display.SmallTable.of("<b>", ["<i>"], [["<script>"]]).to_html()
     assert "<script>" not in shown
     assert "&lt;script&gt;" in shown
 
 
-@pytest.mark.parametrize("module", [notebook, html_table])
+@pytest.mark.parametrize("module", [notebook, display])
 def test_the_examples_in_the_docstrings_hold(module):
     result = doctest.testmod(module)
     assert result.attempted

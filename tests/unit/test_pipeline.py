@@ -60,7 +60,7 @@ class TestTheQuarantine:
         assert [f.name for f in tmp_path.iterdir()] == ["sales.csv"]
 
     def test_holds_them_too_where_they_are_too_many(self, shop, tmp_path):
-        with pytest.raises(DataError, match="2 of 3 rows break a rule") as caught:
+        with pytest.raises(DataError, match="2 of 3 rows broke a rule") as caught:
             pipeline.validate(shop(GOOD, BAD, BAD), today=TODAY, say=quietly)
         place = tmp_path / "quarantine.parquet"
         assert f"Look at the refused rows in {place}; say how dates" in str(caught.value)

@@ -271,6 +271,16 @@ def test_scores_that_rest_on_less_are_counted_by_code():
     )
 
 
+def test_a_history_of_less_than_a_year_says_that_nobody_can_be_older_than_new():
+    short = replace(HISTORY, first_day=date(1997, 9, 24))
+    note = "the history covers 280 days, so no active customer can be older than"
+
+    assert note in (words.young_history(some_facts(history=short)) or "")
+    assert note in page.render(some_facts(history=short))
+    assert words.young_history(some_facts()) is None
+    assert "The history covers" not in page.render(some_facts())
+
+
 def test_a_model_is_compared_with_baselines_first_and_candidates_after(facts):
     churn = facts.models[0]
 
@@ -301,7 +311,7 @@ def test_history_is_told_by_rule_with_the_most_frequent_first():
     ]
     quarantine = pa.Table.from_pylist(refused, schema=QUARANTINE.arrow)
 
-    told = history_facts(History(None, days, quarantine, has_orders=False))
+    told = history_facts(History(None, days, quarantine))
 
     assert (told.first_day, told.last_day) == (date(1998, 1, 1), date(1998, 6, 30))
     assert (told.kept, told.quarantined) == (7, 3)

@@ -9,6 +9,7 @@ import typer
 from portfolio_ml.cli import commands
 from portfolio_ml.cli.demo import demo
 from portfolio_ml.cli.init import init
+from portfolio_ml.cli.printing import print_versions
 from portfolio_ml.errors import ConfigError, PortfolioError
 
 BUG = 1
@@ -17,6 +18,17 @@ INTERRUPTED = 130
 # What Typer raises for a wrong command line; it exports only the kinds below it.
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 
+EXAMPLES = {
+    "demo": "demo cdnow --dir demo",
+    "init": "init --transactions sales.csv",
+    "validate": "validate --config sales.yaml",
+    "features": "features --config sales.yaml --as-of 2024-06-30",
+    "backtest": "backtest --config sales.yaml",
+    "train": "train --config sales.yaml",
+    "score": "score --config sales.yaml",
+    "report": "report --config sales.yaml",
+}
+
 app = typer.Typer(
     name="portfolio-ml",
     help="Churn, lifetime value and segments from transaction history, delivered to the CRM.",
@@ -24,20 +36,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(demo)
-app.command()(init)
-for command in commands.COMMANDS:
-    app.command()(command)
+for command in (demo, init, *commands.COMMANDS):
+    app.command(epilog=f"Example: portfolio-ml {EXAMPLES[command.__name__]}")(command)
 
 
 @app.callback(invoke_without_command=True)
 def _version(
-    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+    version: bool = typer.Option(False, "--version", help="Show the versions and exit."),
 ) -> None:
     if version:
-        from importlib.metadata import version as installed  # noqa: PLC0415 - only asked for here
-
-        print(f"portfolio-ml {installed('portfolio-ml')}")
+        print_versions()
         raise typer.Exit
 
 

@@ -5,134 +5,125 @@ Heavy libraries are imported by the commands that need them, so that `--help` an
 # ruff: noqa: PLC0415 - the imports inside commands are the point of this module
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from portfolio_ml.cli.options import AsOf, Config, Json, Quiet, now, parsed_date, teller, today
-from portfolio_ml.cli.printing import print_json, print_rows
+from portfolio_ml.cli.options import AsOf, Config, Json, Quiet, now, teller, today
+from portfolio_ml.cli.printing import told
 from portfolio_ml.errors import ConfigError
 
-Out = Annotated[Path, typer.Option("--out", "-o", help="The Parquet file to write.")]
+Out = Annotated[
+    Path,
+    typer.Option("--out", "-o", metavar="FILE", help="The Parquet file to write."),
+]
+Promote = Annotated[
+    bool, typer.Option("--promote/--no-promote", help="Let accepted models take over.")
+]
 
 
 def validate(config: Config, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Load and check the data; say what was kept and what was refused, why, and where it is.
+    """Check the data: what is kept, what is refused, and why.
 
     The refused rows are kept in the file that data.quarantine names, even where they are too many
     and the exit code is 65.
     """
     from portfolio_ml import pipeline
-    from portfolio_ml.cli.show import validation
+    from portfolio_ml.cli.show import print_validation, validation
     from portfolio_ml.config import load_settings
 
     checked = pipeline.validate(load_settings(config), today=today(), say=teller(quiet=quiet))
-    facts = validation(checked.history)
-    facts["quarantine"] = str(checked.quarantine) if checked.quarantine else None
-    if not as_json and checked.quarantine is None:
-        del facts["quarantine"]
-    _print(facts, as_json=as_json)
+    told(checked, plain=validation, drawn=print_validation, as_json=as_json)
 
 
 def features(
-    config: Config, out: Out, as_of: AsOf = None, as_json: Json = False, quiet: Quiet = False
+    config: Config,
+    as_of: AsOf = None,
+    out: Out = Path("features.parquet"),
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Write the feature table: one row per customer at the as-of date."""
+    """Write the feature table: a row per customer at the as-of date."""
     from portfolio_ml import pipeline
-    from portfolio_ml.config import load_settings
+    from portfolio_ml.cli.opened import opened
+    from portfolio_ml.cli.printing import print_rows
+    from portfolio_ml.cli.show import feature_facts
     from portfolio_ml.sinks.files import write_parquet
 
     if out.suffix.lower() != ".parquet":
         raise ConfigError("--out must name a .parquet file", saw=str(out))
-    say = teller(quiet=quiet)
-    with pipeline.opened(
-        load_settings(config), today=today(), as_of=parsed_date(as_of), say=say
-    ) as portfolio:
+    with opened(config, as_of, quiet=quiet) as (portfolio, say):
         table = pipeline.features(portfolio, say=say)
     write_parquet(table.dated_rows(), out)
-    facts = {"rows": table.rows.num_rows, "features_hash": table.hash, "file": str(out)}
-    _print(facts, as_json=as_json)
+    told(feature_facts(table, out), plain=dict, drawn=print_rows, as_json=as_json)
 
 
 def backtest(
     config: Config, as_of: AsOf = None, as_json: Json = False, quiet: Quiet = False
 ) -> None:
-    """Refit at rolling cutoffs and judge against baselines; registers nothing."""
-    from portfolio_ml import pipeline
-    from portfolio_ml.cli.show import print_judgements
-    from portfolio_ml.config import load_settings
+    """Refit at past cutoffs and judge against baselines.
 
-    say = teller(quiet=quiet)
-    with pipeline.opened(
-        load_settings(config), today=today(), as_of=parsed_date(as_of), say=say
-    ) as portfolio:
-        judgements = pipeline.backtest(portfolio, say=say)
-    if as_json:
-        print_json({target: judgement.to_dict() for target, judgement in judgements.items()})
-    else:
-        print_judgements(judgements)
+    Nothing is registered.
+    """
+    from portfolio_ml import pipeline
+    from portfolio_ml.cli.opened import opened
+    from portfolio_ml.cli.show import judgements, print_judgements
+
+    with opened(config, as_of, quiet=quiet) as (portfolio, say):
+        judged = pipeline.backtest(portfolio, say=say)
+    told(judged, plain=judgements, drawn=print_judgements, as_json=as_json)
 
 
 def train(
     config: Config,
     as_of: AsOf = None,
-    promote: Annotated[
-        bool, typer.Option("--promote/--no-promote", help="Let accepted models take over.")
-    ] = True,
+    promote: Promote = True,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Backtest, fit, log to MLflow, register, pass the gate, set the aliases."""
-    from portfolio_ml import pipeline
-    from portfolio_ml.cli.show import print_training, training
-    from portfolio_ml.config import load_settings
+    """Backtest, fit, register in MLflow, and let the gate decide.
 
-    say = teller(quiet=quiet)
-    with pipeline.opened(
-        load_settings(config), today=today(), as_of=parsed_date(as_of), say=say
-    ) as portfolio:
+    What passes the gate becomes the champion, which score and report use.
+    """
+    from portfolio_ml import pipeline
+    from portfolio_ml.cli.opened import opened
+    from portfolio_ml.cli.show import print_after_training, print_training, training
+
+    with opened(config, as_of, quiet=quiet) as (portfolio, say):
         result = pipeline.train(portfolio, promote=promote, say=say)
-    if as_json:
-        print_json(training(result))
-    else:
-        print_training(result)
+    told(result, plain=training, drawn=print_training, as_json=as_json)
+    if not as_json:
+        print_after_training(portfolio.settings, config, promote=promote)
 
 
 def score(config: Config, as_of: AsOf = None, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Score every customer with the champions and deliver the rows, with a receipt."""
-    from portfolio_ml import pipeline
-    from portfolio_ml.cli.show import print_scoring, scoring
-    from portfolio_ml.config import load_settings
+    """Score every customer with the champions and deliver the rows.
 
-    say = teller(quiet=quiet)
-    with pipeline.opened(
-        load_settings(config), today=today(), as_of=parsed_date(as_of), say=say
-    ) as portfolio:
+    Every delivery leaves a receipt; the same run twice changes nothing.
+    """
+    from portfolio_ml import pipeline
+    from portfolio_ml.cli.opened import opened
+    from portfolio_ml.cli.show import print_after_scoring, print_scoring, scoring
+
+    with opened(config, as_of, quiet=quiet) as (portfolio, say):
         result = pipeline.score(portfolio, now=now, say=say)
-    if as_json:
-        print_json(scoring(result))
-    else:
-        print_scoring(result)
+    told(result, plain=scoring, drawn=print_scoring, as_json=as_json)
+    if not as_json:
+        print_after_scoring(config)
 
 
 def report(config: Config, as_of: AsOf = None, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Write the HTML page."""
+    """Write the HTML page on customers and models.
+
+    It scores afresh and delivers nothing.
+    """
     from portfolio_ml import pipeline
-    from portfolio_ml.config import load_settings
+    from portfolio_ml.cli.opened import opened
+    from portfolio_ml.cli.printing import print_rows
 
-    say = teller(quiet=quiet)
-    with pipeline.opened(
-        load_settings(config), today=today(), as_of=parsed_date(as_of), say=say
-    ) as portfolio:
+    with opened(config, as_of, quiet=quiet) as (portfolio, say):
         path = pipeline.report(portfolio, now=now, say=say)
-    _print({"file": str(path)}, as_json=as_json)
-
-
-def _print(facts: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(facts)
-    else:
-        print_rows(facts)
+    told({"file": str(path)}, plain=dict, drawn=print_rows, as_json=as_json)
 
 
 COMMANDS = (validate, features, backtest, train, score, report)

@@ -6,34 +6,35 @@ from typing import Annotated
 
 import typer
 
-from portfolio_ml.cli.options import Json, Quiet, now, teller, today
+from portfolio_ml.cli.options import Json, Quiet, now
 
 
 def demo(
-    name: Annotated[str, typer.Argument(help="cdnow or grocery")] = "cdnow",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="cdnow or grocery.")] = "cdnow",
     folder: Annotated[
-        Path, typer.Option("--dir", "-d", help="The folder that everything is written to.")
+        Path, typer.Option("--dir", "-d", metavar="DIR", help="Where everything is written to.")
     ] = Path("demo"),
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Walk from real raw transactions to scores in a CRM, tracked in MLflow, with a page."""
+    """Walk from raw transactions to scores in a CRM, on real data.
+
+    Everything is left in the folder, with a config that every other command can be run on.
+    """
     from portfolio_ml import pipeline
+    from portfolio_ml.cli.opened import opened
     from portfolio_ml.cli.printing import print_json
     from portfolio_ml.cli.show import print_demo, scoring, training
-    from portfolio_ml.config import load_settings
     from portfolio_ml.datasets import dataset
 
-    say = teller(quiet=quiet)
     chosen = dataset(name)
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / f"{name}.yaml"
     config.write_text(chosen.config, encoding="utf-8")
-    settings = load_settings(config)
-    with pipeline.opened(settings, today=today(), as_of=None, say=say) as portfolio:
+    with opened(config, None, quiet=quiet) as (portfolio, say):
         trained = pipeline.train(portfolio, promote=True, say=say)
         scored = pipeline.score(portfolio, now=now, say=say)
-    page = pipeline.write_report(scored.facts, settings)
+    page = pipeline.write_report(scored.facts, portfolio.settings)
     if as_json:
         print_json({"training": training(trained), "scoring": scoring(scored), "report": str(page)})
     else:

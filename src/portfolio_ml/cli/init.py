@@ -14,24 +14,46 @@ from portfolio_ml.errors import ConfigError
 def init(
     transactions: Annotated[
         str,
-        typer.Option("--transactions", "-t", help="A .csv or .parquet file, a folder or a glob."),
+        typer.Option(
+            "--transactions",
+            "-t",
+            metavar="FILE",
+            help="A .csv or .parquet file, a folder or a glob.",
+        ),
     ],
     *,
+    customers: Annotated[
+        str | None,
+        typer.Option(
+            "--customers", "-k", metavar="FILE", help="The same for a table of customers, if any."
+        ),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The YAML file; default: NAME.yaml.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="The YAML file; default: NAME.yaml."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", "-n", help="The portfolio; default: the file's name.")
+        str | None,
+        typer.Option(
+            "--name", "-n", metavar="NAME", help="The portfolio; default: the file's name."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing config.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a commented config for your own files, guessing what their columns are."""
+    """Write a commented config for your files, guessing their columns."""
     from portfolio_ml import discovery, engine
-    from portfolio_ml.cli.guesses import asked, described, print_guess, print_proposal
+    from portfolio_ml.cli.guesses import (
+        asked,
+        described,
+        print_customers,
+        print_guess,
+        print_proposal,
+    )
     from portfolio_ml.cli.printing import print_json
     from portfolio_ml.config import load_settings, settings_from
+    from portfolio_ml.schema import CUSTOMERS
 
     chosen_name = name or discovery.slug(transactions)
     settings_from({"name": chosen_name, "data": {"transactions": {"source": "-"}}})
@@ -46,15 +68,28 @@ def init(
             guessed = discovery.guess(seen, opened, chosen=asked(guessed, seen))
         say("reading the whole history with this mapping")
         proposal = discovery.propose(transactions, guessed, opened, base=here, today=today())
+        people = None
+        if customers is not None:
+            say("looking at the customers")
+            listed = discovery.look(customers, opened, base=here, of=CUSTOMERS)
+            people = discovery.guess_customers(listed, (seen, guessed), opened, base=here)
     text = discovery.config_text(
-        chosen_name, transactions, guessed, proposal, base=here, folder=config.parent.resolve()
+        chosen_name,
+        transactions,
+        guessed,
+        proposal,
+        base=here,
+        folder=config.parent.resolve(),
+        customers=people,
     )
     config.write_text(text, encoding="utf-8")
     load_settings(config)
     if as_json:
-        print_json(described(guessed, proposal, config))
+        print_json(described(guessed, proposal, config, customers=people))
     else:
         print_guess(guessed)
+        if people is not None:
+            print_customers(people, proposal)
         print_proposal(proposal, config)
 
 

@@ -10,10 +10,17 @@ import typer
 
 from portfolio_ml.errors import ConfigError
 
-Config = Annotated[Path, typer.Option("--config", "-c", help="The portfolio's YAML file.")]
+Config = Annotated[
+    Path,
+    typer.Option("--config", "-c", metavar="FILE", help="The portfolio's YAML file."),
+]
 AsOf = Annotated[
     str | None,
-    typer.Option("--as-of", help="The last day to see, as 1998-06-30; default: the last day."),
+    typer.Option(
+        "--as-of",
+        metavar="DATE",
+        help="The last day to see, such as 1998-06-30; default: the last complete day.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]

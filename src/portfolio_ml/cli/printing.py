@@ -2,12 +2,31 @@
 
 import json
 import math
-from collections.abc import Mapping
-from typing import Any
+import platform
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import Any, TypeVar
 
 from rich.console import Console
 
 PIPED_WIDTH = 110
+LIBRARIES = ("duckdb", "lightgbm", "mlflow", "narwhals")
+
+Result = TypeVar("Result")
+
+
+def told(
+    result: Result,
+    *,
+    plain: Callable[[Result], Mapping[str, Any]],
+    drawn: Callable[[Result], None],
+    as_json: bool,
+) -> None:
+    """Tell a result: as plain values in JSON for a program, or drawn for a person."""
+    if as_json:
+        print_json(plain(result))
+    else:
+        drawn(result)
 
 
 def print_json(values: Mapping[str, Any]) -> None:
@@ -15,17 +34,29 @@ def print_json(values: Mapping[str, Any]) -> None:
     print(json.dumps(_finite(values), default=str))
 
 
+def print_versions() -> None:
+    """What a report of a problem should name; none of it is imported for that."""
+    print(f"portfolio-ml {version('portfolio-ml')}")
+    print(f"python {platform.python_version()}")
+    for name in LIBRARIES:
+        print(f"{name} {version(name)}")
+
+
+def print_line(text: str) -> None:
+    """One line, as it is: broken nowhere, so that what stands in it can be copied."""
+    console().print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
 def print_rows(facts: Mapping[str, Any]) -> None:
     """Names and values, a line each."""
-    out = console()
     for name, value in facts.items():
         label = name.replace("_", " ")
         if isinstance(value, Mapping):
-            out.print(f"{label}:", highlight=False)
+            print_line(f"{label}:")
             for key, inner in value.items():
-                out.print(f"  {key}: {_shown(inner)}", highlight=False)
+                print_line(f"  {key}: {_shown(inner)}")
         else:
-            out.print(f"{label}: {_shown(value)}", highlight=False, soft_wrap=True)
+            print_line(f"{label}: {_shown(value)}")
 
 
 def console() -> Console:

@@ -1,39 +1,83 @@
-"""Results as tables for people and as plain values for `--json`."""
+"""Results as plain values for `--json`, and drawn for people."""
 
-import math
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
-from portfolio_ml.cli.printing import console
+from portfolio_ml.cli.printing import console, print_line, print_rows
+from portfolio_ml.config import Settings
+from portfolio_ml.databases import redacted
 from portfolio_ml.datasets import Dataset
+from portfolio_ml.display import SmallTable
+from portfolio_ml.features.table import FeatureTable
 from portfolio_ml.judgement import Judgement, Supervised
-from portfolio_ml.metrics import METRICS
+from portfolio_ml.opening import Validation
 from portfolio_ml.pipeline import ScoringResult, TrainingResult
-from portfolio_ml.sinks.receipts import Receipt
+from portfolio_ml.registry.address import address_of
+from portfolio_ml.report.words import young_history
+from portfolio_ml.results import (
+    gate_lines,
+    judgement_table,
+    receipt_line,
+    refused_by_rule,
+    summary_table,
+)
 from portfolio_ml.timeline import to_date
-from portfolio_ml.transactions import History
-
-NAMES = {"bg_nbd": "BG/NBD", "bg_nbd_gamma_gamma": "BG/NBD + Gamma-Gamma"}
-TITLES = {"churn": "Churn", "lifetime_value": "Lifetime value", "segments": "Segments"}
+from portfolio_ml.wording import command, counted
 
 
-def validation(history: History) -> dict[str, Any]:
-    """What loading kept and refused."""
-    refused = history.quarantine["rule"].value_counts().to_pylist()
-    return {
+def validation(checked: Validation) -> dict[str, Any]:
+    """What loading kept and refused of the transactions, and of each other table."""
+    history, others = checked.history, checked.tables.others
+    facts = {
         "read": history.kept + history.quarantined,
         "kept": history.kept,
+        "repeated": checked.repeated,
         "quarantined": history.quarantined,
-        "rules": {row["values"]: row["counts"] for row in refused},
+        "rules": _by_rule(history.quarantine),
         "first_day": to_date(history.span.first_day).isoformat(),
         "last_day": to_date(history.span.last_day).isoformat(),
         "digest": history.digest,
+        "quarantine": str(checked.quarantine) if checked.quarantine else None,
+        "tables": {
+            name: {
+                "read": table.kept + table.quarantined,
+                "kept": table.kept,
+                "quarantined": table.quarantined,
+                "rules": _by_rule(table.quarantine),
+            }
+            for name, table in others.items()
+        },
     }
+    if checked.unlisted:
+        buyers = f"{counted(checked.unlisted, 'customer')} with transactions"
+        facts["note"] = f"{buyers} missing from {others['customers'].source}"
+    return facts
+
+
+def _by_rule(quarantine: pa.Table) -> dict[str, int]:
+    refused = quarantine["rule"].value_counts().to_pylist()
+    return {row["values"]: row["counts"] for row in refused}
+
+
+def feature_facts(table: FeatureTable, file: Path) -> dict[str, Any]:
+    """What was computed, and where it is."""
+    return {
+        "rows": table.rows.num_rows,
+        "features": table.rows.num_columns - len(("customer_id", "as_of")),
+        "features_hash": table.hash,
+        "file": str(file),
+    }
+
+
+def judgements(judged: Mapping[Supervised, Judgement]) -> dict[str, Any]:
+    """A backtest's result as plain values."""
+    return {target: judgement.to_dict() for target, judgement in judged.items()}
 
 
 def training(result: TrainingResult) -> dict[str, Any]:
@@ -43,7 +87,7 @@ def training(result: TrainingResult) -> dict[str, Any]:
         "run_id": result.run_id,
         "versions": dict(result.versions),
         "decisions": {t: d.to_dict() for t, d in result.decisions.items()},
-        "judgements": {t: j.to_dict() for t, j in result.judgements.items()},
+        "judgements": judgements(result.judgements),
     }
 
 
@@ -56,51 +100,71 @@ def scoring(result: ScoringResult) -> dict[str, Any]:
     }
 
 
-def print_judgements(judgements: Mapping[Supervised, Judgement]) -> None:
+def print_validation(checked: Validation) -> None:
+    """What was kept and refused, and how many of the kept rows repeat another."""
+    facts = validation(checked) | {"rules": refused_by_rule(checked.history.quarantine)}
+    if checked.repeated:
+        facts["repeated"] = repeated_text(checked.repeated)
+    del facts["tables"]
+    for name, table in checked.tables.others.items():
+        counts = {"read": table.kept + table.quarantined, "kept": table.kept}
+        facts[name] = counts | refused_by_rule(table.quarantine)
+    print_rows({name: value for name, value in facts.items() if value not in (None, {})})
+
+
+def repeated_text(count: int) -> str:
+    """How many rows repeat another, and what becomes of them."""
+    return f"{counted(count, 'row')} (kept: equal rows may be two units, or a file loaded twice)"
+
+
+def print_judgements(judged: Mapping[Supervised, Judgement]) -> None:
     """The models against every baseline, cutoff by cutoff, with the gains' intervals."""
-    for target, judgement in judgements.items():
-        label = METRICS[judgement.primary].label
-        table = _table(f"{TITLES[target]}: {label} by cutoff, and the chosen model's gain (90 %)")
-        for name in ("", *map(str, judgement.cutoffs), "mean", "gain"):
-            table.add_column(name, justify="right" if name else "left", no_wrap=True)
-        for model in (*judgement.predictions.candidates, *judgement.predictions.baselines):
-            values = [
-                judgement.value(model, judgement.primary, cutoff=d) for d in judgement.cutoffs
-            ]
-            mean = judgement.value(model, judgement.primary)
-            name = f"{_named(model)} *" if model == judgement.winner else _named(model)
-            table.add_row(name, *map(_rate, [*values, mean]), _gain(judgement, model))
-        console().print(table)
+    for judgement in judged.values():
+        _draw(judgement_table(judgement))
 
 
 def print_training(result: TrainingResult) -> None:
     """The judgements, then what the gate decided."""
     print_judgements(result.judgements)
-    out = console()
-    for target, decision in result.decisions.items():
-        verdict = "accepted" if decision.is_promoted else "refused"
-        out.print(
-            f"{TITLES[target]}: version {result.versions[target]} {verdict}: "
-            + "; ".join(decision.reasons),
-            highlight=False,
-        )
+    for line in gate_lines(result.decisions, result.versions):
+        console().print(line, highlight=False, markup=False)
+
+
+def print_after_training(settings: Settings, config: Path, *, promote: bool) -> None:
+    """Where the runs are, how to look at them, and what comes next."""
+    uri = settings.tracking.uri
+    print_line(f"Tracked in {redacted(uri)}, experiment {settings.experiment}")
+    if uri.startswith("sqlite:"):
+        address = shlex.quote(address_of(uri, base=settings.base))
+        print_line(f"Look at it: mlflow ui --backend-store-uri {address}")
+    if promote:
+        print_line(f"Next: {command('score', config)}")
+    else:
+        print_line("Nothing was promoted, as asked: the champions stay as they were")
 
 
 def print_scoring(result: ScoringResult) -> None:
     """How many customers were scored, and what became of the rows."""
-    out = console()
-    out.print(f"{result.rows.num_rows:,} customers scored as of {result.as_of}")
+    print_line(f"{counted(result.rows.num_rows, 'customer')} scored as of {result.as_of}")
     for receipt in result.receipts:
-        out.print(receipt_line(receipt), highlight=False, soft_wrap=True)
+        print_line(receipt_line(receipt))
+    if not result.receipts:
+        print_line("Delivered nowhere: the config names no delivery")
+    if note := young_history(result.facts):
+        print_line(f"Note: {note}")
+
+
+def print_after_scoring(config: Path) -> None:
+    """What comes next."""
+    print_line(f"Next: {command('report', config)}")
 
 
 def print_demo(
     chosen: Dataset, trained: TrainingResult, scored: ScoringResult, *, config: Path, page: Path
 ) -> None:
     """What a person wants to know after the demo."""
-    out = console()
-    out.rule(chosen.title)
-    _print_models(trained, out)
+    console().rule(chosen.title)
+    _draw(summary_table([*trained.judgements.values()]), align="left")
     headline = scored.facts.headline
     numbers = {
         "customers": f"{headline.customers:,}",
@@ -109,7 +173,7 @@ def print_demo(
         "value at risk": f"{headline.value_at_risk or 0:,.0f}",
         "active customers expected to leave": f"{headline.expected_churners or 0:,.0f}",
     }
-    _print_pairs("The portfolio", numbers, out)
+    _draw_pairs("The portfolio", numbers)
     folder = config.parent
     places = {
         "scores in the CRM": f"{folder / 'crm.db'} (customer_scores, its history, portfolio_runs)",
@@ -117,68 +181,25 @@ def print_demo(
         "report": str(page),
         "runs and models": f"{folder / 'mlflow.db'} "
         f"(mlflow ui --backend-store-uri sqlite:///{folder / 'mlflow.db'})",
-        "config": f"{config} (try: portfolio-ml score --config {config})",
+        "config": f"{config} (try: {command('score', config)})",
     }
-    _print_pairs("Where everything is", places, out)
+    _draw_pairs("Where everything is", places)
 
 
-def _print_models(trained: TrainingResult, console: Console) -> None:
-    table = _table("The models, over the backtest's cutoffs")
-    for name in ("", "measured by", "model", "best baseline", "gain (90 %)"):
-        table.add_column(name, overflow="fold")
-    for target, judgement in trained.judgements.items():
-        best = judgement.best_baseline
-        values = [judgement.value(m, judgement.primary) for m in (judgement.winner, best)]
-        table.add_row(
-            TITLES[target],
-            METRICS[judgement.primary].label,
-            f"{_rate(values[0])} {_named(judgement.winner)}",
-            f"{_rate(values[1])} {_named(best)}",
-            _gain(judgement, best),
-        )
-    console.print(table)
+def _draw(shown: SmallTable, *, align: str = "right") -> None:
+    table = Table(title=shown.caption, title_justify="left", box=SIMPLE_HEAD)
+    for place, name in enumerate(shown.names):
+        is_right = place and align == "right"
+        table.add_column(name, justify="right" if is_right else "left", no_wrap=bool(is_right))
+    for row in shown.rows:
+        table.add_row(*map(str, row))
+    console().print(table)
 
 
-def _print_pairs(title: str, pairs: Mapping[str, str], console: Console) -> None:
-    table = _table(title, show_header=False)
+def _draw_pairs(title: str, pairs: Mapping[str, str]) -> None:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in pairs.items():
         table.add_row(name, value)
-    console.print(table)
-
-
-def receipt_line(receipt: Receipt) -> str:
-    """A receipt in one line."""
-    is_file = receipt.target.endswith(receipt.table)
-    place = receipt.target if is_file else f"{receipt.target} {receipt.table}"
-    if receipt.sent == 0 and receipt.rejected == 0 and receipt.unknown == 0:
-        return f"{place}: nothing changed ({receipt.unchanged:,} rows)"
-    counts = {
-        "written": receipt.sent,
-        "unchanged": receipt.unchanged,
-        "rejected": receipt.rejected,
-        "unknown": receipt.unknown,
-    }
-    told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-    late = " to the history only: newer scores stand" if receipt.status == "history_only" else ""
-    return f"{place}: {told}{late}"
-
-
-def _gain(judgement: Judgement, opponent: str) -> str:
-    if opponent == judgement.winner:
-        return ""
-    gain = judgement.gains[judgement.primary][opponent]
-    return f"{gain.estimate:+.3f} ({gain.low:+.3f}, {gain.high:+.3f})"
-
-
-def _rate(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3f}"
-
-
-def _named(model: str) -> str:
-    return NAMES.get(model, model.replace("_", " "))
-
-
-def _table(title: str, *, show_header: bool = True) -> Table:
-    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_header=show_header)
+    console().print(table)

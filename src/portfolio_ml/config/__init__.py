@@ -5,28 +5,24 @@ Every fault in a file is reported at once, with its path. Secrets come from the 
 package that reads the environment.
 """
 
+from portfolio_ml.config.data_sections import CsvFormat, CustomersSource, TableSource
+from portfolio_ml.config.json_schema import json_schema
 from portfolio_ml.config.loading import load_settings, settings_from
-from portfolio_ml.config.sections import (
-    CsvFormat,
-    DuckDB,
-    ExcludedPeriod,
-    ParquetTarget,
-    SqlTarget,
-    Target,
-    TransactionsSource,
-)
+from portfolio_ml.config.sections import DuckDB, ExcludedPeriod, ParquetTarget, SqlTarget, Target
 from portfolio_ml.config.settings import ENVIRONMENT_PREFIX, Settings
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
     "CsvFormat",
+    "CustomersSource",
     "DuckDB",
     "ExcludedPeriod",
     "ParquetTarget",
     "Settings",
     "SqlTarget",
+    "TableSource",
     "Target",
-    "TransactionsSource",
+    "json_schema",
     "load_settings",
     "settings_from",
 ]

@@ -24,7 +24,7 @@ def load_settings(path: Path | str) -> Settings:
     file = Path(path)
     unset: dict[str, str] = {}
     values = _substituted(read_yaml(file), unset)
-    return _validated(values, unset, base=file.parent, where=str(file))
+    return _validated(values, unset, base=file.parent, file=file)
 
 
 def settings_from(values: Mapping[str, Any], *, base: Path | str = ".") -> Settings:
@@ -38,7 +38,7 @@ def settings_from(values: Mapping[str, Any], *, base: Path | str = ".") -> Setti
         >>> shop.targets.churn.horizon_days
         90
     """
-    return _validated(dict(values), {}, base=Path(base), where="the given settings")
+    return _validated(dict(values), {}, base=Path(base), file=None)
 
 
 def _substituted(value: Any, unset: dict[str, str], path: str = "") -> Any:  # noqa: ANN401 - any YAML value
@@ -60,7 +60,7 @@ def _substituted(value: Any, unset: dict[str, str], path: str = "") -> Any:  # n
 
 
 def _validated(
-    values: dict[str, Any], unset: Mapping[str, str], *, base: Path, where: str
+    values: dict[str, Any], unset: Mapping[str, str], *, base: Path, file: Path | None
 ) -> Settings:
     # Names that begin with an underscore would steer the settings library itself.
     own = {k: v for k, v in values.items() if isinstance(k, str) and not k.startswith("_")}
@@ -76,10 +76,10 @@ def _validated(
     if faults:
         raise ConfigError(
             "the config has faults: " + "; ".join(faults),
-            where=where,
+            where="the given settings" if file is None else str(file),
             do="correct these keys and run it again",
         )
-    return settings.located(base)
+    return settings.located(base, file=file)
 
 
 def _unknown_variables() -> Iterator[str]:

@@ -1,13 +1,10 @@
 """The sections of a config file, each frozen and without unknown keys."""
 
-import re
-from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -15,9 +12,6 @@ from pydantic import (
     PositiveInt,
     model_validator,
 )
-
-from portfolio_ml.errors import nearest
-from portfolio_ml.schema import TRANSACTIONS
 
 
 def _no_switch(value: object) -> object:
@@ -39,148 +33,17 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _known_columns(columns: dict[str, str]) -> dict[str, str]:
-    known = TRANSACTIONS.names
-    faults = [
-        f"{name!r} is no column of transactions"
-        + (f", did you mean {guess!r}?" if (guess := nearest(name, known)) else "")
-        for name in columns
-        if name not in known
-    ]
-    missing = [c.name for c in TRANSACTIONS.columns if c.required and c.name not in columns]
-    if missing:
-        faults.append(f"{_listed(missing)} must be mapped")
-    theirs = list(columns.values())
-    if twice := sorted({c for c in theirs if theirs.count(c) > 1}):
-        faults.append(f"{_listed(twice)} must not be mapped more than once")
-    if faults:
-        raise ValueError(" and ".join(faults) + f" (the columns are {_listed(known)})")
-    return columns
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(map(repr, names))
-
-
-def _known_directives(text: str) -> str:
-    used = re.findall(r"%-?(.?)", text)
-    if unknown := sorted({f"%{d}" for d in used if d not in set("aAbBdfHIjmMpSyY%")}):
-        raise ValueError(f"{_listed(unknown)} is no part of a date that can be read")
-    if not any(d in used for d in "yY"):
-        raise ValueError("a date needs a year, %Y or %y")
-    return text
-
-
-def _by_code(rates: dict[str, float]) -> dict[str, float]:
-    codes = [name.strip().upper() for name in rates]
-    if twice := sorted({code for code in codes if codes.count(code) > 1}):
-        raise ValueError(f"{_listed(twice)} must not be given more than once")
-    return dict(zip(codes, rates.values(), strict=True))
-
-
-class CsvFormat(Section):
-    """How a CSV file is written; what is not given is read from the file's header.
-
-    `decimal`, `thousands` and `date_format` hold for text in other sources too.
-
-    - `decimal: ","` reads numbers as people write them: `1.234,56`, `-5,00 EUR`, `(1 234,56 €)`.
-      With `decimal: "."`, `thousands` does: `$1,234.56`. With neither, numbers are plain:
-      `1234.56`.
-    - `date_format` is that of strptime, such as `%d.%m.%Y`; one without hours allows any time of
-      day after the date, and `%b` reads the month names of eight languages. Without one, ISO
-      dates and `%Y%m%d` are read.
-    - `skip_lines` are those before the header; an empty `quote` is none.
-    """
-
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    quote: Literal['"', "'", ""] = '"'
-    decimal: Literal[".", ","] = "."
-    thousands: Literal[",", ".", " ", "'"] | None = None
-    encoding: Literal["utf-8", "utf-16", "latin-1", "windows-1252", "windows-1250"] = "utf-8"
-    date_format: (
-        Annotated[str, Field(max_length=40, pattern="%"), AfterValidator(_known_directives)] | None
-    ) = None
-    skip_lines: Annotated[Whole, Field(ge=0, le=100)] = 0
-
-    @model_validator(mode="after")
-    def _tells_marks_apart(self) -> Self:
-        if self.thousands == self.decimal:
-            raise ValueError("decimal and thousands must not be the same mark")
-        return self
-
-
-class TransactionsSource(Section):
-    """Where the transactions are, and what their columns are called there.
-
-    `source` is a built-in data set (`cdnow`, `grocery`), a file, a folder or a glob (`.csv` or
-    `.parquet`, all of one kind), or a database URL with `table` or `query`. A folder stands for
-    all its files at any depth but those that begin with `.` or `_`, and `**` in a glob for any
-    depth; what the runs themselves write is left out. Folders such as `year=2024` give their files
-    a text column `year`, which can be mapped like any other.
-
-    `columns` says what our columns are called there; an
-    amount may be the product of exactly two columns, as in `amount: "UnitPrice * Quantity"`.
-    """
-
-    source: Url
-    format: CsvFormat = CsvFormat()
-    columns: Annotated[dict[str, str], AfterValidator(_known_columns)] | None = None
-    table: str | None = None
-    query: str | None = None
-
-    @property
-    def is_database(self) -> bool:
-        """Whether `source` is a URL, and not a file or a built-in data set."""
-        return ":/" in self.source  # one slash may be a slip, and a password still no file name
-
-    @model_validator(mode="after")
-    def _is_read_one_way(self) -> Self:
-        given = sum(way is not None for way in (self.table, self.query))
-        if self.is_database and given != 1:
-            raise ValueError("a database needs either table or query")
-        if given and not self.is_database:
-            raise ValueError("table and query are for a database URL only")
-        return self
-
-
-class Data(Section):
-    """The tables, how much of them may be refused, how old they may be and what converts them.
-
-    Attributes:
-        transactions: The only table that is needed.
-        max_quarantined_share: The share of rows that may break a rule; beyond it, no command goes
-            on, and the exit code is 65.
-        quarantine: The Parquet file that `validate` keeps the refused rows in, even where they are
-            too many; it is removed where none was refused. No other command writes it.
-        max_staleness_days: How many days the last complete day of the history may lie before
-            today; beyond it, the exit code is 75 and nothing is written. An `--as-of` further back
-            is taken at its word. It is also how many days after the last line an `--as-of` may
-            lie, for days on which nobody bought.
-        rates: What one unit of each currency is worth in the portfolio's, such as
-            `{EUR: 1.0, USD: 0.92}`; needs the column `currency`. Rows in other currencies are
-            refused. Without rates, all rows must be in one currency.
-    """
-
-    transactions: TransactionsSource
-    max_quarantined_share: Number = Field(default=0.05, ge=0, le=1)
-    quarantine: Path = Path("quarantine.parquet")
-    max_staleness_days: Count | None = None
-    rates: (
-        Annotated[
-            dict[str, Annotated[Number, Field(gt=0, allow_inf_nan=False)]],
-            Field(min_length=1),
-            AfterValidator(_by_code),
-        ]
-        | None
-    ) = None
-
-
 class ExcludedPeriod(Section):
     """Days that no snapshot's outcome window may touch: a strike, a pandemic.
 
     Training snapshots that would touch it are skipped and earlier ones take their place;
     evaluation cutoffs step back until they are clear. The purchases of these days stay in the
     history. `first` and `last` are both excluded.
+
+    Attributes:
+        first: The first day.
+        last: The last day.
+        reason: Why, for people.
     """
 
     first: date
@@ -195,7 +58,14 @@ class ExcludedPeriod(Section):
 
 
 class DuckDB(Section):
-    """Tables are computed in this process, out of core."""
+    """Tables are computed in this process, out of core.
+
+    Attributes:
+        kind: Which engine it is.
+        threads: How many threads it uses; without it, one for each core.
+        memory_limit: How much memory it may take before it spills to disk, such as `4GB` or `80%`.
+        temp_directory: The folder that it spills to, and that copies of files are made in.
+    """
 
     kind: Literal["duckdb"] = "duckdb"
     threads: Count | None = None
@@ -204,32 +74,56 @@ class DuckDB(Section):
 
 
 class Activity(Section):
-    """When a customer counts as active."""
+    """When a customer counts as active.
+
+    Attributes:
+        window_days: A customer is active who bought within so many days; `auto` takes them from the
+            time to the next purchase day.
+    """
 
     window_days: Count | Literal["auto"] = "auto"
 
 
 class Churn(Section):
-    """No purchase within the horizon."""
+    """No purchase within the horizon.
+
+    Attributes:
+        horizon_days: How many days after the as-of date are looked at.
+    """
 
     horizon_days: Count = 90
 
 
 class LifetimeValue(Section):
-    """Net spend within the horizon, with an interval of the given coverage."""
+    """Net spend within the horizon, with an interval of the given coverage.
+
+    Attributes:
+        horizon_days: How many days after the as-of date are looked at.
+        coverage: The share of customers whose spend should lie within the interval.
+    """
 
     horizon_days: Count = 90
     coverage: Number = Field(default=0.8, gt=0.5, lt=1)
 
 
 class Segments(Section):
-    """How many segments; `auto` chooses by stability and separation."""
+    """How many segments; `auto` chooses by stability and separation.
+
+    Attributes:
+        count: How many, or `auto`.
+    """
 
     count: Annotated[Whole, Field(ge=2, le=20)] | Literal["auto"] = "auto"
 
 
 class Targets(Section):
-    """What is predicted."""
+    """What is predicted.
+
+    Attributes:
+        churn: Who will not buy again within the horizon.
+        lifetime_value: What each customer will spend within the horizon.
+        segments: Which customers are alike.
+    """
 
     churn: Churn = Churn()
     lifetime_value: LifetimeValue = LifetimeValue()
@@ -237,7 +131,14 @@ class Targets(Section):
 
 
 class Training(Section):
-    """Which snapshots the models learn from."""
+    """Which snapshots the models learn from.
+
+    Attributes:
+        snapshots: How many dates back in time to learn from, at most.
+        step_days: How many days they lie apart.
+        max_rows: How many rows to learn from, at most; whole customers are drawn.
+        seed: What decides wherever chance does; the same seed gives the same models.
+    """
 
     snapshots: Count = 8
     step_days: Count = 30
@@ -246,27 +147,47 @@ class Training(Section):
 
 
 class Backtest(Section):
-    """How the recipe is judged."""
+    """How the recipe is judged.
+
+    Attributes:
+        cutoffs: How many dates the recipe is refitted and judged at, one horizon apart.
+        bootstrap: How often customers are drawn anew, to tell how sure a figure is.
+    """
 
     cutoffs: Count = 3
     bootstrap: Annotated[Whole, Field(ge=100, le=10_000)] = 500
 
 
 class Gate(Section):
-    """How much worse than the champion a challenger may be at its 90 % lower bound."""
+    """How much worse than the champion a challenger may be at its 90 % lower bound.
+
+    Attributes:
+        max_loss: How much of the primary metric may be lost.
+    """
 
     max_loss: Number = Field(default=0.002, ge=0, le=1)
 
 
 class Tracking(Section):
-    """The MLflow tracking server or database, and the experiment's name."""
+    """The MLflow tracking server or database, and the experiment's name.
+
+    Attributes:
+        uri: The server's URL, or that of a database such as `sqlite:///mlflow.db`.
+        experiment: What the experiment is called; without it, as the portfolio is.
+    """
 
     uri: Url = "sqlite:///mlflow.db"
     experiment: str | None = None
 
 
 class SqlTarget(Section):
-    """A table of the package's own in a SQL database."""
+    """A table of the package's own in a SQL database.
+
+    Attributes:
+        kind: Which kind of target it is.
+        url: The database, such as `postgresql://crm:${CRM_PASSWORD}@db/crm`.
+        table: The table that is written to.
+    """
 
     kind: Literal["sql"]
     url: Url
@@ -274,7 +195,12 @@ class SqlTarget(Section):
 
 
 class ParquetTarget(Section):
-    """One Parquet file, replaced whole."""
+    """One Parquet file, replaced whole.
+
+    Attributes:
+        kind: Which kind of target it is.
+        path: The file.
+    """
 
     kind: Literal["parquet"]
     path: Path
@@ -284,6 +210,10 @@ Target = Annotated[SqlTarget | ParquetTarget, Field(discriminator="kind")]
 
 
 class Report(Section):
-    """Where the page is written."""
+    """Where the page is written.
+
+    Attributes:
+        path: The HTML file.
+    """
 
     path: Path = Path("report.html")

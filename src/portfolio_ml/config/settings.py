@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, PrivateAttr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from portfolio_ml.config.data_sections import Data
 from portfolio_ml.config.sections import (
     Activity,
     Backtest,
-    Data,
     DuckDB,
     ExcludedPeriod,
     Gate,
@@ -40,6 +40,23 @@ class Settings(BaseSettings):
     """Everything one portfolio's runs need; frozen.
 
     Relative paths are relative to the folder of the config file, `base`.
+
+    Attributes:
+        name: What the portfolio is called: letters, digits, `_` and `-`.
+        timezone: The zone whose days count, such as `Europe/Berlin`.
+        currency: What the amounts are in, such as EUR; without it, what the rows say.
+        data: The tables, and when they are refused.
+        excluded_periods: Days that no outcome window may touch.
+        features: Modules with features of your own: Python files, or installed modules.
+        engine: Where tables are computed.
+        activity: When a customer counts as active.
+        targets: What is predicted.
+        training: Which snapshots the models learn from.
+        backtest: How the recipe is judged.
+        gate: When a challenger may take over.
+        tracking: Where runs and models are kept.
+        delivery: Where the scores are written to.
+        report: The HTML page.
     """
 
     model_config = SettingsConfigDict(
@@ -54,6 +71,7 @@ class Settings(BaseSettings):
     currency: str = Field(default="", max_length=8)
     data: Data
     excluded_periods: tuple[ExcludedPeriod, ...] = ()
+    features: tuple[str, ...] = ()
     engine: DuckDB = DuckDB()
     activity: Activity = Activity()
     targets: Targets = Targets()
@@ -65,6 +83,7 @@ class Settings(BaseSettings):
     report: Report = Report()
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)
+    _file: Path | None = PrivateAttr(default=None)
 
     @classmethod
     def settings_customise_sources(
@@ -85,16 +104,21 @@ class Settings(BaseSettings):
         return self._base
 
     @property
+    def file(self) -> Path | None:
+        """The config file, as it was called; None where the settings came from a mapping."""
+        return self._file
+
+    @property
     def experiment(self) -> str:
         """The MLflow experiment: the configured one, or the portfolio's name."""
         return self.tracking.experiment or self.name
 
-    def located(self, base: Path) -> Self:
-        """A copy whose relative paths start from `base`."""
+    def located(self, base: Path, *, file: Path | None = None) -> Self:
+        """A copy whose relative paths start from `base`, and which knows its file."""
         spill = self.engine.temp_directory
         engine = self.engine.model_copy(update={"temp_directory": spill and base.resolve() / spill})
         copy = self.model_copy(update={"engine": engine})
-        copy._base = base.resolve()  # noqa: SLF001 - its own class
+        copy._base, copy._file = base.resolve(), file  # noqa: SLF001 - its own class
         return copy
 
     def resolve(self, path: Path) -> Path:

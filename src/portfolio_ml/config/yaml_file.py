@@ -6,9 +6,10 @@ from typing import Any
 
 import yaml
 
-from portfolio_ml.errors import ConfigError
+from portfolio_ml.errors import ConfigError, nearest_file
 
 MAX_CONFIG_BYTES = 1_000_000
+_SUFFIXES = (".yaml", ".yml")
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -62,8 +63,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
 def _text(file: Path) -> str:
     try:
         if not file.is_file():
-            there = "a folder" if file.is_dir() else "no such file"
-            raise ConfigError("there is no config to read", where=str(file), saw=there)
+            raise _not_there(file)
         if file.stat().st_size > MAX_CONFIG_BYTES:
             raise ConfigError("the config is too large", where=str(file), do="keep it under 1 MB")
         return file.read_text(encoding="utf-8-sig")
@@ -71,3 +71,15 @@ def _text(file: Path) -> str:
         raise ConfigError(
             "the config cannot be read", where=str(file), saw=error.strerror
         ) from None
+
+
+def _not_there(file: Path) -> ConfigError:
+    guess = nearest_file(file, _SUFFIXES)
+    return ConfigError(
+        "there is no config to read",
+        where=str(file),
+        saw="a folder" if file.is_dir() else "no such file",
+        do=f"did you mean {file.with_name(guess)}?"
+        if guess
+        else "write one with portfolio-ml init --transactions FILE",
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from portfolio_ml.config import CsvFormat
 from portfolio_ml.engine.files import CODECS, DELIMITERS
 from portfolio_ml.errors import DataError
+from portfolio_ml.wording import counted
 
 _LOOK_BYTES = 4_000_000
 _LOOK_LINES = 50
@@ -36,7 +37,7 @@ def sniffed(file: Path) -> tuple[CsvFormat, tuple[str, ...]]:
     delimiter, skipped = _table(lines, quote)
     _demand_header(lines[skipped], delimiter, quote, file)
     if skipped:
-        doubts = (*doubts, f"{skipped} lines before the header are skipped")
+        doubts = (*doubts, f"{counted(skipped, 'line')} before the header skipped")
     return (
         CsvFormat.model_validate(
             {

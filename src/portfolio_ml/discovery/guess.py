@@ -14,6 +14,7 @@ from portfolio_ml.discovery.profiles import NATIVE, NUMBERS, Profile, profiles_o
 from portfolio_ml.discovery.roles import REQUIRED, Finding, assigned
 from portfolio_ml.engine import Engine, Frame, Reading
 from portfolio_ml.errors import DataError
+from portfolio_ml.schema import TRANSACTIONS, Table
 from portfolio_ml.sources import files_of
 
 
@@ -60,15 +61,15 @@ class Guess:
         return {role: finding.column for role, finding in self.findings.items()}
 
 
-def look(source: str, engine: Engine, *, base: Path) -> Sighting:
-    """Look at the files that a path or a pattern names.
+def look(source: str, engine: Engine, *, base: Path, of: Table = TRANSACTIONS) -> Sighting:
+    """Look at the files of a table that a path or a pattern names.
 
     Raises:
         ConfigError: There are none.
         DataError: They cannot be read as tables.
     """
     values = {"name": "look", "data": {"transactions": {"source": source}}}
-    files = tuple(files_of(source, Settings.model_validate(values).located(base)))
+    files = tuple(files_of(source, Settings.model_validate(values).located(base), of=of))
     written = CsvFormat()
     doubts: tuple[str, ...] = ()
     if files[0].suffix.lower() != ".parquet":

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from portfolio_ml.config import CsvFormat
 from portfolio_ml.engine import Engine, Frame, Kind, Reading
+from portfolio_ml.engine.frames import LINEAGE
 
 SAMPLE_ROWS = 4_000
 NATIVE = ""
@@ -64,6 +65,8 @@ class Profile:
         numbers: The share of the sample's values that are numbers, by how they are written.
         dates: The share that are dates, by format.
         has_fraction: Whether a number among them is not whole.
+        smallest: The smallest number among them, read in the way that reads most; 0 without any.
+        largest: The largest one, likewise.
     """
 
     name: str
@@ -75,6 +78,8 @@ class Profile:
     numbers: Mapping[str, float] = field(default_factory=dict)
     dates: Mapping[str, float] = field(default_factory=dict)
     has_fraction: bool = False
+    smallest: float = 0.0
+    largest: float = 0.0
 
     @property
     def repeats(self) -> float:
@@ -94,7 +99,7 @@ class Profile:
 
 def profiles_of(frame: Frame, engine: Engine) -> tuple[Profile, ...]:
     """A profile of every column of a scanned frame; two passes over the files."""
-    names = [n for n in frame.collect_schema().names() if n not in ("_source", "_row")]
+    names = [n for n in frame.collect_schema().names() if n not in LINEAGE]
     counted = engine.collect(
         frame.select(
             nw.len().cast(nw.Int64).alias("rows"),
@@ -134,6 +139,7 @@ def _read(column: Profile, sample: pa.Table, engine: Engine) -> Profile:
     texts = [str(v) for v in _as(frame, column.name, "text", engine) if v is not None]
     unique = tuple(dict.fromkeys(texts))
     numbers, dates, has_fraction = {}, {}, False
+    found: list[float] = []
     if not texts:
         return column
     if column.type == "day":
@@ -141,15 +147,17 @@ def _read(column: Profile, sample: pa.Table, engine: Engine) -> Profile:
     else:
         for name, written in NUMBERS.items():
             read = _as(frame, column.name, "number", engine, written)
-            numbers[name] = sum(v is not None for v in read) / len(read)
-            has_fraction |= any(v is not None and v % 1 for v in read)
+            values = [float(v) for v in read if v is not None]
+            numbers[name] = len(values) / len(read)
+            has_fraction |= any(value % 1 for value in values)
+            found = max(found, values, key=len)
         for form in _forms(unique):
             written = CsvFormat(date_format=form or None)
             read = _as(frame, column.name, "day", engine, written)
             dates[form] = sum(v is not None for v in read) / len(read)
     return Profile(
         column.name, column.type, column.rows, column.filled, column.distinct, unique,
-        numbers, dates, has_fraction,
+        numbers, dates, has_fraction, min(found, default=0.0), max(found, default=0.0),
     )  # fmt: skip
 
 

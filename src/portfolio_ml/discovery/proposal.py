@@ -11,13 +11,16 @@ import numpy as np
 from portfolio_ml.backtesting import evaluation_days
 from portfolio_ml.config import settings_from
 from portfolio_ml.discovery.guess import Guess
+from portfolio_ml.duplicates import repeated_lines
 from portfolio_ml.engine import Engine
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import Horizons, days_of
+from portfolio_ml.freshness import default_as_of
 from portfolio_ml.standing import repurchase_at
 from portfolio_ml.timeline import Span, to_date, to_day
 from portfolio_ml.training import Recipe
-from portfolio_ml.transactions import History, default_as_of, load
+from portfolio_ml.transactions import History, load
+from portfolio_ml.wording import counted
 
 WEEK = 7
 SHORTEST_DAYS, LONGEST_DAYS = 28, 364
@@ -57,6 +60,7 @@ class Proposal:
         kept: Those that are valid.
         refused: The others, by rule, the most frequent first.
         customers: Different customers among the kept rows.
+        repeated: The kept rows that repeat an earlier one.
         span: The days of the history.
         horizon: How far to look ahead.
         max_quarantined_share: The share of rows that may be refused.
@@ -67,6 +71,7 @@ class Proposal:
     kept: int
     refused: Mapping[str, int]
     customers: int
+    repeated: int
     span: Span
     horizon: Horizon
     max_quarantined_share: float
@@ -111,6 +116,7 @@ def propose(source: str, guessed: Guess, engine: Engine, *, base: Path, today: d
         kept=history.kept,
         refused=refused,
         customers=customers,
+        repeated=repeated_lines(history, engine),
         span=Span(history.span.first_day, last_day),
         horizon=horizon,
         max_quarantined_share=USUAL_SHARE if share < 0.8 * USUAL_SHARE else _with_room(share),
@@ -148,7 +154,9 @@ def fitting_horizon(
             f"short for a horizon of more than {days} days"
         )
     elif found < _CUTOFFS[0]:
-        doubts.append(f"the history leaves {found} cutoff(s) to judge by; three are better")
+        doubts.append(
+            f"the history leaves {counted(found, 'cutoff')} to judge by; three are better"
+        )
     if median_gap is None:
         doubts.append("nobody buys on a second day, so there is no rhythm to learn: wrong column?")
     chosen = _with(recipe, days)

@@ -5,17 +5,23 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from portfolio_ml.discovery.profiles import Profile
-from portfolio_ml.discovery.words import Role, fit
+from portfolio_ml.discovery.words import Role, fit, is_title
+from portfolio_ml.wording import counted
 
 Confidence = Literal["sure", "likely", "unsure"]
 REQUIRED: tuple[Role, ...] = ("timestamp", "customer_id", "amount")
 _ORDER: tuple[Role, ...] = (
-    "timestamp", "customer_id", "amount", "price", "quantity", "order_id", "product_id", "currency"
+    "timestamp", "customer_id", "amount", "price", "quantity", "order_id", "category",
+    "product_id", "cost", "discount", "channel", "currency",
 )  # fmt: skip
+_NUMBERS = ("amount", "price", "quantity", "cost", "discount")
+_ONLY_IF_CLEAR = ("category", "cost", "discount", "channel")
+_CLEAR_NAME = 0.8
 _NAME_WEIGHT = 0.65
 _LEAST_NAME = 0.35
 _CLOSE = 0.06
 _FEW_REPEATS = 0.2
+_RARELY = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,7 @@ class Finding:
     """The column that plays a role.
 
     Attributes:
-        role: One of `schema.TRANSACTIONS`' columns, or `price`.
+        role: One of our columns of the table, or `price`.
         column: The file's column, or two joined by ` * `.
         confidence: How sure that is.
         evidence: What speaks for it.
@@ -31,7 +37,7 @@ class Finding:
         others: The next best columns.
     """
 
-    role: Role
+    role: str
     column: str
     confidence: Confidence
     evidence: tuple[str, ...]
@@ -70,7 +76,8 @@ def assigned(
 
 def _best(role: Role, free: Sequence[Profile]) -> Finding | None:
     ranked = _ranked(role, free)
-    named = [(score, name, p) for score, name, p in ranked if name >= _LEAST_NAME]
+    least = _CLEAR_NAME if role in _ONLY_IF_CLEAR else _LEAST_NAME
+    named = [(score, name, p) for score, name, p in ranked if name >= least]
     if not named and role not in ("timestamp", "customer_id"):
         return None
     if not (named or ranked):
@@ -114,7 +121,9 @@ def _value(role: Role, column: Profile) -> float:
         return 0.0
     if role == "timestamp":
         return column.date_share if column.date_share >= 0.5 else 0.0
-    if role in ("amount", "price", "quantity"):
+    if role == "discount" and (column.smallest < 0 or column.largest <= 1):
+        return 0.0  # a share, or written with a minus
+    if role in _NUMBERS:
         is_number = column.number_share >= 0.5 and column.date_share < 0.9
         least = 1.0 if role == "quantity" or column.has_fraction else 0.8
         return column.number_share * least if is_number else 0.0
@@ -151,21 +160,30 @@ def _doubts(role: Role, column: Profile) -> list[str]:
         )
     if role in REQUIRED and missing > 0.5:
         doubts.append(f"{missing:.0%} of the rows have none")
+    if role == "product_id" and _reads_like_names(column):
+        doubts.append("it reads like names: two products may share one, and a name may change")
     if role == "amount" and column.number_share < 0.95:
         doubts.append(f"only {column.number_share:.0%} of its values are numbers")
     return doubts
+
+
+def _reads_like_names(column: Profile) -> bool:
+    with_blanks = sum(" " in value for value in column.values)
+    return is_title(column.name) or with_blanks > 0.5 * len(column.values)
 
 
 def _evidence(role: Role, column: Profile, name: float) -> list[str]:
     said = [f"name fits {name:.0%}" if name else "name unknown"]
     if role == "timestamp":
         said.append(f"{column.date_share:.1%} are dates")
-    elif role in ("amount", "price", "quantity"):
+    elif role in _NUMBERS:
         said.append(f"{column.number_share:.1%} are numbers")
     else:
-        said.append(f"{column.distinct:,} different, {column.repeats:.0%} repeats")
-    if column.filled < column.rows:
-        said.append(f"{1 - column.filled / column.rows:.1%} of rows have none")
+        said.append(f"{counted(column.distinct, 'different value')}, {column.repeats:.0%} repeats")
+    if missing := column.rows - column.filled:
+        is_few = missing / column.rows < _RARELY
+        told = f"{missing:,}" if is_few else f"{missing / column.rows:.1%}"
+        said.append(f"no value in {told} of {counted(column.rows, 'row')}")
     return said
 
 

@@ -7,95 +7,42 @@ A name is folded (no case, no accents, `ue` as `u`) and cut into known words, so
 import functools
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal
 
+from portfolio_ml.discovery.vocabulary import KINDS
+
 Role = Literal[
-    "customer_id", "timestamp", "amount", "price", "quantity", "order_id", "product_id", "currency"
+    "customer_id",
+    "timestamp",
+    "amount",
+    "price",
+    "quantity",
+    "order_id",
+    "product_id",
+    "category",
+    "cost",
+    "discount",
+    "channel",
+    "currency",
 ]
-
-_KINDS: Mapping[str, str] = {
-    "id": "id ids nr no num number nummer numer numero code key ref reference referenz codigo "
-    "codice cod kod kodas identifier identifiant identyfikator uuid guid n nb kennung cislo numbr "
-    "identificador identificativo identificatie "
-    "schluessel cle clave chiave sleutel chave номер код",
-    "customer": "customer cust client kunde kunden kund kd kundin cliente clienti clientes klant "
-    "klanten klient klienta kontrahent odbiorca nabywca user member household buyer purchaser "
-    "shopper consumer debitor debitoren debiteur acheteur comprador acquirente koper usuario "
-    "utente utilisateur gebruiker mitglied membre socio lid czlonek reseller dealer haushalt "
-    "besteller kaeufer zakaznik asiakas musteri vevo клиент покупатель kundens kupujacy utilizador",
-    "weak_customer": "account acct konto compte cuenta conto rekening conta card karte carte "
-    "tarjeta carta kaart cartao karta email mail firma company partner person persona loyalty "
-    "visitor subscriber abonnent abonne contact kontakt patient guest gast donor",
-    "order": "order orders invoice transaction trans txn bestellung bestell bestellungs bestellnr "
-    "auftrag auftrags rechnung rechnungs beleg bon kasse kassen bestel commande cmd facture ticket "
-    "pedido "
-    "factura fra compra ordine fattura scontrino ricevuta bestelling factuur encomenda "
-    "fatura recibo zamowienie zamowienia faktura faktury paragon paragonu receipt basket cart "
-    "purchase document dokument voucher sales sale vorgang objednavka ordre tilaus "
-    "siparis venta vente vendita verkoop venda vendas sprzedaz sprzedazy заказ checkout",
-    "product": "product prod item article artikel art produkt sku stock ean gtin asin upc isbn "
-    "produit producto articulo prodotto articolo artigo produto towar towaru produktu material "
-    "ware warengut sortiment товар tuote urun",
-    "code": "sku ean gtin asin upc isbn",
-    "date": "date datum fecha data timestamp datetime time zeit zeitpunkt zeitstempel tag day dia "
-    "jour giorno dag dzien horodatage fechahora momento moment created when дата dato pvm tarih "
-    "erstellt buchungstag",
-    "trade": "order purchase invoice transaction trans txn event bestel sale sales sold buy "
-    "bought kauf kaufs "
-    "verkauf verkaufs bestell bestellung rechnung rechnungs beleg buchung buchungs umsatz achat "
-    "commande facture vente transaccion transaction compra pedido factura venta acquisto ordine "
-    "fattura vendita aankoop bestelling factuur verkoop transactie venda encomenda fatura zakup "
-    "zakupu zamowienia sprzedazy transakcji faktury at on timestamp datetime transazione transacao",
-    "bad_date": "due ship shipped shipping delivery delivered liefer lieferung faellig "
-    "faelligkeits geburt geburts birth birthday dob update updated modified change paid payment "
-    "zahlung zahlungs valid expiry expires expiration end start livraison naissance echeance "
-    "paiement entrega nacimiento vencimiento pago consegna nascita scadenza pagamento levering "
-    "geboorte verval betaling nascimento dostawy urodzenia platnosci signup registration "
-    "registrierung inscription alta load export import versand anlage first last",
-    "amount": "amount amt betrag betrags umsatz revenue turnover spend spending montant importe "
-    "importo bedrag kwota wartosc valor total summe gesamt gesamtbetrag totale totaal suma razem "
-    "omzet fatturato sales value ca chiffre affaires erloes erlos ingreso ingresos ricavo ricavi "
-    "receita obrot volume_eur paid verkaufswert bestellwert warenwert ordervalue somme linetotal "
-    "сумма belopp belob beloeb castka tutar summa extended monto ttc ht",
-    "price": "price preis preise prix precio prezzo prijs preco cena ceny pris hinta fiyat цена pu "
-    "preisliste",
-    "unit": "unit each einzel stueck stuck unitaire unitario unitaria eenheid eenheids stuk stuks "
-    "jednostkowa jednostkowy single per einheit piece vk list",
-    "all": "total gesamt line zeilen positions position totale totaal suma summe extended ligne "
-    "linea riga regel razem item_total endpreis bestell rechnungs",
-    "quantity": "quantity qty quant menge anzahl stueckzahl stueck quantite qte cantidad cant "
-    "quantita qta aantal hoeveelheid quantidade qtd qtde ilosc units pieces pcs antal mnozstvi "
-    "count unidades pezzi sztuk szt количество maara adet bestellmenge nombre items",
-    "currency": "currency waehrung devise moneda valuta divisa moeda waluta curr wkz ccy mena "
-    "valutakode",
-    "bad_money": "tax vat mwst ust steuer tva iva btw podatek discount rabatt remise descuento "
-    "sconto korting desconto rabat shipping versand freight fracht cost costs kosten cout coste "
-    "costo custo koszt balance saldo limit margin marge marza profit gewinn points punkte rate "
-    "standard fee fees gebuehr porto tip commission provision tariff standardcost sconti frais",
-    "attribute": "name vorname nachname lastname firstname nom prenom nombre apellido nome naam "
-    "nazwa imie city stadt ort ville ciudad citta plaats cidade miasto country land pays pais "
-    "paese kraj type typ tipo soort rodzaj group gruppe groupe grupo gruppo groep grupa segment "
-    "status state statut estado stato stan age alter gender sex region phone telefon address "
-    "adresse strasse zip plz since seit category kategorie categorie categoria kategoria "
-    "subcategory description beschreibung bezeichnung descripcion descrizione omschrijving "
-    "descricao opis designation libelle class klasse priority channel kanal line position zeile "
-    "brand marke title titel tier level store shop filiale employee mitarbeiter territory comment",
-    "neutral": "net gross netto brutto incl excl eur usd gbp pln chf local my the de del di der "
-    "des du la le von van in of kwota_netto und et euro hora heure uhrzeit zloty",
-}
-
 
 _LETTERS = {ord("ß"): "ss", ord("ł"): "l", ord("ø"): "o", ord("æ"): "ae"}
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """A text without case, accents and umlauts, so that spellings of a word are one.
+
+    Example:
+        >>> folded("Käufer") == folded("KAEUFER")
+        True
+    """
     plain = text.casefold().translate(_LETTERS)
     plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
     return re.sub("([aou])e", r"\1", plain)
 
 
-_WORDS = {kind: frozenset(map(_folded, words.split())) for kind, words in _KINDS.items()}
+_WORDS = {kind: frozenset(map(folded, words.split())) for kind, words in KINDS.items()}
 _ALL_WORDS = frozenset().union(*_WORDS.values())
 _SHORTEST_PART = 2
 
@@ -109,7 +56,7 @@ def words_of(name: str) -> tuple[str, ...]:
         (('kunden', 'nr'), ('bestell', 'datum'))
     """
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    return tuple(p for token in re.findall(r"[^\W_]+", spaced) for p in _parts(_folded(token)))
+    return tuple(p for token in re.findall(r"[^\W_]+", spaced) for p in _parts(folded(token)))
 
 
 def _parts(token: str) -> tuple[str, ...]:
@@ -177,9 +124,49 @@ def _product(words: tuple[str, ...]) -> float:
     other = ("date", "amount", "price", "quantity", "bad_money", "customer", "currency")
     if not _has(words, "product") or _has(words, *other):
         return 0.0
-    if _has(words, "attribute"):
+    if _has(words, "title"):
         return 0.4
+    if _has(words, "attribute", "category", "group"):
+        return 0.0
     return 1.0 if _has(words, "id", "code") else 0.8
+
+
+def is_title(name: str) -> bool:
+    """Whether a name says that the column holds names or descriptions.
+
+    Example:
+        >>> is_title("Artikelbezeichnung"), is_title("Artikelnummer")
+        (True, False)
+    """
+    return _has(words_of(name), "title")
+
+
+def _category(words: tuple[str, ...]) -> float:
+    is_category = _has(words, "category") or (_has(words, "product") and _has(words, "group"))
+    if not is_category or _has(words, "customer", "date", "amount", "quantity", "bad_money"):
+        return 0.0
+    return 1.0 if _knows(words, "category", "product", "group", "id", "title") else 0.6
+
+
+def _cost(words: tuple[str, ...]) -> float:
+    """The cost of the line: that of a unit, of shipping or of service is another."""
+    other = ("overhead", "unit", "share", "discount", "date", "customer", "currency")
+    if not _has(words, "cost") or _has(words, *other):
+        return 0.0
+    return 1.0 if _knows(words, "cost", "all", "product", "order", "amount") else 0.6
+
+
+def _discount(words: tuple[str, ...]) -> float:
+    """The discount on the line in money: a share or a unit's is another."""
+    if not _has(words, "discount") or _has(words, "share", "unit", "date", "customer", "id"):
+        return 0.0
+    return 1.0 if _knows(words, "discount", "amount", "all", "order", "currency") else 0.6
+
+
+def _channel(words: tuple[str, ...]) -> float:
+    if not _has(words, "channel"):
+        return 0.0
+    return 1.0 if _knows(words, "channel", "selling", "title", "id") else 0.6
 
 
 def _timestamp(words: tuple[str, ...]) -> float:
@@ -222,7 +209,7 @@ def _currency(words: tuple[str, ...]) -> float:
     return 1.0 if _has(words, "currency") else 0.0
 
 
-_WORDS["value"] = frozenset({_folded("value")})
+_WORDS["value"] = frozenset({folded("value")})
 _FITS = {
     "customer_id": _customer,
     "timestamp": _timestamp,
@@ -231,5 +218,9 @@ _FITS = {
     "quantity": _quantity,
     "order_id": _order,
     "product_id": _product,
+    "category": _category,
+    "cost": _cost,
+    "discount": _discount,
+    "channel": _channel,
     "currency": _currency,
 }

@@ -4,13 +4,17 @@ import json
 import os
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from portfolio_ml.config import CsvFormat
+from portfolio_ml.discovery.customers import CustomersGuess
 from portfolio_ml.discovery.guess import Guess
 from portfolio_ml.discovery.proposal import USUAL_SHARE, Proposal
-from portfolio_ml.schema import TRANSACTIONS
+from portfolio_ml.discovery.roles import Finding
+from portfolio_ml.schema import CUSTOMERS, TRANSACTIONS
 from portfolio_ml.timeline import to_date
+from portfolio_ml.wording import counted
 
 _WIDTH = 96
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -18,7 +22,14 @@ _WORDS_OF_YAML = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 
 def config_text(
-    name: str, source: str, guessed: Guess, proposal: Proposal, *, base: Path, folder: Path
+    name: str,
+    source: str,
+    guessed: Guess,
+    proposal: Proposal,
+    *,
+    base: Path,
+    folder: Path,
+    customers: CustomersGuess | None = None,
 ) -> str:
     """The config of a portfolio, as YAML with comments that say what was guessed.
 
@@ -29,6 +40,7 @@ def config_text(
         proposal: What fits the history.
         base: Where relative sources start from.
         folder: Where the config will lie.
+        customers: The columns of the customers file, where there is one.
     """
     lines = [
         *_comment("Guessed from the data by portfolio-ml init. Check what is marked UNSURE."),
@@ -40,9 +52,10 @@ def config_text(
         *_unsure((*guessed.doubts, *proposal.doubts), 2),
         "  transactions:",
         f"    source: {scalar(_relative(source, base=base, folder=folder))}",
-        *_format(guessed),
+        *_format(guessed.written),
         "    columns:",
-        *_columns(guessed),
+        *_columns(guessed.findings, TRANSACTIONS.names),
+        *(_customers(customers, proposal, base=base, folder=folder) if customers else ()),
         *_share(proposal),
         f"  quarantine: {name}-quarantine.parquet",
         *_targets(proposal),
@@ -79,35 +92,67 @@ def slug(text: str) -> str:
     return name[:64] or "portfolio"
 
 
-def _format(guessed: Guess) -> Iterator[str]:
-    written = guessed.written.model_dump(exclude_defaults=True, exclude_none=True)
-    if written:
-        pairs = (f"{k}: {v if isinstance(v, int) else scalar(v)}" for k, v in written.items())
+def _format(written: CsvFormat) -> Iterator[str]:
+    given = written.model_dump(exclude_defaults=True, exclude_none=True)
+    if given:
+        pairs = (f"{k}: {v if isinstance(v, int) else scalar(v)}" for k, v in given.items())
         yield f"    format: {{{', '.join(pairs)}}}"
 
 
-def _columns(guessed: Guess) -> Iterator[str]:
-    for role in TRANSACTIONS.names:
-        if role not in guessed.findings:
+def _columns(findings: Mapping[str, Finding], roles: Iterable[str]) -> Iterator[str]:
+    for role in roles:
+        if role not in findings:
             continue
-        finding = guessed.findings[role]
+        finding = findings[role]
         yield from _unsure(finding.doubts, 6)
         evidence = f"{finding.confidence}: {', '.join(finding.evidence)}"
         yield f"      {role}: {scalar(finding.column)}  # {_one_line(evidence)}"
 
 
+def _customers(
+    guessed: CustomersGuess, proposal: Proposal, *, base: Path, folder: Path
+) -> Iterator[str]:
+    match = guessed.match
+    yield from _comment(
+        f"{match.found:,} of {match.buyers:,} customers with transactions ({match.share:.0%}) are "
+        "in this file.",
+        2,
+    )
+    yield from _unsure(guessed.all_doubts(proposal.max_quarantined_share), 2)
+    yield "  customers:"
+    yield f"    source: {scalar(_relative(guessed.source, base=base, folder=folder))}"
+    yield from _format(guessed.written)
+    yield "    columns:"
+    yield from _columns(guessed.findings, CUSTOMERS.names)
+    if guessed.others:
+        others = ", ".join(guessed.others)
+        yield from _comment(
+            f"Not mapped: {others}. Any of them may be an attribute under a name of your own, in "
+            "lower case, such as shoe_size: Schuhgröße.",
+            6,
+        )
+    if guessed.may_be_static:
+        yield from _comment(
+            "Without valid_from the file tells what each attribute is today, not what it was on "
+            "the days that a model learns from, so it may tell what came later. It enters models "
+            "only where you say that it never changes:",
+            4,
+        )
+        yield f"    # static: [{', '.join(guessed.may_be_static)}]"
+
+
 def _share(proposal: Proposal) -> Iterator[str]:
-    refused = proposal.read - proposal.kept
+    refused, read = proposal.read - proposal.kept, counted(proposal.read, "row")
     told = ", ".join(f"{count:,} x {rule}" for rule, count in proposal.refused.items())
     if proposal.max_quarantined_share > USUAL_SHARE:
         yield from _comment(
-            f"{refused:,} of {proposal.read:,} rows ({refused / proposal.read:.1%}) break a rule: "
+            f"{refused:,} of {read} ({refused / proposal.read:.1%}) broke a rule: "
             f"{told}. They are quarantined, and this share lets the others pass; the usual limit "
             f"is {USUAL_SHARE}.",
             2,
         )
     elif refused:
-        yield from _comment(f"{refused:,} of {proposal.read:,} rows break a rule: {told}.", 2)
+        yield from _comment(f"{refused:,} of {read} broke a rule: {told}.", 2)
     yield f"  max_quarantined_share: {proposal.max_quarantined_share}"
 
 
@@ -116,11 +161,12 @@ def _targets(proposal: Proposal) -> Iterator[str]:
     said = f"The history runs from {to_date(span.first_day)} to {to_date(span.last_day)}"
     if horizon.median_gap is not None:
         said += (
-            f"; of those who return, half do so within {horizon.median_gap} days and three of four "
-            f"within {horizon.usual_gap}"
+            f"; of those who return, half do so within {counted(horizon.median_gap, 'day')} "
+            f"and three of four within {horizon.usual_gap}"
         )
     yield from _comment(
-        f"{said}. A horizon of {horizon.days} days leaves {horizon.cutoffs} backtest cutoff(s)."
+        f"{said}. A horizon of {horizon.days} days leaves "
+        f"{counted(horizon.cutoffs, 'backtest cutoff')}."
     )
     yield from _unsure(horizon.doubts, 0)
     yield "targets:"

@@ -1,37 +1,35 @@
 """DuckDB, in this process and out of core."""
 
-import functools
 import glob
 import itertools
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import narwhals as nw
 import pyarrow as pa
 
 from portfolio_ml.config import CsvFormat, DuckDB
+from portfolio_ml.engine.csv_files import FILE, CsvScan, csv_rows, csv_scan, mended
 from portfolio_ml.engine.files import (
-    Layout,
     common_columns,
-    copy_as_utf8,
     csv_layout,
+    encoding_advice,
     parquet_layout,
 )
-from portfolio_ml.engine.frames import PLAIN, Frame, Reading
+from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading
 from portfolio_ml.engine.readings import literal, quoted, read_as
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
 
+Computed = TypeVar("Computed")
+
 _BATCH_ROWS = 100_000
-_FILE = "portfolio_ml: file"
-_LINE_ENDS = {
-    "\r\n": duckdb.CSVLineTerminator.CARRIAGE_RETURN_LINE_FEED,
-    "\n": duckdb.CSVLineTerminator.LINE_FEED,
-}
 _CSV_REASONS = ("Expected Number", "Value with unterminated", "Invalid unicode", "Maximum line")
+_BROKEN_LINES = ("Expected Number of Columns", "unterminated quote", "Maximum line")
 
 # Nothing is fetched from the network, and `row_number()` follows the order of the file.
 _FIXED = {
@@ -47,7 +45,7 @@ class DuckDBEngine:
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self._connection = connection
         self._folder = folder
-        self._originals: dict[str, str] = {}
+        self._scans: dict[str, CsvScan] = {}
         self._names = (f"kept_{n}" for n in itertools.count())
 
     def from_arrow(self, table: pa.Table) -> Frame:
@@ -61,24 +59,24 @@ class DuckDBEngine:
 
         CSV has a header; its values are text, quoted where need be and separated by comma,
         semicolon, tab or bar, unless `written` says otherwise. All files have the same columns,
-        in any order. What is not UTF-8 is read from a copy that lives as long as the engine.
+        in any order. What is not UTF-8 is read from a copy that lives as long as the engine, and
+        so is a file with lines that hold too few or too many values, or text after a closed quote:
+        such a line is a row without values whose text is in `_line`, null for all others.
 
         Raises:
             DataError: A file cannot be read as what its name says, or its columns are other ones.
         """
         is_parquet = files[0].suffix.lower() == ".parquet"
         layouts = {f: parquet_layout(f) if is_parquet else csv_layout(f, written) for f in files}
-        names = [n for n in common_columns(layouts) if n.casefold() not in ("_source", "_row")]
-        columns = ", ".join(map(quoted, names))
+        names = [n for n in common_columns(layouts) if n.casefold() not in LINEAGE]
         try:
             if is_parquet:
-                rows = self._parquet(files, columns)
-            else:
-                rows = self._csv(layouts, columns, written)
+                return nw.from_native(self._parquet(files, ", ".join(map(quoted, names))))
+            scan = csv_scan(layouts, names, written, self._new_file)
+            return self._shown(next(self._names), scan)
         except duckdb.Error as error:
             where = ", ".join(map(str, files))
             raise DataError("the file cannot be read", where=where, saw=_told(error)) from None
-        return nw.from_native(rows)
 
     def parsed(
         self,
@@ -88,14 +86,15 @@ class DuckDBEngine:
         timezone: str,
         written: CsvFormat = PLAIN,
     ) -> Frame:
-        """The frame's `_source`, `_row` and one column per reading; the unreadable is null."""
+        """The frame's lineage and one column per reading; the unreadable is null."""
         relation = nw.to_native(frame)
         types = dict(zip(relation.columns, map(str, relation.types), strict=True))
         read = (
             f"{read_as(r, types, timezone=timezone, written=written)} AS {quoted(r.name)}"
             for r in readings
         )
-        return nw.from_native(relation.project(", ".join(["_source", "_row", *read])))
+        lineage = [name for name in LINEAGE if name in types]
+        return nw.from_native(relation.project(", ".join([*lineage, *read])))
 
     def keep(self, frame: Frame) -> Frame:
         """The frame, written once to a temporary table.
@@ -105,72 +104,57 @@ class DuckDBEngine:
             ServiceUnavailableError: Memory or disk do not suffice.
         """
         name = next(self._names)
-        with _computing(self._originals):
-            nw.to_native(frame).create(name)
+        self._computed(lambda: nw.to_native(frame).create(name))
         return nw.from_native(self._connection.table(name))
 
     def collect(self, frame: Frame) -> pa.Table:
         """The frame's rows as one Arrow table; errors are those of `keep`."""
-        with _computing(self._originals):
-            return nw.to_native(frame).to_arrow_table()
+        return self._computed(lambda: nw.to_native(frame).to_arrow_table())
 
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """The frame's rows, streamed; errors are those of `keep`."""
-        with _computing(self._originals):
-            yield from nw.to_native(frame).to_arrow_reader(_BATCH_ROWS)
+        rows = self._computed(lambda: nw.to_native(frame).to_arrow_reader(_BATCH_ROWS))
+        with _computing(self._scans):
+            yield from rows
 
     def _parquet(self, files: Sequence[Path], columns: str) -> duckdb.DuckDBPyRelation:
         names = ", ".join(literal(glob.escape(str(file))) for file in files)
         return self._connection.sql(
-            f"SELECT {columns}, {quoted(_FILE)} AS _source, "  # noqa: S608 - quoted by us
+            f"SELECT {columns}, {quoted(FILE)} AS _source, "  # noqa: S608 - quoted by us
             "file_row_number + 1 AS _row "
-            f"FROM read_parquet([{names}], filename = {literal(_FILE)}, "
+            f"FROM read_parquet([{names}], filename = {literal(FILE)}, "
             "file_row_number = true, union_by_name = true, hive_partitioning = false)"
         )
 
-    def _csv(
-        self, layouts: Mapping[Path, Layout], columns: str, written: CsvFormat
-    ) -> duckdb.DuckDBPyRelation:
-        alike = [
-            self._csv_alike([f for f in layouts if layouts[f] == layout], layout, columns, written)
-            for layout in dict.fromkeys(layouts.values())
-        ]
-        return functools.reduce(duckdb.DuckDBPyRelation.union, alike)
+    def _shown(self, view: str, scan: CsvScan) -> Frame:
+        """The scan's rows behind a view: what is made of it reads other files once they change."""
+        csv_rows(self._connection, scan).create_view(view, replace=True)
+        self._scans[view] = scan
+        return nw.from_native(self._connection.view(view))
 
-    def _csv_alike(
-        self, files: Sequence[Path], layout: Layout, columns: str, written: CsvFormat
-    ) -> duckdb.DuckDBPyRelation:
-        read = [self._in_utf8(file, written.encoding) for file in files]
-        # Nothing is sniffed: a guess would hang on which rows happen to be broken.
-        rows = self._connection.read_csv(
-            [glob.escape(str(file)) for file in read],  # type: ignore[arg-type]  # stub: one name
-            columns=dict.fromkeys(layout.columns, "VARCHAR"),
-            header=True,
-            auto_detect=False,
-            sep=layout.delimiter,
-            quotechar=written.quote,
-            escapechar=written.quote,
-            lineterminator=_LINE_ENDS.get(layout.line_end or ""),
-            skiprows=written.skip_lines or None,
-            filename=_FILE,
-            hive_partitioning=False,
-        )
-        source = _renamed(quoted(_FILE), {str(r): str(f) for r, f in zip(read, files, strict=True)})
-        numbered = rows.project(f"{columns}, {source} AS _source, row_number() OVER () AS _row")
-        if len(files) == 1:
-            return numbered
-        return numbered.project(
-            "* REPLACE (_row - min(_row) OVER (PARTITION BY _source) + 1 AS _row)"
-        )
+    def _computed(self, compute: Callable[[], Computed]) -> Computed:
+        """What it computes, once the files with broken lines are mended; errors are the tree's."""
+        with _computing(self._scans):
+            try:
+                return compute()
+            except duckdb.InvalidInputException as error:
+                if not self._is_mended(error):
+                    raise
+        return self._computed(compute)
 
-    def _in_utf8(self, file: Path, encoding: str) -> Path:
-        """The file, or a copy of it in UTF-8."""
-        if encoding == "utf-8":
-            return file
-        copy = self._folder / f"{next(self._names)}.csv"
-        copy_as_utf8(file, copy, encoding)
-        self._originals[str(copy)] = str(file)
-        return copy
+    def _is_mended(self, error: duckdb.Error) -> bool:
+        """Whether the scan at fault now reads copies that mark the broken lines."""
+        file = _file_at_fault(error)
+        if file is None or not any(reason in str(error) for reason in _BROKEN_LINES):
+            return False
+        for view, scan in self._scans.items():
+            if scan.name_of(file) and not scan.is_mended:
+                self._shown(view, mended(scan, self._new_file))
+                return True
+        return False
+
+    def _new_file(self) -> Path:
+        return self._folder / f"{next(self._names)}.csv"
 
 
 @contextmanager
@@ -208,41 +192,41 @@ def opened(settings: DuckDB | None = None) -> Iterator[DuckDBEngine]:
 
 
 @contextmanager
-def _computing(originals: Mapping[str, str]) -> Iterator[None]:
+def _computing(scans: Mapping[str, CsvScan]) -> Iterator[None]:
     """Faults of files, memory and disk come out of the block as errors of the tree."""
     try:
         yield
-    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+    except (duckdb.OutOfMemoryException, duckdb.IOException, OSError) as error:
         raise ServiceUnavailableError(
             "memory or disk do not suffice",
             saw=_told(error),
             do="raise engine.memory_limit, or set engine.temp_directory to a roomier disk",
         ) from None
     except duckdb.InvalidInputException as error:
-        file = re.search(r"""(?:file = |file ["'])([^"'\n]+)""", str(error))
+        file = _file_at_fault(error)
         if file is None:
             raise
-        where, saw = originals.get(file[1], file[1]), _told(error)
+        names = (scan.name_of(file) for scan in scans.values())
+        is_text = "Invalid unicode" not in str(error)
         raise DataError(
-            "the file cannot be read",
-            where=where,
-            saw=saw,
-            do="repair it there, or export it again",
+            "the file cannot be read" if is_text else "the file is not UTF-8",
+            where=next((name for name in names if name), file),
+            saw=_told(error),
+            do="repair it there, or export it again" if is_text else encoding_advice(Path(file)),
         ) from None
 
 
-def _told(error: duckdb.Error) -> str:
+def _file_at_fault(error: duckdb.Error) -> str | None:
+    found = re.search(r"""(?:file = |file ["'])([^"'\n]+)""", str(error))
+    return found[1] if found else None
+
+
+def _told(error: Exception) -> str:
     """What was wrong and on which line, without the line itself."""
     first, *others = str(error).splitlines()
     reasons = [line for line in others if line.startswith(_CSV_REASONS)]
     first = re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", first)
     return ": ".join([first.rstrip(":"), *reasons[:1]]).rstrip(".")
-
-
-def _renamed(column: str, names: Mapping[str, str]) -> str:
-    """The column with each value that has another name under that name."""
-    cases = [f"WHEN {literal(k)} THEN {literal(v)}" for k, v in names.items() if k != v]
-    return f"CASE {column} {' '.join(cases)} ELSE {column} END" if cases else column
 
 
 def _is_folder(path: Path | None) -> bool:

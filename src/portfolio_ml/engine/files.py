@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -75,7 +76,7 @@ def csv_layout(file: Path, written: CsvFormat) -> Layout:
             f"the file is not {name}",
             where=str(file),
             saw=str(error),
-            do="save it as UTF-8, or give its encoding in data.transactions.format.encoding",
+            do=encoding_advice(file),
         ) from None
     except (OSError, csv.Error) as error:
         raise DataError("the file cannot be read", where=str(file), saw=str(error)) from None
@@ -86,17 +87,39 @@ def csv_layout(file: Path, written: CsvFormat) -> Layout:
     )
 
 
+def header_of(text: TextIO, written: CsvFormat) -> str:
+    """The header that the text goes on with, with the lines that a quoted name runs on to."""
+    header = text.readline(_LONGEST_HEADER)
+    while written.quote and header.count(written.quote) % 2 and len(header) < _LONGEST_HEADER:
+        more = text.readline(_LONGEST_HEADER)
+        if not more:
+            break
+        header += more
+    return header
+
+
+def skipped_lines(text: TextIO, written: CsvFormat) -> str:
+    """The lines before the header, at the beginning of a text."""
+    return "".join(text.readline(_LONGEST_HEADER) for _ in range(written.skip_lines))
+
+
+def encoding_advice(file: Path) -> str:
+    """What to do about a file that is not in the encoding that was expected of it."""
+    with file.open("rb") as raw:
+        start = raw.read(_LONGEST_HEADER)
+    try:
+        is_western = b"\0" not in start and bool(start.decode(CODECS["windows-1252"]))
+    except UnicodeError:
+        is_western = False
+    if is_western:
+        return "try encoding: windows-1252 in the format of its source, or save it as UTF-8"
+    return "save it as UTF-8, or say its encoding in the format of its source"
+
+
 def _header(file: Path, written: CsvFormat) -> str:
-    """The first line, with those that a quoted name runs on to."""
     with file.open(encoding=CODECS[written.encoding], newline="") as text:
-        for _ in range(written.skip_lines):
-            text.readline(_LONGEST_HEADER)
-        header = text.readline(_LONGEST_HEADER)
-        while written.quote and header.count(written.quote) % 2 and len(header) < _LONGEST_HEADER:
-            more = text.readline(_LONGEST_HEADER)
-            if not more:
-                break
-            header += more
+        skipped_lines(text, written)
+        header = header_of(text, written)
     if not header.strip():
         saw = "a blank first line" if header else "an empty file"
         raise DataError("there is no header", where=str(file), saw=saw, do="export it again")

@@ -12,17 +12,22 @@ import pyarrow as pa
 from portfolio_ml.config import CsvFormat
 
 Frame = nw.LazyFrame[duckdb.DuckDBPyRelation]
-Kind = Literal["text", "number", "day"]
+Kind = Literal["text", "number", "day", "minute"]
 PLAIN = CsvFormat()
+LINEAGE = ("_source", "_row", "_line")
+"""Columns of a scan that are not the file's own; `_line` is there for CSV files only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A column to be read as `kind` under a new name; a `day` counts from 1970-01-01.
+    """A column to be read as `kind` under a new name.
+
+    A `day` counts from 1970-01-01; a `minute` is that of the day, from 0 to 1439, and null where
+    only a date is told.
 
     Blanks around a text are no part of it, and a text of blanks is null. A time that says its
-    zone is an instant, and its day is the one in the portfolio's zone. With `times`, a number is
-    the product of two columns, and a text shows both.
+    zone is an instant, and its day and minute are those in the portfolio's zone. With `times`, a
+    number is the product of two columns, and a text shows both.
     """
 
     name: str
@@ -38,7 +43,10 @@ class Engine(Protocol):
         """A frame over an Arrow table."""
 
     def scan(self, files: Sequence[Path], written: CsvFormat = PLAIN) -> Frame:
-        """The rows of CSV or Parquet files, with `_source` and `_row` (from 1, per file)."""
+        """The rows of CSV or Parquet files, with `_source` and `_row` (from 1, per file).
+
+        CSV files have `_line` too: the text of a line that is no row, whose columns are all null.
+        """
 
     def parsed(
         self,
@@ -48,7 +56,7 @@ class Engine(Protocol):
         timezone: str,
         written: CsvFormat = PLAIN,
     ) -> Frame:
-        """The frame's `_source`, `_row` and one column per reading; the unreadable is null."""
+        """The frame's lineage and one column per reading; the unreadable is null."""
 
     def keep(self, frame: Frame) -> Frame:
         """The frame, computed once, for those who read it more than once."""

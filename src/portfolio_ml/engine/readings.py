@@ -1,4 +1,4 @@
-"""Values as SQL: what a column holds, read as text, number or day.
+"""Values as SQL: what a column holds, read as text, number, day or minute of the day.
 
 Numbers are plain (`1234.5`, `1e3`) unless the format says how people write them: then currency
 signs, groups of three, a minus at either end and an amount in parentheses are read as well.
@@ -12,10 +12,14 @@ from portfolio_ml.engine.frames import Kind, Reading
 _LOCAL_TIME_TYPES = {"DATE", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"}
 _INSTANT_TYPES = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"}
 _FLOATS = {"FLOAT", "DOUBLE"}
+_WHOLE_TYPES = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
+_NUMBER_TYPES = {*_FLOATS, *_WHOLE_TYPES, *(f"U{name}" for name in _WHOLE_TYPES), "DECIMAL"}
 _BLANKS = r"[\x09-\x0d\x1c-\x20\x{85}\p{Z}]+"
+_BLANKS_AROUND = f"^{_BLANKS}|{_BLANKS}$"
 _LARGEST_WHOLE = 2**53
 
 _TIMES_OF_DAY = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p")
+_HOURS = ("%H", "%I")
 _CURRENCY = r"(\p{Lu}{0,3}\p{Sc}|[\p{Lu}]{3}|z[łl]|Kč|kr|Ft|lei|Fr)\.?"
 _MINUS = "[-−–]"
 
@@ -61,24 +65,52 @@ def read_as(
 
 def _read(kind: Kind, name: str, type_name: str, timezone: str, written: CsvFormat) -> str:
     column = quoted(name)
-    text = _trimmed(f"CAST({column} AS VARCHAR)")
+    has_no_blanks = type_name.partition("(")[0] in _NUMBER_TYPES | _LOCAL_TIME_TYPES
+    text = f"CAST({column} AS VARCHAR)" if has_no_blanks else _trimmed(column)
     if kind == "number":
         return _number(text, written) if type_name == "VARCHAR" else f"TRY_CAST({column} AS DOUBLE)"
     if kind == "text":
         return _text_of_float(column, text) if type_name in _FLOATS else text
-    if type_name in _LOCAL_TIME_TYPES:
-        local = column
-    elif type_name in _INSTANT_TYPES:
-        local = f"TRY({column} AT TIME ZONE {literal(timezone)})"
-    elif written.date_format:
-        local = _time_written(text, written.date_format)
-    else:
-        local = _local_time(text, timezone)
+    local = _local(column, text, type_name, timezone, written)
+    if kind == "minute":
+        return _minute(local, _tells_time(text, type_name, written))
     return f"CAST(date_diff('day', DATE '1970-01-01', CAST({local} AS DATE)) AS INTEGER)"
 
 
-def _trimmed(text: str) -> str:
-    return f"NULLIF(regexp_replace({text}, '^{_BLANKS}|{_BLANKS}$', '', 'g'), '')"
+def _local(column: str, text: str, type_name: str, timezone: str, written: CsvFormat) -> str:
+    """The local time that a column of the type tells."""
+    if type_name in _LOCAL_TIME_TYPES:
+        return column
+    if type_name in _INSTANT_TYPES:
+        return f"TRY({column} AT TIME ZONE {literal(timezone)})"
+    if written.date_format:
+        return _time_written(text, written.date_format)
+    return _local_time(text, timezone)
+
+
+def _tells_time(text: str, type_name: str, written: CsvFormat) -> str:
+    """Whether the local time is more than a date; every text with a time of day has a colon."""
+    has_hours = any(mark in (written.date_format or "") for mark in _HOURS)
+    if type_name == "DATE":
+        return "FALSE"
+    is_typed = type_name in _LOCAL_TIME_TYPES | _INSTANT_TYPES
+    return "TRUE" if is_typed or has_hours else f"contains({text}, ':')"
+
+
+def _minute(local: str, tells_time: str) -> str:
+    moment = f"CAST({local} AS TIMESTAMP)"
+    minute = f"60 * date_part('hour', {moment}) + date_part('minute', {moment})"
+    return f"CASE WHEN {tells_time} THEN CAST({minute} AS SMALLINT) END"
+
+
+def _trimmed(column: str) -> str:
+    """The column as text without the blanks around it; most have none, which is sooner seen."""
+    text = f"CAST({column} AS VARCHAR)"
+    return (
+        f"CASE WHEN regexp_matches({text}, '{_BLANKS_AROUND}') "
+        f"THEN NULLIF(regexp_replace({text}, '{_BLANKS_AROUND}', '', 'g'), '') "
+        f"ELSE NULLIF({text}, '') END"
+    )
 
 
 def _text_of_float(column: str, text: str) -> str:
@@ -123,7 +155,7 @@ def _group_mark(written: CsvFormat) -> str:
 def _time_written(text: str, date_format: str) -> str:
     """The time that a text tells in a format; one without hours allows any time of day after it."""
     formats = [date_format]
-    if not any(mark in date_format for mark in ("%H", "%I")):
+    if not any(mark in date_format for mark in _HOURS):
         formats += [f"{date_format}{gap}{time}" for gap in (" ", "T") for time in _TIMES_OF_DAY]
         text = f"regexp_replace({text}, ', *([0-9]+:)', ' \\1')"
     if "%b" in date_format or "%B" in date_format:

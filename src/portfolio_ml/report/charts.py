@@ -13,7 +13,8 @@ import vl_convert
 
 from portfolio_ml.report.customers import Group
 from portfolio_ml.report.evidence import ModelFacts, Opponent, Points, model_facts
-from portfolio_ml.report.words import model_name, within
+from portfolio_ml.report.words import within
+from portfolio_ml.wording import model_name
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 Theme = Mapping[str, Any]

@@ -5,44 +5,15 @@ from datetime import datetime
 
 from portfolio_ml.report.customers import Abstention, Headline
 from portfolio_ml.report.evidence import Figure, Gain, ModelFacts
-from portfolio_ml.report.facts import HistoryFacts
+from portfolio_ml.report.facts import Facts, HistoryFacts
 from portfolio_ml.report.number import ABSENT, percent, plain, share, signed
-
-TARGET_NAMES = {
-    "churn": "Churn",
-    "lifetime_value": "Lifetime value",
-    "segments": "Segments",
-}
-
-_CANDIDATES = {
-    "blend": "blend of boosted trees and customer-base model",
-    "boosted": "boosted trees",
-    "customer_base": "customer-base model",
-}
-_BASELINES = {
-    "bg_nbd": "BG/NBD",
-    "bg_nbd_gamma_gamma": "BG/NBD + Gamma-Gamma",
-    "past_spend": "net spend so far",
-    "recency": "days since last purchase",
-}
-_PERSISTENCE = {"churn": "recent purchase days", "lifetime_value": "recent spend"}
+from portfolio_ml.standing import DEVELOPING_AFTER_DAYS
+from portfolio_ml.wording import TARGET_NAMES, counted, model_name
 
 _SHARES = {"calibration_error", "coverage", "decile_mape", "total_bias"}
 _MONEY = {"interval_score", "mae", "mean_width", "rmse"}
 
 TOO_EXTREME, TOO_TIMID = 0.9, 1.1
-
-
-def model_name(name: str, target: str) -> str:
-    """A candidate or baseline, as people call it.
-
-    Example:
-        >>> model_name("persistence", "churn"), model_name("next_big_thing", "churn")
-        ('recent purchase days', 'next big thing')
-    """
-    if name == "persistence" and target in _PERSISTENCE:
-        return _PERSISTENCE[target]
-    return _CANDIDATES.get(name) or _BASELINES.get(name) or name.replace("_", " ")
 
 
 def within(label: str) -> str:
@@ -137,6 +108,17 @@ def resting(abstention: Abstention, customers: int) -> str:
     return (
         f"For {some}, {about} figures rest on the customer-base model alone: no boosted trees "
         "stand behind them."
+    )
+
+
+def young_history(facts: Facts) -> str | None:
+    """Why nobody is older than new, where the history is too short for anyone to be."""
+    days = (facts.as_of - facts.history.first_day).days
+    if days > DEVELOPING_AFTER_DAYS:
+        return None
+    return (
+        f"the history covers {counted(days + 1, 'day')}, so no active customer can be older than "
+        f'"new" (up to {DEVELOPING_AFTER_DAYS} days)'
     )
 
 

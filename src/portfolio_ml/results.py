@@ -1,0 +1,155 @@
+"""What a run's results say, as small tables and sentences.
+
+The command line, a console and a notebook each draw them in their own way.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from portfolio_ml.display import SmallTable
+from portfolio_ml.gate import Decision
+from portfolio_ml.judgement import Judgement
+from portfolio_ml.metrics import METRICS
+from portfolio_ml.sinks.receipts import Receipt
+from portfolio_ml.wording import TARGET_NAMES, counted, model_name
+
+CHOSEN = "chosen"
+
+
+def judgement_table(judged: Judgement) -> SmallTable:
+    """The primary metric of every model, cutoff by cutoff, and the chosen model's gain over it."""
+    models = (*judged.predictions.candidates, *judged.predictions.baselines)
+    return SmallTable.of(
+        f"{TARGET_NAMES[judged.target]}: {METRICS[judged.primary].label} by cutoff, "
+        "and the chosen model's gain (90 %)",
+        ["", *map(str, judged.cutoffs), "mean", "gain"],
+        [
+            [
+                model_name(model, judged.target),
+                *(rate(judged.value(model, judged.primary, cutoff=d)) for d in judged.cutoffs),
+                rate(judged.value(model, judged.primary)),
+                gain_over(model, judged),
+            ]
+            for model in models
+        ],
+    )
+
+
+def summary_table(judgements: Sequence[Judgement]) -> SmallTable:
+    """One row per target: the chosen model, the best baseline, and the gain over it."""
+    return SmallTable.of(
+        "The models, over the backtest's cutoffs",
+        ["", "measured by", "model", "best baseline", "gain (90 %)"],
+        [
+            [
+                TARGET_NAMES[judged.target],
+                METRICS[judged.primary].label,
+                *(_with_mean(judged, model) for model in (judged.winner, judged.best_baseline)),
+                gain_over(judged.best_baseline, judged),
+            ]
+            for judged in judgements
+        ],
+    )
+
+
+def gate_table(decisions: Mapping[str, Decision], versions: Mapping[str, str]) -> SmallTable:
+    """What the gate decided on each version, and why."""
+    return SmallTable.of(
+        "The gate",
+        ["target", "version", "decision", "reasons"],
+        [
+            [
+                TARGET_NAMES[target],
+                versions[target],
+                _verdict(decision),
+                "; ".join(decision.reasons),
+            ]
+            for target, decision in decisions.items()
+        ],
+    )
+
+
+def gate_lines(decisions: Mapping[str, Decision], versions: Mapping[str, str]) -> list[str]:
+    """What the gate decided on each version, and why."""
+    return [
+        f"{TARGET_NAMES[target]}: version {versions[target]} "
+        f"{_verdict(decision)}: {'; '.join(decision.reasons)}"
+        for target, decision in decisions.items()
+    ]
+
+
+def receipt_line(receipt: Receipt) -> str:
+    """What became of a delivery, in one line."""
+    is_file = receipt.target.endswith(receipt.table)
+    place = receipt.target if is_file else f"{receipt.target} {receipt.table}"
+    if receipt.sent == 0 and receipt.rejected == 0 and receipt.unknown == 0:
+        return f"{place}: nothing changed ({counted(receipt.unchanged, 'row')})"
+    counts = {
+        "written": receipt.sent,
+        "unchanged": receipt.unchanged,
+        "rejected": receipt.rejected,
+        "unknown": receipt.unknown,
+    }
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    late = " to the history only: newer scores stand" if receipt.status == "history_only" else ""
+    return f"{place}: {told}{late}"
+
+
+def deliveries_table(receipts: Sequence[Receipt]) -> SmallTable:
+    """What became of every delivery."""
+    return SmallTable.of(
+        "Deliveries",
+        ["target", "table", "rows", "written", "unchanged", "rejected"],
+        [[r.target, r.table, r.rows, r.sent, r.unchanged, r.rejected] for r in receipts],
+    )
+
+
+def rows_table(caption: str, rows: Sequence[Mapping[str, Any]]) -> SmallTable:
+    """Some rows of a table, numbers with two decimals."""
+    return SmallTable.of(
+        caption, [*rows[0]] if rows else [], [[*map(_plain, row.values())] for row in rows]
+    )
+
+
+def refused_by_rule(quarantine: pa.Table) -> dict[str, str]:
+    """How many rows broke each rule, the most frequent first, with the first of them."""
+    counts = quarantine["rule"].value_counts().to_pylist()
+    told = {}
+    for rule, count in sorted(((c["values"], c["counts"]) for c in counts), key=lambda c: -c[1]):
+        place = quarantine["rule"].index(rule).as_py()
+        row = quarantine.slice(place, 1).to_pylist()[0]
+        value = "no value" if row["value"] is None else repr(row["value"])
+        such = f"such as row {row['row_number']:,} of {Path(row['source']).name} with {value}"
+        told[rule] = f"{counted(count, 'row')}, {such}"
+    return told
+
+
+def gain_over(model: str, judged: Judgement) -> str:
+    """The chosen model's gain over another, with its 90 % interval."""
+    if model == judged.winner:
+        return CHOSEN
+    gain = judged.gains[judged.primary][model]
+    return f"{gain.estimate:+.3f} ({gain.low:+.3f}, {gain.high:+.3f})"
+
+
+def rate(value: float) -> str:
+    """A metric's value; a dash where it does not exist."""
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def _verdict(decision: Decision) -> str:
+    return "accepted" if decision.is_promoted else "refused"
+
+
+def _with_mean(judged: Judgement, model: str) -> str:
+    return f"{rate(judged.value(model, judged.primary))} {model_name(model, judged.target)}"
+
+
+def _plain(value: object) -> object:
+    if value is None or value != value:  # noqa: PLR0124 - NaN, as pandas has it for null
+        return ""
+    return f"{value:,.2f}" if isinstance(value, float) else value

@@ -1,0 +1,103 @@
+"""All tables of a portfolio, loaded and validated: the transactions, and those beside them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+import narwhals as nw
+import pyarrow as pa
+
+from portfolio_ml import customers, events, transactions
+from portfolio_ml.config import Settings
+from portfolio_ml.customers import CustomerTable
+from portfolio_ml.engine import Engine
+from portfolio_ml.events import Events
+from portfolio_ml.schema import CONTACTS, CUSTOMERS, INTERACTIONS, TRANSACTIONS, Table
+from portfolio_ml.transactions import History
+from portfolio_ml.validation import TooManyRefusedError
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables of a portfolio; None where one is not configured.
+
+    Attributes:
+        history: The transactions' lines.
+        customers: What is known of each customer.
+        interactions: What customers did beside buying.
+        contacts: What was done to win or keep them.
+    """
+
+    history: History
+    customers: CustomerTable | None = None
+    interactions: Events | None = None
+    contacts: Events | None = None
+
+    @property
+    def others(self) -> Mapping[str, CustomerTable | Events]:
+        """The tables beside the transactions, by name."""
+        named = {
+            CUSTOMERS.name: self.customers,
+            INTERACTIONS.name: self.interactions,
+            CONTACTS.name: self.contacts,
+        }
+        return {name: table for name, table in named.items() if table is not None}
+
+    @property
+    def quarantine(self) -> pa.Table:
+        """The refused rows of all of them, as in `schema.QUARANTINE`."""
+        return pa.concat_tables([t.quarantine for t in (self.history, *self.others.values())])
+
+
+def load_all(
+    settings: Settings, engine: Engine, *, today: date, say: Say, table: object = None
+) -> Tables:
+    """Every table that the settings name.
+
+    Args:
+        settings: Where the tables are and what their columns are called.
+        engine: Where the rows are kept.
+        today: The wall clock's date; what is dated later than tomorrow is refused.
+        say: Told what is being done.
+        table: The transactions themselves, instead of those at the configured source.
+
+    Raises:
+        ConfigError: A source, its mapping or the rates are wrong.
+        DataError: A table cannot be used.
+        TooManyRefusedError: More rows of a table than allowed break a rule; its quarantine holds
+            the refused rows of the tables before it as well.
+    """
+    data = settings.data
+    _tell(TRANSACTIONS, say)
+    loaded = Tables(transactions.load(settings, engine, today=today, table=table))
+    try:
+        if data.customers is not None:
+            _tell(CUSTOMERS, say)
+            loaded = replace(loaded, customers=customers.load(settings, engine))
+        if data.interactions is not None:
+            _tell(INTERACTIONS, say)
+            rows = events.load(INTERACTIONS, settings, engine, today=today)
+            loaded = replace(loaded, interactions=rows)
+        if data.contacts is not None:
+            _tell(CONTACTS, say)
+            rows = events.load(CONTACTS, settings, engine, today=today)
+            loaded = replace(loaded, contacts=rows)
+    except TooManyRefusedError as error:
+        raise error.after(loaded.quarantine) from None
+    return loaded
+
+
+def unlisted_customers(tables: Tables, engine: Engine) -> int | None:
+    """How many customers with transactions the customers table lacks; None without one."""
+    if tables.customers is None:
+        return None
+    buyers = tables.history.lines.select("customer_id").unique()
+    listed = tables.customers.frame.select("customer_id").unique()
+    missing = buyers.join(listed, on="customer_id", how="anti").select(nw.len().alias("missing"))
+    return int(engine.collect(missing)["missing"][0].as_py())
+
+
+def _tell(of: Table, say: Say) -> None:
+    say(f"loading and validating {of.name}")
