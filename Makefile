@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test lint install install-dev unit walk schema lock clean help
+.PHONY: demo test lint install install-dev unit walk schema docs-features bench-features lock clean help
 
 demo: install ## the whole walk on real data, into demo/
 	$(BIN)/portfolio-ml demo cdnow --dir demo
@@ -44,11 +44,17 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: install-dev ## resolve the dependencies anew
 	$(LOCK) --upgrade --extra demo --extra postgres --group build -o requirements/run.txt
 	$(LOCK) --extra dev --group build -c requirements/run.txt -o requirements/dev.txt
-	$(LOCK) --extra dev --extra spark --group build -c requirements/run.txt -o requirements/spark.txt
 
 schema: install ## what editors know of a config, docs/config.schema.json
 	$(BIN)/python -c "from portfolio_ml import config; print(config.json_schema(), end='')" \
 		> docs/config.schema.json
+
+bench-features: install-dev ## the feature table beside SQL, Polars and pandas, on 20 million lines
+	$(BIN)/python -m benchmarks.features
+
+docs-features: install ## the catalogue of features anew, docs/features.md
+	$(BIN)/python -c "from portfolio_ml.features import page; print(page.markdown(), end='')" \
+		> docs/features.md
 
 clean: ## remove what can be made again
 	rm -rf $(VENV) demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 from tests.histories import REFERENCE
 
-from portfolio_ml.features.catalogue import MODEL_INPUTS
+from portfolio_ml.features.catalogue import catalogue
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.training import Recipe
 
+MODEL_INPUTS = catalogue().model_inputs
 FIRST_DAY = 17_000
 DAYS = (17_360, 17_390, 17_420, 17_450)
 RECIPE = Recipe(

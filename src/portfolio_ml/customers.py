@@ -7,7 +7,7 @@ import narwhals as nw
 import pyarrow as pa
 
 from portfolio_ml.config import Settings
-from portfolio_ml.engine import Engine, Frame, Kind
+from portfolio_ml.engine import Frame, Kind, Reader
 from portfolio_ml.errors import ConfigError, nearest
 from portfolio_ml.schema import CUSTOMERS
 from portfolio_ml.sources import unread
@@ -66,7 +66,7 @@ class CustomerTable:
         return refused
 
 
-def load(settings: Settings, engine: Engine) -> CustomerTable:
+def load(settings: Settings, engine: Reader) -> CustomerTable:
     """The portfolio's customers, validated row by row.
 
     Args:

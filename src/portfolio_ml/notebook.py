@@ -14,7 +14,7 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
-from portfolio_ml import pipeline
+from portfolio_ml import exports, pipeline
 from portfolio_ml.config import Settings, settings_from
 from portfolio_ml.display import SmallTable
 from portfolio_ml.errors import ConfigError, QuarantineWarning
@@ -111,6 +111,32 @@ def build_features(
         _warn_of_refused(portfolio)
         rows = pipeline.features(portfolio, say=_silent).dated_rows()
     return _like(rows, table)
+
+
+def training_table(settings: Settings, *, as_of: AsOf = None, transactions: Table = None) -> Table:
+    """The training table for models of your own: features at past dates, and what came after.
+
+    Args:
+        settings: From `load_settings` or `settings_from`; `training` says how many dates.
+        as_of: The last day to see; by default the last complete day of the history.
+        transactions: A table to use instead of the settings' source.
+
+    Returns:
+        A table of the kind that was given (pandas where none was): a row per customer and
+        snapshot date whose outcomes are known, with the columns of `schema.TRAINING_ROWS` and a
+        float32 column per feature. All rows of a `group` belong on one side of a fold.
+
+    Raises:
+        DataError: The data cannot be used, or is too short for a single snapshot.
+
+    Warns:
+        QuarantineWarning: Some rows break a rule, such as an unreadable date, and are left out.
+    """
+    with _opened(settings, as_of, transactions) as portfolio:
+        _warn_of_refused(portfolio)
+        table = exports.training_table(portfolio)
+        rows = pa.Table.from_batches(table.batches(lambda _: None), schema=table.schema)
+    return _like(rows, transactions)
 
 
 def backtest(

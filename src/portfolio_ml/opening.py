@@ -10,10 +10,12 @@ from portfolio_ml import engine as engines
 from portfolio_ml.config import Settings
 from portfolio_ml.customers import CustomerTable
 from portfolio_ml.duplicates import repeated_lines
-from portfolio_ml.engine import Engine, Frame
+from portfolio_ml.engine import Engine
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.events import Events
-from portfolio_ml.features.table import days_of
+from portfolio_ml.features.inputs import Inputs, inputs_of
+from portfolio_ml.features.own import own_features
+from portfolio_ml.features.soundness import demand_sound
 from portfolio_ml.freshness import chosen_as_of
 from portfolio_ml.schema import QUARANTINE
 from portfolio_ml.sinks.files import holds_table, write_parquet
@@ -36,7 +38,7 @@ class Opened:
         history: Its lines up to `as_of`.
         later: Lines dated or recorded after `as_of`, which nothing here can see.
         as_of: The last day of the history.
-        days: One row per customer and day, as `features.table.days_of` gives it.
+        inputs: What its features are computed from.
         recipe: How its models are fitted.
         customers: What is known of each customer; None where no table is configured.
         interactions: What customers did beside buying, likewise; also after `as_of`.
@@ -48,7 +50,7 @@ class Opened:
     history: History
     later: int
     as_of: date
-    days: Frame
+    inputs: Inputs
     recipe: Recipe
     customers: CustomerTable | None = None
     interactions: Events | None = None
@@ -108,19 +110,33 @@ def opened(
         DataError: The data cannot be used, or `as_of` lies outside the history.
         TryAgainLaterError: The load is stale.
     """
-    with engines.opened(settings.engine) as engine:
-        tables = load_all(settings, engine, today=today, say=say, table=table)
+    own = own_features(settings.features, settings.base)
+    with (
+        engines.reading(settings.engine) as reader,
+        engines.computing(settings.engine, reader) as engine,
+    ):
+        tables = load_all(settings, reader, today=today, say=say, table=table)
         everything = tables.history
         tolerated = settings.data.max_staleness_days
         until = chosen_as_of(everything, today=today, given=as_of, max_staleness_days=tolerated)
-        history = everything.until(until, engine, quiet_days=tolerated or 0)
+        history = everything.until(until, reader, quiet_days=tolerated or 0)
+        inputs = inputs_of(
+            history,
+            engine,
+            customers=tables.customers,
+            interactions=tables.interactions,
+            contacts=tables.contacts,
+            kinds=settings.data.interactions.kinds if settings.data.interactions else (),
+            own=own,
+        )
+        demand_sound(own, inputs)
         yield Opened(
             settings=settings,
             engine=engine,
             history=history,
             later=everything.kept - history.kept,
             as_of=until,
-            days=days_of(history, engine),
+            inputs=inputs,
             recipe=Recipe.of(settings),
             customers=tables.customers,
             interactions=tables.interactions,
@@ -155,7 +171,7 @@ def validate(settings: Settings, *, today: date, say: Say, table: object = None)
             saw=str(path),
             do="name a file of its own",
         )
-    with engines.opened(settings.engine) as engine:
+    with engines.reading(settings.engine) as engine:
         try:
             tables = load_all(settings, engine, today=today, say=say, table=table)
         except TooManyRefusedError as error:

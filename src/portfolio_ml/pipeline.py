@@ -97,12 +97,7 @@ class ScoringResult:
 def features(portfolio: Opened, *, say: Say) -> FeatureTable:
     """The feature table at the as-of date."""
     say(f"computing features as of {portfolio.as_of}")
-    return at(
-        portfolio.days,
-        [portfolio.as_of_day],
-        engine=portfolio.engine,
-        horizons=portfolio.recipe.horizons,
-    )
+    return at(portfolio.inputs, [portfolio.as_of_day], horizons=portfolio.recipe.horizons)
 
 
 def backtest(portfolio: Opened, *, say: Say) -> dict[Supervised, Judgement]:
@@ -200,7 +195,7 @@ def _judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], S
     evaluated = evaluation_days(span, recipe, settings.backtest.cutoffs)
     needed = needed_days(span, recipe, evaluated)
     say(f"computing features and outcomes at {len(needed)} dates")
-    snapshots = labelled(portfolio.days, needed, horizons=recipe.horizons, engine=portfolio.engine)
+    snapshots = labelled(portfolio.inputs, needed, horizons=recipe.horizons)
     judgements = backtesting.backtest(
         snapshots,
         recipe,
@@ -216,7 +211,7 @@ def _judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], S
 def _activity_days(portfolio: Opened, as_of_days: Sequence[int]) -> dict[int, int]:
     configured = portfolio.settings.activity.window_days
     if configured == "auto":
-        return activity_windows(portfolio.days, as_of_days, portfolio.engine)
+        return activity_windows(portfolio.inputs, as_of_days)
     return dict.fromkeys(as_of_days, configured)
 
 
@@ -226,6 +221,8 @@ def _frozen(portfolio: Opened, table: FeatureTable) -> Frozen:
         reference=table.references[day],
         activity_days=_activity_days(portfolio, [day])[day],
         horizons=portfolio.recipe.horizons,
+        features=portfolio.inputs.catalogue.names,
+        features_hash=table.hash,
     )
 
 
@@ -250,7 +247,7 @@ def _parameters(portfolio: Opened) -> dict[str, object]:
 def _tags(portfolio: Opened) -> dict[str, str]:
     return {
         "data_digest": portfolio.history.digest,
-        "features_hash": definitions_hash(portfolio.recipe.horizons),
+        "features_hash": definitions_hash(portfolio.inputs.catalogue, portfolio.recipe.horizons),
         "portfolio_ml_version": version("portfolio-ml"),
     }
 
@@ -290,13 +287,7 @@ def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) ->
     tables: dict[bytes, pa.Table] = {}  # champions of one training froze the same portfolio
     for own in champions.frozen.values():
         if own.to_json() not in tables:
-            tables[own.to_json()] = at(
-                portfolio.days,
-                [day],
-                engine=portfolio.engine,
-                horizons=own.horizons,
-                references={day: own.reference},
-            ).rows
+            tables[own.to_json()] = own.table(portfolio.inputs, day).rows
     rows = {target: tables[own.to_json()] for target, own in champions.frozen.items()}
     return customer_rows(
         rows["churn"],

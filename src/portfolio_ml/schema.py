@@ -189,6 +189,27 @@ QUARANTINE = Table(
     ),
 )
 
+TRAINING_ROWS = Table(
+    name="training_table",
+    grain="one customer and snapshot date; the features stand before the outcomes",
+    key=("customer_id", "as_of"),
+    columns=(
+        Column("customer_id", pa.string(), "the customer"),
+        Column("group", pa.int64(), "the customer as a number, to keep all rows in one fold"),
+        Column("as_of", pa.date32(), "history up to and including this day was used"),
+        Column("outcome_until", pa.date32(), "the last day that an outcome of the row looks at"),
+        Column(
+            "weight", pa.float64(), "1 at the last date, and half as much for each year before it"
+        ),
+        Column("churned", pa.bool_(), "no purchase day within the churn horizon"),
+        Column("future_purchase_days", pa.int64(), "purchase days within the churn horizon"),
+        Column("future_spend", pa.float64(), "purchases within the value horizon, currency units"),
+        Column("future_returned", pa.float64(), "returns within the value horizon, likewise"),
+        Column("future_net", pa.float64(), "future_spend minus future_returned"),
+    ),
+)
+"""What `snapshots` writes for those who train elsewhere, beside the features."""
+
 CUSTOMER_ROWS = Table(
     name="customer_scores",
     grain="one customer and as-of date",

@@ -1,6 +1,6 @@
 """Features joined to labels, split by time and by customer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from portfolio_ml.engine import Engine, Frame
-from portfolio_ml.features.catalogue import MODEL_INPUTS
+from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.features.reference import Reference
-from portfolio_ml.features.table import Horizons, at
+from portfolio_ml.features.table import Horizons, at, computed
 from portfolio_ml.labels import LABELS, outcomes
+from portfolio_ml.schema import TRAINING_ROWS
+from portfolio_ml.tables import Progress
 
 Floats = NDArray[np.float64]
 
@@ -86,31 +87,95 @@ class Snapshots:
         return self.where(np.isin(self.customer, customers[order[fitting]]))
 
 
-def labelled(
-    days: Frame, snapshot_days: Sequence[int], *, horizons: Horizons, engine: Engine
-) -> Snapshots:
+def labelled(inputs: Inputs, snapshot_days: Sequence[int], *, horizons: Horizons) -> Snapshots:
     """Features and outcomes at each of the snapshot days, from one query each.
 
     The outcome windows must lie within the history; `timeline.snapshots` sees to that.
     """
-    table = at(days, snapshot_days, engine=engine, horizons=horizons)
-    found = outcomes(days, snapshot_days, horizons=horizons, engine=engine)
-    joined = engine.collect(
-        engine.from_arrow(table.rows)
-        .join(found, on=["customer_id", "as_of"], how="left")
-        .with_columns(*(nw.col(name).fill_null(0) for name in LABELS))
-        .sort("as_of", "customer_id")
-    )
+    table = at(inputs, snapshot_days, horizons=horizons)
+    joined = with_outcomes(table.rows, inputs, snapshot_days, horizons=horizons)
+    names = inputs.catalogue.model_inputs
     return Snapshots(
-        names=MODEL_INPUTS,
-        features=matrix(joined, MODEL_INPUTS),
-        customer=_codes(joined["customer_id"]),
+        names=names,
+        features=matrix(joined, names),
+        customer=_codes(joined["customer_id"].combine_chunks()),
         day=joined["as_of"].to_numpy(),
         churned=joined["future_purchase_days"].to_numpy() == 0,
         spend=joined["future_spend"].to_numpy().astype(np.float64),
         returned=joined["future_returned"].to_numpy().astype(np.float64),
         references=table.references,
     )
+
+
+def with_outcomes(
+    rows: pa.Table, inputs: Inputs, snapshot_days: Sequence[int], *, horizons: Horizons
+) -> pa.Table:
+    """A feature table's rows with the columns `labels.LABELS`, in the same order."""
+    engine = inputs.engine
+    found = outcomes(inputs, snapshot_days, horizons=horizons)
+    named = found.join(inputs.customers, on="customer", how="inner").drop("customer")
+    return engine.collect(
+        engine.from_arrow(rows)
+        .join(named, on=["customer_id", "as_of"], how="left")
+        .with_columns(*(nw.col(name).fill_null(0) for name in LABELS))
+        .sort("as_of", "customer_id")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTable:
+    """Features and outcomes at each snapshot day, for those who train elsewhere; not yet computed.
+
+    Attributes:
+        inputs: What features and outcomes are computed from.
+        weights: Per snapshot day, what its rows weigh.
+        horizons: How far the outcomes look ahead; their windows lie within the history.
+    """
+
+    inputs: Inputs
+    weights: Mapping[int, float]
+    horizons: Horizons
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns: those of `schema.TRAINING_ROWS`, with the features before the outcomes."""
+        known = [pa.field(c.name, c.type) for c in TRAINING_ROWS.columns]
+        first = TRAINING_ROWS.names.index("churned")
+        features = [pa.field(name, pa.float32()) for name in self.inputs.catalogue.names]
+        return pa.schema([*known[:first], *features, *known[first:]])
+
+    def batches(self, progress: Progress) -> Iterator[pa.RecordBatch]:
+        """The rows, one snapshot day after the other, sorted by as_of and customer_id.
+
+        Args:
+            progress: Told which share is done.
+        """
+        for done, day in enumerate(sorted(self.weights)):
+            found = computed(self.inputs, [day], horizons=self.horizons)
+            after = self.inputs.engine.keep(outcomes(self.inputs, [day], horizons=self.horizons))
+            rows, total = 0, found.count()
+            for batch in found.batches(after):
+                yield self._row_batch(batch, day)
+                rows += batch.num_rows
+                progress((done + rows / total) / len(self.weights))
+
+    def _row_batch(self, batch: pa.RecordBatch, day: int) -> pa.RecordBatch:
+        rows = batch.num_rows
+        labels = {name: pc.fill_null(batch[name], 0) for name in LABELS}
+        until = day + max(self.horizons.churn_days, self.horizons.value_days)
+        columns = {
+            "group": pa.array(_codes(batch["customer_id"])),
+            "as_of": batch["as_of"].cast(pa.date32()),
+            "outcome_until": pa.repeat(pa.scalar(until, pa.int32()), rows).cast(pa.date32()),
+            "weight": pa.repeat(self.weights[day], rows),
+            "churned": pc.equal(labels["future_purchase_days"], 0),
+            "future_net": pc.subtract(labels["future_spend"], labels["future_returned"]),
+            **labels,
+        }
+        return pa.RecordBatch.from_arrays(
+            [columns[n] if n in columns else batch[n] for n in self.schema.names],
+            schema=self.schema,
+        )
 
 
 def matrix(rows: pa.Table, names: Sequence[str]) -> NDArray[np.float32]:
@@ -128,12 +193,12 @@ def matrix(rows: pa.Table, names: Sequence[str]) -> NDArray[np.float32]:
     return values
 
 
-def _codes(customer_id: pa.ChunkedArray) -> NDArray[np.int64]:
+def _codes(customer_id: pa.StringArray) -> NDArray[np.int64]:
     """A number per customer that follows from the id alone.
 
     So a customer stays in the same fold, whatever the dates and whoever else is there.
     """
-    encoded = pc.dictionary_encode(customer_id.combine_chunks())
+    encoded = pc.dictionary_encode(customer_id)
     hashed = [
         int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), signed=True)
         for name in encoded.dictionary.to_pylist()

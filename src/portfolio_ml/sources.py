@@ -18,7 +18,7 @@ from narwhals.exceptions import NarwhalsError
 from portfolio_ml.config import ParquetTarget, Settings, TableSource
 from portfolio_ml.databases import read_query, read_table, redacted
 from portfolio_ml.datasets import DATASETS
-from portfolio_ml.engine import Engine, Frame
+from portfolio_ml.engine import Engine, Frame, Reader
 from portfolio_ml.engine.frames import LINEAGE
 from portfolio_ml.errors import ConfigError, DataError, missing_column, nearest, nearest_file
 from portfolio_ml.schema import ATTRIBUTE, TRANSACTIONS, Table
@@ -51,7 +51,7 @@ class Unread:
 
 
 def unread(
-    settings: Settings, engine: Engine, *, of: Table = TRANSACTIONS, table: object = None
+    settings: Settings, engine: Reader, *, of: Table = TRANSACTIONS, table: object = None
 ) -> Unread:
     """One of the portfolio's tables, unread.
 

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from portfolio_ml.engine import Engine, Frame
-from portfolio_ml.features.table import seen_at
+from portfolio_ml.features.cut import seen_at
+from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.repurchase import RepurchaseTimes, repurchase_times
 
 ACTIVE_PERCENTILE = 0.9
@@ -82,7 +82,7 @@ def standing_of(rows: pa.Table, *, activity_days: int, tier_edges: Sequence[floa
     )
 
 
-def activity_windows(days: Frame, as_of_days: Sequence[int], engine: Engine) -> dict[int, int]:
+def activity_windows(inputs: Inputs, as_of_days: Sequence[int]) -> dict[int, int]:
     """The activity window at each as-of day, in days.
 
     It is the time within which 90 % of those who return have bought again, by customer-weighted
@@ -90,22 +90,21 @@ def activity_windows(days: Frame, as_of_days: Sequence[int], engine: Engine) -> 
     """
     return {
         day: _whole_weeks(times.percentile(ACTIVE_PERCENTILE))
-        for day, times in repurchase_at(days, as_of_days, engine).items()
+        for day, times in repurchase_at(inputs, as_of_days).items()
     }
 
 
-def repurchase_at(
-    days: Frame, as_of_days: Sequence[int], engine: Engine
-) -> Mapping[int, RepurchaseTimes]:
+def repurchase_at(inputs: Inputs, as_of_days: Sequence[int]) -> Mapping[int, RepurchaseTimes]:
     """The distribution of the time to the next purchase day, at each as-of day."""
-    seen = seen_at(days, as_of_days, engine).filter(nw.col("is_purchase"))
-    customers = seen.group_by("customer_id", "as_of").agg(
+    engine = inputs.engine
+    seen = seen_at(inputs, as_of_days).filter(nw.col("is_purchase"))
+    customers = seen.group_by("customer", "as_of").agg(
         purchase_days=nw.len(), open_days=nw.col("age_days").min()
     )
     weight = 1.0 / nw.col("purchase_days")
     closed = (
         seen.filter(~nw.col("gap_days").is_null())
-        .join(customers, on=["customer_id", "as_of"], how="inner")
+        .join(customers, on=["customer", "as_of"], how="inner")
         .group_by("as_of", "gap_days")
         .agg(weight=weight.sum())
     )

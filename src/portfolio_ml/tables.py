@@ -10,13 +10,14 @@ import pyarrow as pa
 from portfolio_ml import customers, events, transactions
 from portfolio_ml.config import Settings
 from portfolio_ml.customers import CustomerTable
-from portfolio_ml.engine import Engine
+from portfolio_ml.engine import Engine, Reader
 from portfolio_ml.events import Events
 from portfolio_ml.schema import CONTACTS, CUSTOMERS, INTERACTIONS, TRANSACTIONS, Table
 from portfolio_ml.transactions import History
 from portfolio_ml.validation import TooManyRefusedError
 
 Say = Callable[[str], None]
+Progress = Callable[[float], None]  # told which share is done, from 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Tables:
 
 
 def load_all(
-    settings: Settings, engine: Engine, *, today: date, say: Say, table: object = None
+    settings: Settings, engine: Reader, *, today: date, say: Say, table: object = None
 ) -> Tables:
     """Every table that the settings name.
 

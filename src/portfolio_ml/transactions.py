@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from portfolio_ml import currencies
 from portfolio_ml.config import Settings
-from portfolio_ml.engine import Engine, Frame, Kind
+from portfolio_ml.engine import Engine, Frame, Kind, Reader
 from portfolio_ml.errors import DataError
 from portfolio_ml.schema import HISTORY, MONEY_SCALE, TRANSACTIONS
 from portfolio_ml.sources import unread
@@ -53,7 +53,7 @@ class History:
     Attributes:
         lines: One row per kept line; computed once. Of the columns in `schema.HISTORY`, those
             that are required, and the others where `columns` names them.
-        days: One row per day with lines: day, lines, customers, amount (1/10,000 unit).
+        days: One row per day with lines: day, lines, amount (1/10,000 unit).
         quarantine: The refused rows, as in `schema.QUARANTINE`.
         columns: The optional columns that the source has: all but customer_id, day and amount.
         currency: What the amounts are in; empty where neither config nor rows tell.
@@ -135,7 +135,7 @@ class History:
         return replace(self, lines=lines, days=days)
 
 
-def load(settings: Settings, engine: Engine, *, today: date, table: object = None) -> History:
+def load(settings: Settings, engine: Reader, *, today: date, table: object = None) -> History:
     """The portfolio's history, validated row by row.
 
     Args:
@@ -279,7 +279,6 @@ def _by_day(lines: Frame, engine: Engine) -> pa.Table:
         lines.group_by("day")
         .agg(
             lines=nw.len(),
-            customers=nw.col("customer_id").n_unique(),
             amount=nw.col("amount").sum().cast(nw.Float64),
         )
         .sort("day")

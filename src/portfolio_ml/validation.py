@@ -12,7 +12,7 @@ import narwhals as nw
 import pyarrow as pa
 
 from portfolio_ml.config import Settings, TableSource
-from portfolio_ml.engine import Engine, Frame, Kind, Reading
+from portfolio_ml.engine import Engine, Frame, Kind, Reader, Reading
 from portfolio_ml.errors import DataError
 from portfolio_ml.schema import QUARANTINE, Table
 from portfolio_ml.sources import Unread
@@ -101,7 +101,7 @@ def shown(name: str) -> nw.Expr:
 def parsed(
     raw: Unread,
     kinds: Mapping[str, Kind],
-    engine: Engine,
+    engine: Reader,
     *,
     of: Table,
     settings: Settings,
@@ -278,13 +278,14 @@ def _check_share(
     advice = next(rule.advice for rule in rules if rule.name == worst["values"])
     row = quarantine.slice(quarantine["rule"].index(worst["values"]).as_py(), 1).to_pylist()[0]
     told = "no value" if row["value"] is None else repr(row["value"])
+    such = f"such as row {row['row_number']} of {row['source']}"  # a whole line is no message
     is_some_left = refused < read
     share = "more than the allowed share" if is_some_left else "so none is left"
     raise TooManyRefusedError(
         f"{refused:,} of {counted(read, 'row')} broke a rule, {share}",
         where=where,
-        saw=f"{worst['counts']:,} x {worst['values']}, such as row {row['row_number']} "
-        f"of {row['source']} with {told}",
+        saw=f"{worst['counts']:,} x {worst['values']}, {such}"
+        + ("" if row["column"] == "line" else f" with {told}"),
         do=(advice or f"check data.{of.name}.columns")
         + (f", or allow it with data.max_quarantined_share (now {allowed})" * is_some_left),
         quarantine=quarantine,

@@ -238,8 +238,19 @@ DATA = [
     bad("files with other columns", 65, "the columns are not those of", "'note'",
         files={"d/a.csv": csv("a,2024-03-01,1"), "d/b.csv": csv("a,2024-03-01,1,x",
                header=f"{HEADER},note")}, config={"data.transactions.source": "d"}),
-    bad("a row too long", 65, TOO_MANY, "1 x line_unreadable", "row 2", "'a,2024-03-01,1,234.50'",
+    bad("a row too long", 65, TOO_MANY, "1 x line_unreadable", "row 2",
         files={"sales.csv": csv("a,2024-03-01,10", "a,2024-03-01,1,234.50")}, command="train"),
+    bad("rows parted otherwise than the header", 65, "2 of 2 rows", "so none is left",
+        "2 x line_unreadable", "row 1", "one value for each column",
+        files={"sales.csv": csv("a;2024-03-01;10", "b;2024-03-01;10")}, command="train"),
+    bad("a quote that never ends", 65, "2 of 3 rows", "line_unreadable", "row 2",
+        files={"sales.csv": csv("a,2024-03-01,10", 'b,"2024-03-01,10', "c,2024-03-01")},
+        command="train"),
+    bad("a line too long to be read", 65, "the file cannot be read", "Line: 3", "Maximum line size",
+        files={"sales.csv": csv("a,2024-03-01,10", "b" * 3_000_000 + ",2024-03-01,10")}),
+    bad("another encoding after a broken line", 65, "not UTF-8", "Line: 3003",
+        files={"sales.csv": csv("a", *["a,2024-03-01,10"] * 3_000, "M\xfc,2024-03-01,10")
+               .encode("cp1252")}),
     bad("a text of another encoding", 65, "not UTF-8", "encoding: windows-1252",
         files={"sales.csv": csv("Müller,2024-03-01,10", header="Käufer,b,c").encode("latin-1")}),
     bad("a text of another encoding, far down", 65, "not UTF-8", "encoding: windows-1252",
@@ -387,6 +398,62 @@ PLACES = [
         files=FEW, config={"data.max_staleness_days": 3}, command="score --as-of 2024-03-09"),
 ]  # fmt: skip
 
+OWN = """import narwhals as nw
+from portfolio_ml import Feature, Stage
+FEATURES = [Feature(name={name!r}, family="own", unit="x", formula="x", value={value}, {more})]
+"""
+
+
+def own_feature(
+    case: str, *said: str, value: str = "nw.col('lines').max()", name: str = "mine", more: str = ""
+) -> Any:
+    text = OWN.format(name=name, value=value, more=more)
+    return own_module(case, text, *said)
+
+
+def own_module(case: str, text: str, *said: str) -> Any:
+    return bad(f"own features: {case}", 2, *said, files=FEW | {"mine.py": text},
+               config={"features": ["mine.py"]}, command="features --out f.parquet")  # fmt: skip
+
+
+CUSTOMER_STAGE = "stage=Stage.CUSTOMER"
+OWN_FEATURES = [
+    bad("own features: no such file", 2, "'mine.py' cannot be imported", "there is no file",
+        files=FEW, config={"features": ["mine.py"]}, command="features"),
+    own_module("a syntax error", "FEATURES = [", "cannot be imported", "SyntaxError"),
+    own_module("an import that fails", "import no_such_thing", "ModuleNotFoundError"),
+    own_module("code that fails", "1 / 0", "ZeroDivisionError"),
+    own_module("code that exits", "raise SystemExit(0)", "SystemExit"),
+    own_module("none", "x = 1", "no list or tuple FEATURES"),
+    own_module("something else", "FEATURES = ['spend']", "no Feature", "'spend'"),
+    own_feature("a value that is a text", "no value that can be computed", value="'spend'"),
+    own_feature("a name in use", "'spend' already", name="spend"),
+    own_feature("a name in capitals", "no name for a feature", name="Mine"),
+    own_feature("an absent column", "needs cost", more="needs=frozenset({'cost'})"),
+    own_feature("an absent table", "needs interactions", more="stage=Stage.INTERACTIONS"),
+    own_feature("a column of another stage", "stage DAYS does not offer", "'returned'",
+                value="nw.col('spend_90d').max()"),
+    own_feature("no aggregate", "does not reduce", "stage DAYS", value="nw.col('lines')"),
+    own_feature("an aggregate in a formula", "other rows than its own",
+                value="nw.col('spend').sum()", more=CUSTOMER_STAGE),
+    own_feature("no number", "is no number", value="nw.col('order_id').max()",
+                more="stage=Stage.LINES"),
+]  # fmt: skip
+
+SPARK = [
+    bad("a Spark master that is not there", 69, "Spark does not answer", "engine.master",
+        files=FEW, config={"engine": {"kind": "spark", "master": "spark://127.0.0.1:9"}},
+        command="features"),
+    bad("a Spark Connect server that is not there", 69, "Spark does not answer", "engine.remote",
+        files=FEW, config={"engine": {"kind": "spark", "remote": "sc://127.0.0.1:9/;token=s3cret"}},
+        command="features"),
+    bad("an address that Spark Connect cannot read", 2, "engine.remote", "sc://host:15002",
+        files=FEW, config={"engine": {"kind": "spark", "remote": "sc://127.0.0.1:9/;token"}},
+        command="features"),
+    bad("a place that is no Spark master", 2, "engine.master: write it as local[4]",
+        files=FEW, config={"engine": {"kind": "spark", "master": "here"}}, command="features"),
+]  # fmt: skip
+
 THIN = {
     "a single customer": history(customers=1),
     "no repeat purchase": history(repeats=False),
@@ -452,7 +519,8 @@ def ran(case: Bad, folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[in
 
 
 @pytest.mark.parametrize(
-    "case", [*CONFIGS, *COMMANDS, *SOURCES, *DATA, *TABLES, *TRAINING, *PLACES]
+    "case",
+    [*CONFIGS, *COMMANDS, *SOURCES, *DATA, *TABLES, *TRAINING, *PLACES, *OWN_FEATURES, *SPARK],
 )
 def test_a_mistake_is_told_in_a_sentence_and_leaves_nothing_behind(
     case, tmp_path, monkeypatch, capsys

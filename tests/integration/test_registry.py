@@ -11,13 +11,13 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 import pytest
-from tests.histories import HORIZONS, REFERENCE
+from tests.histories import FROZEN, REFERENCE
 from tests.simulated import RECIPE, simulated
 
 from portfolio_ml import registry
 from portfolio_ml.config import settings_from
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
-from portfolio_ml.frozen import FILE, Frozen
+from portfolio_ml.frozen import FILE
 from portfolio_ml.models.files import TREES
 from portfolio_ml.models.segments import fit_segments
 from portfolio_ml.models.serving import outputs
@@ -53,7 +53,7 @@ def models(snapshots):
         "lifetime_value": candidates.lifetime_value["boosted"],
         "segments": fit_segments(snapshots.features, names=snapshots.names, count=4, seed=7),
     }
-    frozen = Frozen(reference=REFERENCE, activity_days=60, horizons=HORIZONS).to_json()
+    frozen = FROZEN.to_json()
     return {target: model.to_files() | {FILE: frozen} for target, model in fitted.items()}
 
 

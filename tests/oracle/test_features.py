@@ -1,12 +1,16 @@
-"""Every feature of the catalogue against a calculation by hand, on the corner cases."""
+"""Features of transactions against a calculation by hand, on the corner cases.
+
+Those of the optional columns and tables are in `test_optional_features`.
+"""
+
+from datetime import date
 
 import pytest
-from tests.by_hand import OF_CUSTOMER, OF_MODEL, OF_PORTFOLIO, assert_as_by_hand
-from tests.histories import HORIZONS, Line, after, bought, day_of, history_of
+from tests.by_hand import assert_as_by_hand
+from tests.histories import HORIZONS, Line, after, bought, day_of
+from tests.portfolios import Portfolio
 
-from portfolio_ml.features.catalogue import CATALOGUE
-from portfolio_ml.features.feature import Stage
-from portfolio_ml.features.table import at, days_of
+from portfolio_ml.features.table import at
 
 pytestmark = pytest.mark.oracle
 
@@ -66,7 +70,33 @@ CASES = {
     ],
     "days at the edges of the windows": [
         line
-        for age in (0, 29, 30, 89, 90, 179, 180, 364, 365, 729, 730)
+        for age in (
+            0,
+            6,
+            7,
+            13,
+            14,
+            29,
+            30,
+            59,
+            60,
+            89,
+            90,
+            119,
+            120,
+            179,
+            180,
+            239,
+            240,
+            299,
+            300,
+            359,
+            360,
+            364,
+            365,
+            729,
+            730,
+        )
         for line in (Line("a", after(1000 - age), 1 + age), Line("a", after(1000 - age), -0.5))
     ],
     "the same price, however often paid": [
@@ -74,6 +104,30 @@ CASES = {
         *bought("b", 800, amount=9.99),
         *bought("c", *range(900, 907), amount=9.99),
         *bought("d", 905, amount=9.98),
+    ],
+    "gaps that lengthen, shorten and stay": [
+        *bought("four purchase days", 100, 110, 120, 180),
+        *bought("five", 100, 110, 120, 150, 210),
+        *bought("eight", 0, 400, 500, 590, 600, 610, 620, 900),
+        *bought("clockwork", *range(0, 1000, 30)),
+        *bought("a cycle missed", 880, 900, 920, amount=5),
+        *bought("today", 980, 990, 1000),
+    ],
+    "thirty whole gaps, and not a little less": [
+        *bought("a", 869, 872, 875),
+        *bought("b", 900, 910),
+    ],
+    "months that tie, and the last of February": [
+        *(Line("tie", date(year, month, 1), 10) for year, month in ((2020, 9), (2021, 3))),
+        *(Line("leap", date(2020, 2, day), 10) for day in (28, 29)),
+        Line("leap", date(2020, 3, 1), 19.9999),
+        Line("new year", date(2020, 12, 31), 1),
+        Line("new year", date(2021, 1, 1), 1),
+    ],
+    "the days of a year ago that are ahead": [
+        line
+        for age in (274, 275, 276, 364, 365, 640, 729, 730, 3_285, 3_559, 3_560, 3_649, 3_650)
+        for line in (Line("a", after(1000 - age), 1), Line(f"{age}", after(1000 - age), 1))
     ],
     "a gap that ends between two days": bought("a", 0, 7, 15) + bought("b", 3, 9),
     "before 1970": [Line("a", after(days - 30_000), 12.5) for days in (0, 31, 400, 700)],
@@ -84,29 +138,13 @@ CASES = {
 AS_OF = after(1000)
 
 
-def how(engine):
-    return {"engine": engine, "horizons": HORIZONS}
-
-
-def test_every_feature_has_an_oracle_of_its_stage():
-    by_hand = {
-        Stage.HISTORY: OF_CUSTOMER,
-        Stage.CUSTOMER: OF_CUSTOMER,
-        Stage.PORTFOLIO: OF_PORTFOLIO,
-        Stage.MODEL: OF_MODEL,
-    }
-
-    assert {feature.name for feature in CATALOGUE} == {*OF_CUSTOMER, *OF_PORTFOLIO, *OF_MODEL}
-    assert [f.name for f in CATALOGUE if f.name not in by_hand[f.stage]] == []
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_features_are_what_a_calculation_by_hand_gives(engine, case):
-    lines = CASES[case]
+    portfolio = Portfolio(CASES[case])
 
-    table = at(days_of(history_of(engine, lines), engine), [day_of(AS_OF)], **how(engine))
+    table = at(portfolio.inputs(engine), [day_of(AS_OF)], horizons=HORIZONS)
 
-    assert_as_by_hand(table, lines, [day_of(AS_OF)], HORIZONS)
+    assert_as_by_hand(table, portfolio, [day_of(AS_OF)], HORIZONS)
 
 
 def test_a_worked_example(engine):
@@ -121,7 +159,7 @@ def test_a_worked_example(engine):
         *bought("b", 500, amount=200),
     ]
 
-    table = at(days_of(history_of(engine, lines), engine), [day_of(after(630))], **how(engine))
+    table = at(Portfolio(lines).inputs(engine), [day_of(after(630))], horizons=HORIZONS)
     row = table.rows.to_pylist()[0]
 
     assert table.rows["customer_id"].to_pylist() == ["a", "b"]

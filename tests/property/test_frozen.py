@@ -5,15 +5,13 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.histories import HORIZONS, REFERENCE
+from tests.histories import FROZEN
 
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.reference import reference_table
 from portfolio_ml.frozen import Frozen
 
 pytestmark = pytest.mark.property
-
-FROZEN = Frozen(reference=REFERENCE, activity_days=56, horizons=HORIZONS)
 
 json_values = st.recursive(
     st.one_of(
@@ -47,7 +45,7 @@ def replaced(values, path, by):
 
 
 WHOLE = json.loads(FROZEN.to_json())
-MODELS = {"purchase_model", "spend_model"}  # they answer for what they read
+MODELS = {"purchase_model", "pareto_model", "spend_model"}  # they answer for what they read
 PLACES = [path for path in paths(WHOLE) if not MODELS & {*path}]
 
 

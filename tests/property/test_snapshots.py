@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from tests.by_hand import activity_days, outcome, pasts
 from tests.histories import after, day_of, history_of, lines
 
-from portfolio_ml.features.table import Horizons, days_of
+from portfolio_ml.features.inputs import inputs_of
+from portfolio_ml.features.table import Horizons
 from portfolio_ml.labels import outcomes
 from portfolio_ml.snapshots import labelled
 from portfolio_ml.standing import activity_windows
@@ -25,10 +26,11 @@ histories = lines(last_day=400)
 @examples
 @given(drawn=histories)
 def test_outcomes_are_what_a_calculation_by_hand_gives(engine, drawn):
-    days = days_of(history_of(engine, drawn), engine)
+    inputs = inputs_of(history_of(engine, drawn), engine)
     names = ("future_purchase_days", "future_spend", "future_returned")
 
-    rows = engine.collect(outcomes(days, (EARLIER, AS_OF), horizons=HORIZONS, engine=engine))
+    future = outcomes(inputs, (EARLIER, AS_OF), horizons=HORIZONS)
+    rows = engine.collect(future.join(inputs.customers, on="customer"))
     found = {(r["customer_id"], r["as_of"]): [r[n] for n in names] for r in rows.to_pylist()}
 
     for day in (EARLIER, AS_OF):
@@ -41,9 +43,9 @@ def test_outcomes_are_what_a_calculation_by_hand_gives(engine, drawn):
 @examples
 @given(drawn=histories)
 def test_activity_windows_are_what_kaplan_meier_by_hand_gives(engine, drawn):
-    days = days_of(history_of(engine, drawn), engine)
+    inputs = inputs_of(history_of(engine, drawn), engine)
 
-    found = activity_windows(days, (EARLIER, AS_OF), engine)
+    found = activity_windows(inputs, (EARLIER, AS_OF))
 
     assert found == {day: activity_days(pasts(drawn, day).values()) for day in (EARLIER, AS_OF)}
 
@@ -51,9 +53,9 @@ def test_activity_windows_are_what_kaplan_meier_by_hand_gives(engine, drawn):
 @few_examples
 @given(drawn=histories.filter(lambda drawn: bool(pasts(drawn, AS_OF))))
 def test_a_customer_has_churned_exactly_where_no_purchase_follows(engine, drawn):
-    days = days_of(history_of(engine, drawn), engine)
+    inputs = inputs_of(history_of(engine, drawn), engine)
 
-    found = labelled(days, (AS_OF,), horizons=HORIZONS, engine=engine)
+    found = labelled(inputs, (AS_OF,), horizons=HORIZONS)
 
     wanted = [outcome(drawn, customer, AS_OF, HORIZONS) for customer in pasts(drawn, AS_OF)]
     assert found.churned.tolist() == [days == 0 for days, _, _ in wanted]

@@ -107,6 +107,10 @@ class TestPaths:
         settings = load(SHOP + "engine: {temp_directory: spill}\n")
         assert settings.engine.temp_directory == tmp_path / "spill"
 
+    def test_of_sparks_temporary_folder_are_relative_to_it_too(self, load, tmp_path):
+        settings = load(SHOP + "engine: {kind: spark, temp_directory: spill}\n")
+        assert settings.engine.temp_directory == tmp_path / "spill"
+
     def test_of_settings_from_a_mapping_start_from_the_given_folder(self, tmp_path):
         values = {"name": "shop", "data": {"transactions": {"source": "a.csv"}}}
         assert settings_from(values, base=tmp_path).base == tmp_path
@@ -238,7 +242,18 @@ class TestFaults:
             ("targets: {lifetime_value: {coverage: .nan}}\n", "coverage: input should be"),
             ("gate: {max_loss: .inf}\n", "gate.max_loss: input should be less"),
             ("delivery: {kind: sql}\n", "delivery: input should be a list"),
-            ("engine: {kind: spark}\n", "engine.kind: input should be 'duckdb'"),
+            ("engine: {kind: polars}\n", "engine: kind should be one of 'duckdb', 'spark'"),
+            ("engine: {treads: 2}\n", "engine.treads: unknown key, did you mean 'threads'"),
+            ("engine: {kind: spark, master: here}\n", "engine.master: write it as local[4]"),
+            ("engine: {kind: spark, remote: here}\n", "engine.remote: write it as sc://"),
+            (
+                "engine: {kind: spark, master: local, remote: 'sc://x'}\n",
+                "engine: name a master or a remote, not both",
+            ),
+            (
+                "engine: {kind: spark, options: {spark.driver.memory: [1]}}\n",
+                "engine.options: input should be a valid string",
+            ),
             ("engine: {memory_limit: lots}\n", "engine.memory_limit: write a number and its unit"),
             ("engine: {threads: off}\n", "engine.threads: input should be a number, not false"),
             ("report: {path: 3}\n", "report.path: input is not a valid path"),

@@ -123,6 +123,8 @@ GOOD = [
     ("activity.window_days", "auto"),
     ("delivery", [{"kind": "sql", "url": "sqlite:///crm.db"}, {"kind": "parquet", "path": "s.pq"}]),
     ("engine.memory_limit", "80%"),
+    ("engine", {"kind": "spark", "master": "local[2]", "options": {"spark.executor.cores": 2}}),
+    ("engine", {"kind": "spark", "remote": "sc://spark:15002"}),
 ]
 VARIABLES = [
     "name",
@@ -159,6 +161,8 @@ BAD = [
     ("delivery", {"kind": "parquet", "path": "x"}),
     ("excluded_periods", [{"first": "2020-02-31", "last": "2020-05-01"}]),
     ("engine.memory_limit", "much"),
+    ("engine.kind", "polars"),
+    ("engine", {"kind": "spark", "master": "here"}),
 ]
 
 

@@ -8,7 +8,8 @@ import pytest
 from tests.histories import HORIZONS, REFERENCE, after, bought, day_of, history_of
 
 from portfolio_ml.customer_rows import Lineage, customer_rows
-from portfolio_ml.features.table import at, days_of
+from portfolio_ml.features.inputs import inputs_of
+from portfolio_ml.features.table import at
 from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.scoring import Predictions
 from portfolio_ml.standing import Standing, standing_of
@@ -154,9 +155,8 @@ def test_the_next_order_is_expected_a_typical_gap_after_the_last(engine):
     lines = bought("a", 0, 20, 60, 120) + bought("b", 115)
     as_of = after(130)
     table = at(
-        days_of(history_of(engine, lines), engine),
+        inputs_of(history_of(engine, lines), engine),
         [day_of(as_of)],
-        engine=engine,
         horizons=HORIZONS,
         references={day_of(as_of): REFERENCE},
     ).rows

@@ -10,25 +10,38 @@ import pytest
 from tests.histories import HORIZONS, REFERENCE, Line, after, bought, day_of, history_of
 
 from portfolio_ml.errors import DataError
-from portfolio_ml.features.catalogue import CATALOGUE, MODEL_INPUTS
+from portfolio_ml.features.account import DAYS, NUMBERS
+from portfolio_ml.features.catalogue import catalogue
 from portfolio_ml.features.feature import Stage, features_hash
-from portfolio_ml.features.reference import Reference
-from portfolio_ml.features.table import Horizons, at, days_of, definitions_hash
+from portfolio_ml.features.inputs import inputs_of
+from portfolio_ml.features.reference import Reference, _spend_model
+from portfolio_ml.features.table import Horizons, at, definitions_hash
 
 pytestmark = pytest.mark.unit
 
 AS_OF = day_of(after(1000))
+CATALOGUE = catalogue({"order_id"}).features
+COLUMNS = {"product_id", "category", "quantity", "cost", "discount", "channel", "minute"}
+TABLES = {"interactions", "interactions.value", "contacts"}
+ATTRIBUTES = ("valid_from", *DAYS, *NUMBERS, "region")
+ALL = catalogue(
+    COLUMNS | TABLES | {f"customers.{name}" for name in ATTRIBUTES},
+    attributes=ATTRIBUTES,
+    kinds=["call"],
+).features
 UNITS = {
-    "days", "purchase days", "orders", "currency", "ratio", "score", "day number", "probability",
+    "as given", "categories", "channels", "currency", "currency per 60 days", "currency per year",
+    "cycles", "day number", "days", "events", "lines", "month", "nats", "orders", "probability",
+    "products", "purchase days", "ratio", "score", "share", "units", "yes = 1",
 }  # fmt: skip
 
 
 def table_of(engine, lines, as_of_days=(AS_OF,), references=None):
-    days = days_of(history_of(engine, lines), engine)
-    return at(days, as_of_days, engine=engine, horizons=HORIZONS, references=references)
+    inputs = inputs_of(history_of(engine, lines), engine)
+    return at(inputs, as_of_days, horizons=HORIZONS, references=references)
 
 
-@pytest.mark.parametrize("module", ["catalogue", "feature"])
+@pytest.mark.parametrize("module", ["account", "catalogue", "engagement", "feature", "reference"])
 def test_the_examples_in_the_docstrings_hold(module):
     result = doctest.testmod(importlib.import_module(f"portfolio_ml.features.{module}"))
 
@@ -40,18 +53,44 @@ def test_the_examples_in_the_docstrings_hold(module):
 
 
 def test_names_are_given_once_and_every_unit_is_known():
-    names = [feature.name for feature in CATALOGUE]
+    names = [feature.name for feature in ALL]
 
     assert len(set(names)) == len(names)
-    assert {feature.unit for feature in CATALOGUE} <= UNITS
-    assert {name for name in MODEL_INPUTS if name not in names} == set()
+    assert {feature.unit for feature in ALL} == UNITS
+
+
+def test_models_learn_from_all_but_numbers_that_mean_nothing_to_them():
+    found = catalogue()
+
+    assert {*found.names} - {*found.model_inputs} == {
+        "peak_month", "expected_next_order_day", "rfm_r", "rfm_f", "rfm_m",
+        *(name for name in found.names if name.endswith("day_share")),
+    }  # fmt: skip
+
+
+def test_what_is_left_out_tells_what_it_needs():
+    found = catalogue({"category"})
+
+    assert "categories" in found.names
+    assert found.left_out["products"] == ("product_id",)
+    assert found.left_out["income_change_365d"] == ("customers.income", "customers.valid_from")
+    assert {*found.left_out} & {*found.names} == set()
+
+
+def test_a_catalogue_of_some_names_keeps_its_order():
+    assert catalogue().only(["spend", "recency_days"]).names == ("recency_days", "spend")
+
+
+def test_a_name_that_a_portfolio_lacks_is_missed_with_what_it_needs():
+    with pytest.raises(DataError, match=r"1 features.*no product_id, which products needs"):
+        catalogue().only(["spend", "products"])
 
 
 def test_only_the_expectations_of_models_come_without_an_expression():
-    without = {feature.stage for feature in CATALOGUE if feature.value is None}
+    without = {feature.stage for feature in ALL if feature.value is None}
 
     assert without == {Stage.MODEL}
-    assert all(f.value is None for f in CATALOGUE if f.stage is Stage.MODEL)
+    assert all(f.value is None for f in ALL if f.stage is Stage.MODEL)
 
 
 @pytest.mark.parametrize("part", ["name", "unit", "window", "null", "formula"])
@@ -62,9 +101,9 @@ def test_the_digest_changes_with_every_part_of_a_definition(part):
 
 
 def test_the_digest_of_a_table_changes_with_either_horizon():
-    digests = {definitions_hash(Horizons(*days)) for days in ((90, 90), (90, 91), (91, 90))}
+    horizons = [Horizons(*days) for days in ((90, 90), (90, 91), (91, 90))]
 
-    assert len(digests) == 3
+    assert len({definitions_hash(catalogue(), each) for each in horizons}) == 3
 
 
 # Days
@@ -159,6 +198,15 @@ def test_where_nobody_bought_twice_a_purchase_is_expected_to_be_as_those_seen(en
     assert (
         "the mean over all customers stands in" in table.references[AS_OF].spend_model.warnings[0]
     )
+
+
+def test_the_mean_that_stands_in_is_the_same_in_whatever_order_the_customers_come():
+    rng = np.random.default_rng(0)
+    monetary = rng.integers(1, 10_000, 500) / 7
+
+    found = {_spend_model(np.zeros(500), rng.permutation(monetary)).v for _ in range(20)}
+
+    assert len(found) == 1
 
 
 def test_where_nothing_was_ever_paid_nothing_is_expected(engine):

@@ -1,18 +1,33 @@
 """What a champion keeps of its portfolio, as a file."""
 
 import json
+from dataclasses import replace
 from math import inf
 
 import pytest
-from tests.histories import HORIZONS, REFERENCE, after, bought, day_of, history_of
+from tests.histories import FROZEN, HORIZONS, REFERENCE, Line, after, bought, day_of, history_of
 
 from portfolio_ml.errors import DataError
-from portfolio_ml.features.table import at, days_of, definitions_hash
+from portfolio_ml.features.catalogue import catalogue
+from portfolio_ml.features.inputs import inputs_of
+from portfolio_ml.features.table import Horizons, at, definitions_hash
 from portfolio_ml.frozen import Frozen
 
 pytestmark = pytest.mark.unit
 
-FROZEN = Frozen(reference=REFERENCE, activity_days=56, horizons=HORIZONS)
+AS_OF = day_of(after(900))
+
+
+def champion_of(inputs):
+    """What a champion froze that was trained on these inputs."""
+    table = at(inputs, [AS_OF], horizons=HORIZONS)
+    return Frozen(
+        reference=table.references[AS_OF],
+        activity_days=28,
+        horizons=HORIZONS,
+        features=inputs.catalogue.names,
+        features_hash=table.hash,
+    )
 
 
 def file(**changes):
@@ -55,9 +70,7 @@ def test_the_file_is_the_same_each_time_and_is_strict_json():
     ids=["one purchase", "one customer", "everybody bought once", "many"],
 )
 def test_what_was_fitted_on_any_portfolio_survives_as_a_strict_file(engine, lines):
-    day = day_of(after(900))
-    table = at(days_of(history_of(engine, lines), engine), [day], engine=engine, horizons=HORIZONS)
-    frozen = Frozen(reference=table.references[day], activity_days=28, horizons=HORIZONS)
+    frozen = champion_of(inputs_of(history_of(engine, lines), engine))
 
     json.loads(frozen.to_json(), parse_constant=pytest.fail)
 
@@ -71,17 +84,45 @@ def test_an_edge_below_everybody_is_null_in_the_file():
     assert Frozen.from_json(content).reference.score_edges == edges
 
 
-def test_a_portfolio_knows_the_digest_of_its_features():
-    assert FROZEN.features_hash == definitions_hash(HORIZONS)
-    assert json.loads(FROZEN.to_json())["features_hash"] == FROZEN.features_hash
+def test_the_features_of_a_champion_are_those_of_the_portfolio_that_it_learnt_from(engine):
+    inputs = inputs_of(history_of(engine, bought("a", 10, 400)), engine)
+    frozen = champion_of(inputs)
+
+    table = frozen.table(inputs, AS_OF)
+
+    assert table.rows == at(inputs, [AS_OF], horizons=HORIZONS).rows
+    assert table.references == {AS_OF: frozen.reference}
+    assert table.hash == frozen.features_hash == definitions_hash(inputs.catalogue, HORIZONS)
+
+
+def test_features_that_a_champion_does_not_know_are_left_out(engine):
+    lines = [Line("a", after(10), 5.0, "o-1"), Line("a", after(400), 7.0, "o-2", "p-1", "food")]
+    frozen = champion_of(inputs_of(history_of(engine, lines, columns=["order_id"]), engine))
+    more = inputs_of(history_of(engine, lines), engine)
+
+    table = frozen.table(more, AS_OF)
+
+    assert "categories" in more.catalogue.names
+    assert table.rows.column_names == ["customer_id", "as_of", *catalogue({"order_id"}).names]
+    assert table.hash == frozen.features_hash
+
+
+def test_a_feature_that_the_portfolio_no_longer_has_is_missed_with_what_it_needs(engine):
+    lines = [Line("a", after(10), 5.0, category="food"), *bought("a", 400)]
+    frozen = champion_of(inputs_of(history_of(engine, lines), engine))
+
+    with pytest.raises(DataError, match=r"1?\d features.*lacks.*category.*categories"):
+        frozen.table(inputs_of(history_of(engine, lines, columns=()), engine), AS_OF)
 
 
 @pytest.mark.parametrize(
-    "content", [file(features_hash="0" * 16), file(features_hash=None), file(churn_days=91)]
+    "changes", [{"features_hash": "0" * 16}, {"horizons": Horizons(churn_days=91, value_days=180)}]
 )
-def test_other_feature_definitions_are_refused_with_the_advice_to_retrain(content):
+def test_other_feature_definitions_are_refused_with_the_advice_to_retrain(engine, changes):
+    inputs = inputs_of(history_of(engine, bought("a", 10, 400)), engine)
+
     with pytest.raises(DataError, match=r"other feature definitions.*Retrain"):
-        Frozen.from_json(content)
+        replace(champion_of(inputs), **changes).table(inputs, AS_OF)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +149,9 @@ def test_other_feature_definitions_are_refused_with_the_advice_to_retrain(conten
         file(activity_days=10**400),
         file(activity_days=inf),
         file(churn_days=0),
+        file(features=None),
+        file(features=7),
+        file(features_hash=None),
         file(value_days=[]),
         reference(day=inf),
         reference(day="today"),
@@ -124,6 +168,10 @@ def test_other_feature_definitions_are_refused_with_the_advice_to_retrain(conten
         reference(tier_edges=None),
         reference(tier_edges=[1, 2]),
         reference(tier_edges=[1, 2, float("nan")]),
+        reference(known_shares=None),
+        reference(known_shares=["north"]),
+        reference(known_shares={"region": {"north": "much"}}),
+        reference(pareto_model=REFERENCE.purchase_model.to_dict()),
         reference(purchase_model={}),
         reference(purchase_model=[]),
         reference(purchase_model=REFERENCE.spend_model.to_dict()),

@@ -3,7 +3,8 @@
 import pytest
 from tests.histories import Line, after, bought, day_of, history_of
 
-from portfolio_ml.features.table import Horizons, days_of
+from portfolio_ml.features.inputs import inputs_of
+from portfolio_ml.features.table import Horizons
 from portfolio_ml.labels import outcomes
 
 pytestmark = pytest.mark.unit
@@ -13,8 +14,9 @@ HORIZONS = Horizons(churn_days=30, value_days=60)
 
 
 def outcomes_of(engine, lines, as_of_days=(AS_OF,), horizons=HORIZONS):
-    days = days_of(history_of(engine, lines), engine)
-    rows = engine.collect(outcomes(days, as_of_days, horizons=horizons, engine=engine))
+    inputs = inputs_of(history_of(engine, lines), engine)
+    found = outcomes(inputs, as_of_days, horizons=horizons).join(inputs.customers, on="customer")
+    rows = engine.collect(found.drop("customer"))
     return {(row.pop("customer_id"), row.pop("as_of")): row for row in rows.to_pylist()}
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.histories import HORIZONS, REFERENCE
+from tests.histories import FROZEN, REFERENCE
 from tests.simulated import RECIPE, simulated
 
 from portfolio_ml.errors import DataError
-from portfolio_ml.frozen import FILE, Frozen
+from portfolio_ml.frozen import FILE
 from portfolio_ml.models.churn import KIND
 from portfolio_ml.models.files import DESCRIPTION, described
 from portfolio_ml.models.segments import fit_segments
@@ -19,7 +19,6 @@ from portfolio_ml.training import fit_candidates
 pytestmark = pytest.mark.unit
 
 TARGETS = ("churn", "lifetime_value", "segments")
-FROZEN = Frozen(reference=REFERENCE, activity_days=60, horizons=HORIZONS)
 
 
 @pytest.fixture(scope="module")

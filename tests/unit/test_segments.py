@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.simulated import simulated
+from tests.simulated import MODEL_INPUTS, simulated
 
 from portfolio_ml.errors import DataError
-from portfolio_ml.features.catalogue import MODEL_INPUTS
 from portfolio_ml.models import segments
 from portfolio_ml.models.files import DESCRIPTION, described
 from portfolio_ml.models.segments import (

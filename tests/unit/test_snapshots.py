@@ -10,8 +10,8 @@ from tests.by_hand import outcome
 from tests.histories import Line, after, bought, day_of, history_of
 
 from portfolio_ml import snapshots as module
-from portfolio_ml.features.catalogue import MODEL_INPUTS
-from portfolio_ml.features.table import Horizons, at, days_of
+from portfolio_ml.features.inputs import inputs_of
+from portfolio_ml.features.table import Horizons, at
 from portfolio_ml.snapshots import Snapshots, labelled, matrix
 from portfolio_ml.timeline import snapshots as snapshot_days
 
@@ -31,9 +31,7 @@ LINES = [
 
 
 def labelled_at(engine, lines, days=(EARLY, LATE)):
-    return labelled(
-        days_of(history_of(engine, lines), engine), days, horizons=HORIZONS, engine=engine
-    )
+    return labelled(inputs_of(history_of(engine, lines), engine), days, horizons=HORIZONS)
 
 
 def simulated(rows_per_customer):
@@ -98,14 +96,14 @@ def test_outcomes_are_those_of_the_row_and_zero_where_nothing_happened(engine):
 
 
 def test_features_are_those_of_the_feature_table(engine):
-    days = days_of(history_of(engine, LINES), engine)
+    inputs = inputs_of(history_of(engine, LINES), engine)
 
-    found = labelled(days, (EARLY, LATE), horizons=HORIZONS, engine=engine)
-    rows = at(days, (EARLY, LATE), engine=engine, horizons=HORIZONS).rows
+    found = labelled(inputs, (EARLY, LATE), horizons=HORIZONS)
+    rows = at(inputs, (EARLY, LATE), horizons=HORIZONS).rows
 
-    assert found.names == MODEL_INPUTS
+    assert found.names == inputs.catalogue.model_inputs
     assert found.features.dtype == np.float32
-    np.testing.assert_array_equal(found.features, matrix(rows, MODEL_INPUTS))
+    np.testing.assert_array_equal(found.features, matrix(rows, inputs.catalogue.model_inputs))
     np.testing.assert_array_equal(found.column("recency_days"), rows["recency_days"].to_numpy())
 
 

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 from tests.histories import HORIZONS, Line, after, bought, day_of, history_of
 
-from portfolio_ml.features.table import at, days_of
+from portfolio_ml.features.inputs import inputs_of
+from portfolio_ml.features.table import at
 from portfolio_ml.standing import activity_windows, repurchase_at, standing_of
 
 pytestmark = pytest.mark.unit
@@ -81,8 +82,8 @@ def test_the_tier_is_above_the_edges_that_net_spend_exceeds(net_spend, tier):
 
 def test_of_a_hundred_customers_ten_are_a_twenty_b_thirty_c_and_the_rest_d(engine):
     lines = [line for n in range(1, 101) for line in bought(f"{n:03}", 990, amount=n / 3)]
-    days = days_of(history_of(engine, lines), engine)
-    table = at(days, [AS_OF], engine=engine, horizons=HORIZONS)
+    inputs = inputs_of(history_of(engine, lines), engine)
+    table = at(inputs, [AS_OF], horizons=HORIZONS)
 
     found = standing_of(table.rows, activity_days=28, tier_edges=table.references[AS_OF].tier_edges)
 
@@ -99,7 +100,7 @@ def test_nobody_has_no_standing():
 
 
 def windows(engine, lines, *days):
-    found = activity_windows(days_of(history_of(engine, lines), engine), days, engine)
+    found = activity_windows(inputs_of(history_of(engine, lines), engine), days)
     return [found[day] for day in days]
 
 
@@ -107,9 +108,9 @@ def test_the_return_curve_is_the_one_worked_out_by_hand(engine):
     # a: gaps of 10 and 10, 20 days open, a third each; b: a gap of 30, open for 0 days, a half
     # each. At 10 days 3/3 + 1/2 are at risk and 2/3 return; at 30 days 1/2 is and returns.
     lines = bought("a", 960, 970, 980) + bought("b", 970, 1000)
-    days = days_of(history_of(engine, lines), engine)
+    inputs = inputs_of(history_of(engine, lines), engine)
 
-    found = repurchase_at(days, [AS_OF], engine)[AS_OF]
+    found = repurchase_at(inputs, [AS_OF])[AS_OF]
 
     assert found.days.tolist() == [10, 30]
     assert found.returned == pytest.approx([4 / 9, 1])

@@ -1,5 +1,6 @@
 """`portfolio-ml`: the entry point, and how errors become sentences and exit codes."""
 
+import signal
 import sys
 import traceback
 from typing import Any
@@ -23,6 +24,7 @@ EXAMPLES = {
     "init": "init --transactions sales.csv",
     "validate": "validate --config sales.yaml",
     "features": "features --config sales.yaml --as-of 2024-06-30",
+    "snapshots": "snapshots --config sales.yaml --out snapshots.parquet",
     "backtest": "backtest --config sales.yaml",
     "train": "train --config sales.yaml",
     "score": "score --config sales.yaml",
@@ -51,7 +53,14 @@ def _version(
 
 def main() -> None:
     """Run the command line; ends the process with the exit code that tells what happened."""
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(run(sys.argv[1:]))
+
+
+def _terminated(number: int, _: object) -> None:
+    """End as after Ctrl-C, so that half-written files are removed on the way out."""
+    del number
+    raise KeyboardInterrupt
 
 
 def run(arguments: list[str]) -> int:
@@ -67,8 +76,17 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("portfolio-ml: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except RuntimeError as error:
+        is_stopped = "interrupted" in str(error).lower()  # what DuckDB makes of Ctrl-C
+        code = INTERRUPTED if is_stopped else _bug()
     except Exception:  # noqa: BLE001 - whatever is left is a bug, and shows its traceback
-        traceback.print_exc()
-        print("portfolio-ml: this is a bug; please report the traceback above", file=sys.stderr)
-        return BUG
+        return _bug()
+    if code == INTERRUPTED:  # Typer turns Ctrl-C into it while a command runs
+        print("portfolio-ml: interrupted", file=sys.stderr)
     return code if isinstance(code, int) else 0
+
+
+def _bug() -> int:
+    traceback.print_exc()
+    print("portfolio-ml: this is a bug; please report the traceback above", file=sys.stderr)
+    return BUG

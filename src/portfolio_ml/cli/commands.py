@@ -44,18 +44,44 @@ def features(
     quiet: Quiet = False,
 ) -> None:
     """Write the feature table: a row per customer at the as-of date."""
-    from portfolio_ml import pipeline
+    from portfolio_ml import exports
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.printing import print_rows
-    from portfolio_ml.cli.show import feature_facts
-    from portfolio_ml.sinks.files import write_parquet
+    from portfolio_ml.cli.progress import bar
+    from portfolio_ml.cli.show import export, print_export
 
-    if out.suffix.lower() != ".parquet":
-        raise ConfigError("--out must name a .parquet file", saw=str(out))
-    with opened(config, as_of, quiet=quiet) as (portfolio, say):
-        table = pipeline.features(portfolio, say=say)
-    write_parquet(table.dated_rows(), out)
-    told(feature_facts(table, out), plain=dict, drawn=print_rows, as_json=as_json)
+    _demand_parquet(out)
+    with (
+        opened(config, as_of, quiet=quiet) as (portfolio, say),
+        bar("features", quiet=quiet) as progress,
+    ):
+        written = exports.write_features(portfolio, out, say=say, progress=progress)
+    told(written, plain=export, drawn=print_export, as_json=as_json)
+
+
+def snapshots(
+    config: Config,
+    as_of: AsOf = None,
+    out: Out = Path("snapshots.parquet"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write the training table: past features and what came after.
+
+    For models of your own: a row per customer and snapshot date, with a group for folds and a
+    weight. Only dates whose outcomes are known up to the as-of date have rows.
+    """
+    from portfolio_ml import exports
+    from portfolio_ml.cli.opened import opened
+    from portfolio_ml.cli.progress import bar
+    from portfolio_ml.cli.show import print_snapshots, snapshots_facts
+
+    _demand_parquet(out)
+    with (
+        opened(config, as_of, quiet=quiet) as (portfolio, say),
+        bar("snapshots", quiet=quiet) as progress,
+    ):
+        written = exports.write_snapshots(portfolio, out, say=say, progress=progress)
+    told(written, plain=snapshots_facts, drawn=print_snapshots, as_json=as_json)
 
 
 def backtest(
@@ -126,4 +152,9 @@ def report(config: Config, as_of: AsOf = None, as_json: Json = False, quiet: Qui
     told({"file": str(path)}, plain=dict, drawn=print_rows, as_json=as_json)
 
 
-COMMANDS = (validate, features, backtest, train, score, report)
+def _demand_parquet(out: Path) -> None:
+    if out.suffix.lower() != ".parquet":
+        raise ConfigError("--out must name a .parquet file", saw=str(out))
+
+
+COMMANDS = (validate, features, snapshots, backtest, train, score, report)

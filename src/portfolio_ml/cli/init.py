@@ -42,7 +42,7 @@ def init(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a commented config for your files, guessing their columns."""
+    """Write a commented config for your files, guessing the columns."""
     from portfolio_ml import discovery, engine
     from portfolio_ml.cli.guesses import (
         asked,

@@ -14,15 +14,17 @@ from portfolio_ml.config import Settings
 from portfolio_ml.databases import redacted
 from portfolio_ml.datasets import Dataset
 from portfolio_ml.display import SmallTable
-from portfolio_ml.features.table import FeatureTable
+from portfolio_ml.exports import Export
 from portfolio_ml.judgement import Judgement, Supervised
 from portfolio_ml.opening import Validation
 from portfolio_ml.pipeline import ScoringResult, TrainingResult
 from portfolio_ml.registry.address import address_of
 from portfolio_ml.report.words import young_history
 from portfolio_ml.results import (
+    by_need,
     gate_lines,
     judgement_table,
+    left_out_text,
     receipt_line,
     refused_by_rule,
     summary_table,
@@ -65,14 +67,24 @@ def _by_rule(quarantine: pa.Table) -> dict[str, int]:
     return {row["values"]: row["counts"] for row in refused}
 
 
-def feature_facts(table: FeatureTable, file: Path) -> dict[str, Any]:
-    """What was computed, and where it is."""
+def export(written: Export) -> dict[str, Any]:
+    """What was written, where it is, and which features the data has no columns for."""
     return {
-        "rows": table.rows.num_rows,
-        "features": table.rows.num_columns - len(("customer_id", "as_of")),
-        "features_hash": table.hash,
-        "file": str(file),
+        "rows": written.rows,
+        "features": len(written.features),
+        "features_hash": written.features_hash,
+        "file": str(written.file),
+        "left_out": [
+            {"needs": [*needs], "features": [*names]}
+            for needs, names in by_need(written.left_out).items()
+        ],
     }
+
+
+def snapshots_facts(written: Export) -> dict[str, Any]:
+    """The same, with the snapshot dates."""
+    dates = [to_date(day).isoformat() for day in written.as_of_days]
+    return {"dates": dates, **export(written)}
 
 
 def judgements(judged: Mapping[Supervised, Judgement]) -> dict[str, Any]:
@@ -110,6 +122,19 @@ def print_validation(checked: Validation) -> None:
         counts = {"read": table.kept + table.quarantined, "kept": table.kept}
         facts[name] = counts | refused_by_rule(table.quarantine)
     print_rows({name: value for name, value in facts.items() if value not in (None, {})})
+
+
+def print_export(written: Export) -> None:
+    """What was written, and how many features need columns that the data lacks."""
+    print_rows({name: v for name, v in export(written).items() if name != "left_out"})
+    if written.left_out:
+        print_line(f"left out: {left_out_text(written.left_out)}")
+
+
+def print_snapshots(written: Export) -> None:
+    """The same, with the snapshot dates."""
+    print_line(f"dates: {', '.join(snapshots_facts(written)['dates'])}")
+    print_export(written)
 
 
 def repeated_text(count: int) -> str:

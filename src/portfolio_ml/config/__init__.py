@@ -8,7 +8,14 @@ package that reads the environment.
 from portfolio_ml.config.data_sections import CsvFormat, CustomersSource, TableSource
 from portfolio_ml.config.json_schema import json_schema
 from portfolio_ml.config.loading import load_settings, settings_from
-from portfolio_ml.config.sections import DuckDB, ExcludedPeriod, ParquetTarget, SqlTarget, Target
+from portfolio_ml.config.sections import (
+    DuckDB,
+    ExcludedPeriod,
+    ParquetTarget,
+    Spark,
+    SqlTarget,
+    Target,
+)
 from portfolio_ml.config.settings import ENVIRONMENT_PREFIX, Settings
 
 __all__ = [
@@ -19,6 +26,7 @@ __all__ = [
     "ExcludedPeriod",
     "ParquetTarget",
     "Settings",
+    "Spark",
     "SqlTarget",
     "TableSource",
     "Target",

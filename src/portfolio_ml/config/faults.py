@@ -22,6 +22,8 @@ _PLAINLY = {
 _PATTERNS = {
     "name": "use letters, digits, _ and -, such as shop_de",
     "engine.memory_limit": "write a number and its unit, such as 4GB or 80%",
+    "engine.master": "write it as local[4], spark://host:7077, yarn or k8s://...",
+    "engine.remote": "write it as sc://host:15002",
     "data.transactions.format.date_format": "write it as %d.%m.%Y",
 }
 
@@ -58,7 +60,8 @@ def _path(location: Sequence[int | str]) -> str:
     path = ""
     for depth, (before, part) in enumerate(pairwise(("", *location))):
         is_kind = not str(part).isidentifier() or (
-            isinstance(before, int) and part not in [*_keys_at(location[:depth])]
+            (isinstance(before, int) or before == "engine")
+            and part not in [*_keys_at(location[:depth])]
         )
         if isinstance(part, int) or not is_kind:
             path = joined(path, part)

@@ -57,7 +57,7 @@ class _FromDocstrings(GenerateJsonSchema):
         }
         for name, key in section["properties"].items():
             key.pop("title", None)
-            if "$ref" in key:  # its own keys tell their defaults
+            if "$ref" in key or "oneOf" in key:  # its own keys tell their defaults
                 key.pop("default", None)
             if name in about:
                 key["description"] = about[name]

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from portfolio_ml.config.data_sections import Data
 from portfolio_ml.config.sections import (
     Activity,
+    AnyEngine,
     Backtest,
     DuckDB,
     ExcludedPeriod,
@@ -72,7 +73,7 @@ class Settings(BaseSettings):
     data: Data
     excluded_periods: tuple[ExcludedPeriod, ...] = ()
     features: tuple[str, ...] = ()
-    engine: DuckDB = DuckDB()
+    engine: AnyEngine = DuckDB()
     activity: Activity = Activity()
     targets: Targets = Targets()
     training: Training = Training()

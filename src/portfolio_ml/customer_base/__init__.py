@@ -20,7 +20,12 @@ from portfolio_ml.customer_base.kinds import (
 )
 from portfolio_ml.customer_base.pareto_nbd import ParetoNBD, fit_pareto_nbd
 from portfolio_ml.customer_base.purchase_model import PurchaseModel
-from portfolio_ml.customer_base.purchases import Histories, PurchaseCounts, group_purchases
+from portfolio_ml.customer_base.purchases import (
+    Histories,
+    PurchaseCounts,
+    group_purchases,
+    representatives,
+)
 
 __all__ = [
     "PURCHASE_FITS",
@@ -39,4 +44,5 @@ __all__ = [
     "fit_pareto_nbd",
     "group_purchases",
     "purchase_model_from_dict",
+    "representatives",
 ]

@@ -51,6 +51,19 @@ class PurchaseModel(FittedModel, ABC):
         p_alive = expit(-self._log_odds_gone(histories))
         return np.clip(1 - p_alive * self._p_purchase_if_alive(histories, ahead), 0, 1)
 
+    def forecast(
+        self,
+        x: npt.ArrayLike,
+        t_x: npt.ArrayLike,
+        T: npt.ArrayLike,
+        *,
+        horizon: npt.ArrayLike,
+    ) -> tuple[Array, Array]:
+        """`p_alive` and `expected_purchases`, from one computation of the former."""
+        histories, ahead = _aligned(x, t_x, T, horizon)
+        p_alive = np.asarray(expit(-self._log_odds_gone(histories)))
+        return p_alive, np.asarray(p_alive * self._purchases_if_alive(histories, ahead))
+
     def row_log_likelihood(self, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike) -> Array:
         """The log-likelihood of each history, per unit of time to the power of x."""
         return self._log_likelihood(Histories.of(x, t_x, T))

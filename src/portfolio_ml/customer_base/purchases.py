@@ -123,6 +123,28 @@ class PurchaseCounts:
             self.frequency[every], self.recency[every], self.age[every], self.weight[every]
         )
 
+    def represented(self, rows: int) -> Self:
+        """The counts, or at most `rows` of them that stand for all: see `representatives`."""
+        chosen, weight = representatives(self.weight, rows)
+        return type(self)(self.frequency[chosen], self.recency[chosen], self.age[chosen], weight)
+
+
+def representatives(weight: Array, rows: int) -> tuple[npt.NDArray[np.intp], Array]:
+    """Which rows stand for all, and their weights: those at even steps of the summed weight.
+
+    Rows that are sorted are so represented along their order, without chance.
+
+    Example:
+        >>> representatives(np.array([1.0, 1.0, 6.0, 2.0]), rows=2)
+        (array([2, 2]), array([5., 5.]))
+    """
+    if weight.size <= rows:
+        return np.arange(weight.size), weight
+    ends = np.cumsum(weight)
+    step = ends[-1] / rows
+    chosen = np.searchsorted(ends, step * (np.arange(rows) + 0.5))
+    return chosen, np.full(rows, step)
+
 
 def group_purchases(
     x: npt.ArrayLike,

@@ -8,11 +8,11 @@ import narwhals as nw
 from portfolio_ml.config import CsvFormat
 from portfolio_ml.discovery.profiles import Profile
 from portfolio_ml.discovery.roles import Finding
-from portfolio_ml.engine import Engine, Frame, Reading
+from portfolio_ml.engine import Frame, Reader, Reading
 
 
 def checked(
-    found: Mapping[str, Finding], frame: Frame, written: CsvFormat, engine: Engine
+    found: Mapping[str, Finding], frame: Frame, written: CsvFormat, engine: Reader
 ) -> Finding:
     """The amount, doubted where it is an order's total that stands on each of its lines."""
     amount, order = found["amount"], found.get("order_id")
@@ -40,7 +40,7 @@ def checked(
 
 
 def _as_product(
-    found: Mapping[str, Finding], frame: Frame, written: CsvFormat, engine: Engine
+    found: Mapping[str, Finding], frame: Frame, written: CsvFormat, engine: Reader
 ) -> Finding:
     """The amount, with the share of rows in which it is price times quantity as evidence."""
     amount, price, quantity = found["amount"], found.get("price"), found.get("quantity")

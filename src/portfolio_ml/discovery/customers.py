@@ -14,7 +14,7 @@ from portfolio_ml.discovery.marks import date_form, number_form
 from portfolio_ml.discovery.profiles import NATIVE, NUMBERS, Profile
 from portfolio_ml.discovery.roles import Confidence, Finding
 from portfolio_ml.discovery.words import fit, words_of
-from portfolio_ml.engine import Engine, Frame, Reading
+from portfolio_ml.engine import Frame, Reader, Reading
 from portfolio_ml.errors import DataError
 from portfolio_ml.wording import counted
 
@@ -105,7 +105,7 @@ class CustomersGuess:
 
 
 def guess_customers(
-    seen: Sighting, buyers: tuple[Sighting, Guess], engine: Engine, *, base: Path
+    seen: Sighting, buyers: tuple[Sighting, Guess], engine: Reader, *, base: Path
 ) -> CustomersGuess:
     """What the columns of a customers file are, as far as names and values tell.
 
@@ -214,7 +214,7 @@ def _written(seen: Sighting, found: dict[str, Finding]) -> tuple[CsvFormat, list
     return seen.written.model_copy(update=update), doubts
 
 
-def _match(frame: Frame, column: str, buyers: tuple[Sighting, Guess], engine: Engine) -> Match:
+def _match(frame: Frame, column: str, buyers: tuple[Sighting, Guess], engine: Reader) -> Match:
     listed = _ids(frame, column, engine)
     sighting, guessed = buyers
     who = _ids(sighting.frame, guessed.columns["customer_id"], engine)
@@ -226,7 +226,7 @@ def _match(frame: Frame, column: str, buyers: tuple[Sighting, Guess], engine: En
     return Match(engine.collect(who.select(n=nw.len()))["n"][0].as_py(), *counts)
 
 
-def _ids(frame: Frame, column: str, engine: Engine) -> Frame:
+def _ids(frame: Frame, column: str, engine: Reader) -> Frame:
     """The different ids, as they are and without what tools add to them or take from them."""
     read = engine.parsed(frame, [Reading("id", column, "text")], timezone="UTC")
     ids = read.select("id").filter(~nw.col("id").is_null()).unique()
@@ -234,7 +234,7 @@ def _ids(frame: Frame, column: str, engine: Engine) -> Frame:
     return engine.keep(ids.with_columns(plain=plain.str.replace_all("^0+", "")))
 
 
-def _checked(guessed: CustomersGuess, engine: Engine, *, base: Path) -> CustomersGuess:
+def _checked(guessed: CustomersGuess, engine: Reader, *, base: Path) -> CustomersGuess:
     """The guess with what loading the file says: the rows that break a rule."""
     source = {
         "source": guessed.source,

@@ -12,7 +12,7 @@ from portfolio_ml.discovery.dialect import sniffed
 from portfolio_ml.discovery.marks import Decided, date_form, number_form
 from portfolio_ml.discovery.profiles import NATIVE, NUMBERS, Profile, profiles_of
 from portfolio_ml.discovery.roles import REQUIRED, Finding, assigned
-from portfolio_ml.engine import Engine, Frame, Reading
+from portfolio_ml.engine import Frame, Reader, Reading
 from portfolio_ml.errors import DataError
 from portfolio_ml.schema import TRANSACTIONS, Table
 from portfolio_ml.sources import files_of
@@ -61,7 +61,7 @@ class Guess:
         return {role: finding.column for role, finding in self.findings.items()}
 
 
-def look(source: str, engine: Engine, *, base: Path, of: Table = TRANSACTIONS) -> Sighting:
+def look(source: str, engine: Reader, *, base: Path, of: Table = TRANSACTIONS) -> Sighting:
     """Look at the files of a table that a path or a pattern names.
 
     Raises:
@@ -81,7 +81,7 @@ def look(source: str, engine: Engine, *, base: Path, of: Table = TRANSACTIONS) -
     return Sighting(source, files, written, frame, profiles, doubts)
 
 
-def guess(seen: Sighting, engine: Engine, *, chosen: Mapping[str, str] | None = None) -> Guess:
+def guess(seen: Sighting, engine: Reader, *, chosen: Mapping[str, str] | None = None) -> Guess:
     """What the columns are, as far as names and values tell.
 
     Args:
@@ -136,7 +136,7 @@ def _is_european(seen: Sighting, timestamp: Profile) -> bool:
     return seen.written.delimiter == ";" or accents or "." in timestamp.values[0][:6]
 
 
-def _on_all_rows(seen: Sighting, column: Profile, dates: Decided, engine: Engine) -> Decided:
+def _on_all_rows(seen: Sighting, column: Profile, dates: Decided, engine: Reader) -> Decided:
     """What all rows say about the order of day and month, where a sample leaves it open."""
     best = column.date_share
     fitting = [form for form, share in column.dates.items() if share >= best - 1e-9]

@@ -8,7 +8,7 @@ import narwhals as nw
 import pyarrow as pa
 
 from portfolio_ml.config import CsvFormat
-from portfolio_ml.engine import Engine, Frame, Kind, Reading
+from portfolio_ml.engine import Frame, Kind, Reader, Reading
 from portfolio_ml.engine.frames import LINEAGE
 
 SAMPLE_ROWS = 4_000
@@ -97,7 +97,7 @@ class Profile:
         return max(self.dates.values(), default=0.0)
 
 
-def profiles_of(frame: Frame, engine: Engine) -> tuple[Profile, ...]:
+def profiles_of(frame: Frame, engine: Reader) -> tuple[Profile, ...]:
     """A profile of every column of a scanned frame; two passes over the files."""
     names = [n for n in frame.collect_schema().names() if n not in LINEAGE]
     counted = engine.collect(
@@ -132,7 +132,7 @@ def _type(kind: pa.DataType) -> Kind:
     return "number" if is_number else "text"
 
 
-def _read(column: Profile, sample: pa.Table, engine: Engine) -> Profile:
+def _read(column: Profile, sample: pa.Table, engine: Reader) -> Profile:
     """The profile with what the values of a sample can be read as, by the engine itself."""
     table = sample.select(["_source", "_row", column.name])
     frame = engine.from_arrow(table.filter(table[column.name].is_valid()))
@@ -162,7 +162,7 @@ def _read(column: Profile, sample: pa.Table, engine: Engine) -> Profile:
 
 
 def _as(
-    frame: Frame, name: str, kind: Kind, engine: Engine, written: CsvFormat = NUMBERS["plain"]
+    frame: Frame, name: str, kind: Kind, engine: Reader, written: CsvFormat = NUMBERS["plain"]
 ) -> list[str | float | int | None]:
     parsed = engine.parsed(frame, [Reading("x", name, kind)], timezone="UTC", written=written)
     values: list[str | float | int | None] = engine.collect(parsed)["x"].to_pylist()

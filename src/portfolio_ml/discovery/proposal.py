@@ -12,9 +12,10 @@ from portfolio_ml.backtesting import evaluation_days
 from portfolio_ml.config import settings_from
 from portfolio_ml.discovery.guess import Guess
 from portfolio_ml.duplicates import repeated_lines
-from portfolio_ml.engine import Engine
+from portfolio_ml.engine import Reader
 from portfolio_ml.errors import DataError
-from portfolio_ml.features.table import Horizons, days_of
+from portfolio_ml.features.inputs import inputs_of
+from portfolio_ml.features.table import Horizons
 from portfolio_ml.freshness import default_as_of
 from portfolio_ml.standing import repurchase_at
 from portfolio_ml.timeline import Span, to_date, to_day
@@ -78,7 +79,7 @@ class Proposal:
     doubts: tuple[str, ...]
 
 
-def propose(source: str, guessed: Guess, engine: Engine, *, base: Path, today: date) -> Proposal:
+def propose(source: str, guessed: Guess, engine: Reader, *, base: Path, today: date) -> Proposal:
     """Read the whole history with the guessed mapping and propose what fits it.
 
     Raises:
@@ -100,7 +101,7 @@ def propose(source: str, guessed: Guess, engine: Engine, *, base: Path, today: d
     last_day = to_day(default_as_of(history, today=today))
     first_day, doubts = _first_day(history)
     span = Span(first_day, last_day)
-    times = repurchase_at(days_of(history, engine), [last_day], engine)[last_day]
+    times = repurchase_at(inputs_of(history, engine), [last_day])[last_day]
     half, usual = (times.percentile(share) for share in (0.5, 0.75))
     horizon = fitting_horizon(span, Recipe.of(settings), median_gap=half, usual_gap=usual)
     rules = history.quarantine["rule"].value_counts().to_pylist()

@@ -1,6 +1,6 @@
-"""Where tables are computed: DuckDB, in this process and out of core.
+"""Where tables are computed: DuckDB, in this process and out of core; or Spark.
 
-Steps speak Narwhals; this is the only package that knows the engine behind it.
+Steps speak Narwhals; this is the only package that knows the engines behind it.
 
 Example:
     >>> import narwhals as nw
@@ -11,7 +11,18 @@ Example:
     [2]
 """
 
+from portfolio_ml.engine.computing import computing, reading
 from portfolio_ml.engine.duckdb import DuckDBEngine, opened
-from portfolio_ml.engine.frames import Engine, Frame, Kind, Reading
+from portfolio_ml.engine.frames import Engine, Frame, Kind, Reader, Reading
 
-__all__ = ["DuckDBEngine", "Engine", "Frame", "Kind", "Reading", "opened"]
+__all__ = [
+    "DuckDBEngine",
+    "Engine",
+    "Frame",
+    "Kind",
+    "Reader",
+    "Reading",
+    "computing",
+    "opened",
+    "reading",
+]

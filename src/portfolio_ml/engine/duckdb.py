@@ -28,6 +28,7 @@ from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
 Computed = TypeVar("Computed")
 
 _BATCH_ROWS = 100_000
+_BYTES_OF_ROW = 10_000  # of a wide result while it is computed: some hundred sums with their state
 _CSV_REASONS = ("Expected Number", "Value with unterminated", "Invalid unicode", "Maximum line")
 _BROKEN_LINES = ("Expected Number of Columns", "unterminated quote", "Maximum line")
 
@@ -47,12 +48,21 @@ class DuckDBEngine:
         self._folder = folder
         self._scans: dict[str, CsvScan] = {}
         self._names = (f"kept_{n}" for n in itertools.count())
+        self.rows_at_once: int | None = max(_memory(connection) // _BYTES_OF_ROW, 1)
+
+    def numbered(self, ids: Frame) -> Frame:
+        """Distinct `customer_id`s with their number in ascending order, from 0."""
+        return ids.with_row_index("customer", order_by="customer_id")
 
     def from_arrow(self, table: pa.Table) -> Frame:
         """A frame over an Arrow table, without a copy."""
         name = next(self._names)
         self._connection.register(name, table)
         return nw.from_native(self._connection.table(name))
+
+    def taken(self, frame: Frame) -> Frame:
+        """The frame itself: it is this engine's."""
+        return frame
 
     def scan(self, files: Sequence[Path], written: CsvFormat = PLAIN) -> Frame:
         """The rows of CSV or Parquet files, with their source and row number.
@@ -87,7 +97,7 @@ class DuckDBEngine:
         written: CsvFormat = PLAIN,
     ) -> Frame:
         """The frame's lineage and one column per reading; the unreadable is null."""
-        relation = nw.to_native(frame)
+        relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
         types = dict(zip(relation.columns, map(str, relation.types), strict=True))
         read = (
             f"{read_as(r, types, timezone=timezone, written=written)} AS {quoted(r.name)}"
@@ -117,6 +127,10 @@ class DuckDBEngine:
         with _computing(self._scans):
             yield from rows
 
+    def write(self, frame: Frame, file: Path) -> None:
+        """Stream the frame's rows into a Parquet file; errors are those of `keep`."""
+        self._computed(lambda: nw.to_native(frame).write_parquet(str(file)))
+
     def _parquet(self, files: Sequence[Path], columns: str) -> duckdb.DuckDBPyRelation:
         names = ", ".join(literal(glob.escape(str(file))) for file in files)
         return self._connection.sql(
@@ -138,12 +152,12 @@ class DuckDBEngine:
             try:
                 return compute()
             except duckdb.InvalidInputException as error:
-                if not self._is_mended(error):
+                if not self._mend(error):
                     raise
         return self._computed(compute)
 
-    def _is_mended(self, error: duckdb.Error) -> bool:
-        """Whether the scan at fault now reads copies that mark the broken lines."""
+    def _mend(self, error: duckdb.Error) -> bool:
+        """Read copies that mark the broken lines; gives whether such lines were the error."""
         file = _file_at_fault(error)
         if file is None or not any(reason in str(error) for reason in _BROKEN_LINES):
             return False
@@ -186,6 +200,7 @@ def opened(settings: DuckDB | None = None) -> Iterator[DuckDBEngine]:
         connection.execute("SET TimeZone = 'UTC'")  # the machine's zone changes no result
         spill = options.temp_directory if _is_folder(options.temp_directory) else None
         with tempfile.TemporaryDirectory(prefix="portfolio-ml-", dir=spill) as folder:
+            connection.execute(f"SET temp_directory = {literal(folder)}")
             yield DuckDBEngine(connection, Path(folder))
     finally:
         connection.close()
@@ -227,6 +242,13 @@ def _told(error: Exception) -> str:
     reasons = [line for line in others if line.startswith(_CSV_REASONS)]
     first = re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", first)
     return ": ".join([first.rstrip(":"), *reasons[:1]]).rstrip(".")
+
+
+def _memory(connection: duckdb.DuckDBPyConnection) -> int:
+    """The memory that the engine may use, in bytes."""
+    [[told]] = connection.sql("SELECT current_setting('memory_limit')").fetchall()
+    number, unit = told.split()
+    return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
 
 
 def _is_folder(path: Path | None) -> bool:

@@ -3,15 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-import duckdb
 import narwhals as nw
 import pyarrow as pa
 
 from portfolio_ml.config import CsvFormat
 
-Frame = nw.LazyFrame[duckdb.DuckDBPyRelation]
+Frame = nw.LazyFrame[Any]
 Kind = Literal["text", "number", "day", "minute"]
 PLAIN = CsvFormat()
 LINEAGE = ("_source", "_row", "_line")
@@ -37,10 +36,32 @@ class Reading:
 
 
 class Engine(Protocol):
-    """What the steps ask of an engine."""
+    """What the steps ask of an engine that computes."""
+
+    rows_at_once: int | None
+    """How many rows of a wide result to compute at once; None where the engine parts them."""
+
+    def numbered(self, ids: Frame) -> Frame:
+        """Distinct `customer_id`s with `customer`, which stands for them and ascends with them."""
 
     def from_arrow(self, table: pa.Table) -> Frame:
         """A frame over an Arrow table."""
+
+    def taken(self, frame: Frame) -> Frame:
+        """A frame of the engine that reads, as one of this engine's."""
+
+    def keep(self, frame: Frame) -> Frame:
+        """The frame, computed once, for those who read it more than once."""
+
+    def collect(self, frame: Frame) -> pa.Table:
+        """The frame's rows."""
+
+    def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
+        """The frame's rows, a batch at a time."""
+
+
+class Reader(Engine, Protocol):
+    """What the steps ask of the engine that reads files and validates their rows."""
 
     def scan(self, files: Sequence[Path], written: CsvFormat = PLAIN) -> Frame:
         """The rows of CSV or Parquet files, with `_source` and `_row` (from 1, per file).
@@ -57,12 +78,3 @@ class Engine(Protocol):
         written: CsvFormat = PLAIN,
     ) -> Frame:
         """The frame's lineage and one column per reading; the unreadable is null."""
-
-    def keep(self, frame: Frame) -> Frame:
-        """The frame, computed once, for those who read it more than once."""
-
-    def collect(self, frame: Frame) -> pa.Table:
-        """The frame's rows."""
-
-    def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
-        """The frame's rows, a batch at a time."""

@@ -104,12 +104,12 @@ def _minute(local: str, tells_time: str) -> str:
 
 
 def _trimmed(column: str) -> str:
-    """The column as text without the blanks around it; most have none, which is sooner seen."""
+    """The column as text without the blanks around it; most have none, which is soon seen."""
     text = f"CAST({column} AS VARCHAR)"
+    ends = (f"{end} >= '!' AND {end} < chr(127)" for end in (text, f"{text}[-1]"))
     return (
-        f"CASE WHEN regexp_matches({text}, '{_BLANKS_AROUND}') "
-        f"THEN NULLIF(regexp_replace({text}, '{_BLANKS_AROUND}', '', 'g'), '') "
-        f"ELSE NULLIF({text}, '') END"
+        f"CASE WHEN {' AND '.join(ends)} THEN {text} "
+        f"ELSE NULLIF(regexp_replace({text}, '{_BLANKS_AROUND}', '', 'g'), '') END"
     )
 
 

@@ -1,22 +1,146 @@
-"""Every feature, in the order of the table's columns."""
+"""Every feature, in the order of the table's columns, and which of them a portfolio can have."""
 
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from portfolio_ml.errors import ConfigError, DataError
+from portfolio_ml.features.account import account_features
+from portfolio_ml.features.basket import BASKET
+from portfolio_ml.features.calendar import CALENDAR
+from portfolio_ml.features.channel import CHANNEL
+from portfolio_ml.features.engagement import engagement_features
 from portfolio_ml.features.expectations import EXPECTATIONS
-from portfolio_ml.features.feature import Feature, Stage
+from portfolio_ml.features.feature import Feature, Stage, features_hash
+from portfolio_ml.features.margin import MARGIN
+from portfolio_ml.features.returns import RETURNS
 from portfolio_ml.features.rfm import RFM, SCORES
 from portfolio_ml.features.rhythm import RHYTHM
 from portfolio_ml.features.trend import TREND
 from portfolio_ml.features.windows import WINDOWS
+from portfolio_ml.schema import ATTRIBUTE, TRAINING_ROWS
 
-CATALOGUE: tuple[Feature, ...] = (*RFM, *WINDOWS, *RHYTHM, *TREND, *SCORES, *EXPECTATIONS)
+FROM_TRANSACTIONS: tuple[Feature, ...] = (
+    *RFM, *WINDOWS, *RHYTHM, *TREND, *BASKET, *RETURNS, *MARGIN, *CALENDAR, *CHANNEL, *SCORES,
+    *EXPECTATIONS,
+)  # fmt: skip
 
-MODEL_INPUTS: tuple[str, ...] = tuple(f.name for f in CATALOGUE if f.is_model_input)
+
+RESERVED = frozenset({"customer", *TRAINING_ROWS.names})
+"""Names that no feature may take: the other columns of the tables that features stand in."""
 
 
-def of_stage(stage: Stage) -> tuple[Feature, ...]:
-    """The features that one step of the query computes.
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The features that a portfolio's tables allow.
 
-    Example:
-        >>> [feature.name for feature in of_stage(Stage.MODEL)][:2]
-        ['p_alive', 'p_no_purchase']
+    Attributes:
+        features: In the order of the table's columns.
+        left_out: Per feature that could not be, the columns and tables that are absent.
     """
-    return tuple(f for f in CATALOGUE if f.stage is stage)
+
+    features: tuple[Feature, ...]
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns, in order."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def model_inputs(self) -> tuple[str, ...]:
+        """The columns that models learn from, in order."""
+        return tuple(feature.name for feature in self.features if feature.is_model_input)
+
+    @property
+    def hash(self) -> str:
+        """The digest of the definitions."""
+        return features_hash(self.features)
+
+    def of_stage(self, stage: Stage) -> tuple[Feature, ...]:
+        """The features that one step of the query computes.
+
+        Example:
+            >>> [feature.name for feature in catalogue().of_stage(Stage.MODEL)][:2]
+            ['p_alive', 'p_no_purchase']
+        """
+        return tuple(feature for feature in self.features if feature.stage is stage)
+
+    def only(self, names: Collection[str]) -> "Catalogue":
+        """The features of these names.
+
+        Raises:
+            DataError: One of them is not here, with the columns that it would need.
+        """
+        if missing := [name for name in names if name not in self.names]:
+            needs = sorted({need for name in missing for need in self.left_out.get(name, ())})
+            raise DataError(
+                f"the champion learnt from {len(missing)} features that this portfolio lacks",
+                saw=f"no {', '.join(needs) or 'such features'}, which {missing[0]} needs",
+                do="map what is missing, or retrain with portfolio-ml train",
+            )
+        return replace(self, features=tuple(f for f in self.features if f.name in {*names}))
+
+
+def catalogue(
+    have: Collection[str] = (),
+    *,
+    attributes: Collection[str] = (),
+    kinds: Iterable[str] = (),
+    own: Iterable[Feature] = (),
+) -> Catalogue:
+    """The features for a portfolio.
+
+    Args:
+        have: The optional columns and tables that are there, such as `category`, `interactions`.
+        attributes: The columns of its customers table that may be used.
+        kinds: The kinds of interactions that get features of their own.
+        own: The user's own features.
+
+    Raises:
+        ConfigError: One of the user's own needs what is not there, or takes a name in use.
+    """
+    standard = [
+        *FROM_TRANSACTIONS,
+        *account_features(attributes),
+        *engagement_features(tuple(kinds)),
+    ]
+    # Customer-base models come last: they need what the stages before give.
+    ours = sorted(standard, key=lambda feature: feature.stage is Stage.MODEL)
+    present = [f for f in ours if _absent(f, have) == ()]
+    left_out = {f.name: _absent(f, have) for f in ours if _absent(f, have)}
+    chosen = _with_own(present, tuple(own), have)
+    return Catalogue(chosen, MappingProxyType(left_out))
+
+
+def _absent(feature: Feature, have: Collection[str]) -> tuple[str, ...]:
+    return tuple(sorted(feature.needs - {*have}))
+
+
+def _with_own(
+    present: list[Feature], own: tuple[Feature, ...], have: Collection[str]
+) -> tuple[Feature, ...]:
+    taken = {feature.name for feature in present} | RESERVED
+    for feature in own:
+        if not ATTRIBUTE.fullmatch(feature.name) or feature.name.startswith("reference_"):
+            raise ConfigError(
+                f"{feature.name!r} is no name for a feature",
+                where="features",
+                do="use small letters, digits and _, begin with a letter, and not with reference_",
+            )
+        if absent := _absent(feature, have):
+            raise ConfigError(
+                f"the feature {feature.name!r} needs {', '.join(absent)}",
+                where="features",
+                saw="no such column or table in this portfolio",
+                do="map it under data, or leave the feature out",
+            )
+        if feature.name in taken:
+            raise ConfigError(
+                f"there is a feature or column {feature.name!r} already",
+                where="features",
+                do="give it another name",
+            )
+        taken.add(feature.name)
+    expectations = [f for f in present if f.stage is Stage.MODEL]
+    return (*(f for f in present if f.stage is not Stage.MODEL), *own, *expectations)

@@ -4,15 +4,7 @@ from portfolio_ml.features.feature import Feature, Stage
 
 
 def _expectation(name: str, unit: str, formula: str) -> Feature:
-    return Feature(
-        name=name,
-        family="customer base",
-        unit=unit,
-        window="all history",
-        null="",
-        formula=formula,
-        stage=Stage.MODEL,
-    )
+    return Feature(name=name, family="customer base", unit=unit, formula=formula, stage=Stage.MODEL)
 
 
 EXPECTATIONS = (
@@ -25,8 +17,14 @@ EXPECTATIONS = (
         "purchase days",
         "BG/NBD: expected purchase days within the value horizon",
     ),
+    _expectation("p_alive_pareto", "probability", "Pareto/NBD: the customer has not left for good"),
+    _expectation(
+        "expected_purchase_days_pareto",
+        "purchase days",
+        "Pareto/NBD: expected purchase days within the value horizon",
+    ),
     _expectation(
         "expected_ticket", "currency", "Gamma-Gamma: expected spend per future purchase day"
     ),
-    _expectation("expected_spend", "currency", "expected purchase days x expected ticket"),
+    _expectation("expected_spend", "currency", "BG/NBD expected purchase days x expected ticket"),
 )

@@ -11,26 +11,40 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from portfolio_ml.customer_base import (
     BetaGeo,
     GammaGamma,
-    PurchaseCounts,
+    ParetoNBD,
     fit_bg_nbd,
     fit_gamma_gamma,
+    fit_pareto_nbd,
+    group_purchases,
+    representatives,
 )
 from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.errors import DataError
+from portfolio_ml.features.account import KNOWN_SHARE
+from portfolio_ml.features.catalogue import Catalogue
+from portfolio_ml.features.feature import Feature
+from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.features.rfm import SCORED
 from portfolio_ml.timeline import to_date
 
 QUINTILES = (0.2, 0.4, 0.6, 0.8)
 TIERS = (0.4, 0.7, 0.9)
+FACTS = ("repeat_days", "purchase_span_days", "tenure_days", "monetary")
+
+# More histories than these change the parameters by less than their own uncertainty.
+BG_NBD_ROWS = 20_000
+PARETO_NBD_ROWS = 4_000
+MOST_VALUES = 1_000
 
 Floats = NDArray[np.float64]
+
+_READ = ("as_of", *FACTS, "purchase_days", "recency_days", "net_spend", "gap_median_days")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +57,10 @@ class Reference:
         tier_edges: The three values of net spend that part the tiers D, C, B and A, ascending.
         gap_days: Median over repeat customers of their median gap.
         purchase_model: BG/NBD, in days.
+        pareto_model: Pareto/NBD, in days.
         spend_model: Gamma-Gamma, in currency units per purchase day.
+        known_shares: Per attribute that is a text, the share of customers with each value; of
+            many values the most frequent ones.
     """
 
     day: int
@@ -51,7 +68,32 @@ class Reference:
     tier_edges: tuple[float, ...]
     gap_days: float
     purchase_model: BetaGeo
+    pareto_model: ParetoNBD
     spend_model: GammaGamma
+    known_shares: Mapping[str, Mapping[str, float]]
+
+    def expectations(self, facts: Floats, *, churn_days: int, value_days: int) -> dict[str, Floats]:
+        """What the customer-base models expect of customers.
+
+        Args:
+            facts: Their `FACTS`, shape (4, customers); times in days, money in currency units.
+            churn_days: The horizon of the chance of no purchase.
+            value_days: The horizon of the expected purchase days and spend.
+        """
+        x, t_x, age, monetary = facts
+        bg_nbd, pareto = self.purchase_model, self.pareto_model
+        alive, expected = bg_nbd.forecast(x, t_x, age, horizon=value_days)
+        alive_pareto, expected_pareto = pareto.forecast(x, t_x, age, horizon=value_days)
+        ticket = self.spend_model.expected_spend(x, monetary)
+        return {
+            "p_alive": alive,
+            "p_no_purchase": bg_nbd.p_no_purchase(x, t_x, age, churn_days),
+            "expected_purchase_days": expected,
+            "p_alive_pareto": alive_pareto,
+            "expected_purchase_days_pareto": expected_pareto,
+            "expected_ticket": ticket,
+            "expected_spend": expected * ticket,
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """The reference as plain JSON values; an edge below everybody is null."""
@@ -61,7 +103,9 @@ class Reference:
             "tier_edges": _to_json(self.tier_edges),
             "gap_days": self.gap_days,
             "purchase_model": self.purchase_model.to_dict(),
+            "pareto_model": self.pareto_model.to_dict(),
             "spend_model": self.spend_model.to_dict(),
+            "known_shares": {name: {**shares} for name, shares in self.known_shares.items()},
         }
 
     @classmethod
@@ -81,47 +125,81 @@ class Reference:
             tier_edges=_from_json(values["tier_edges"], len(TIERS)),
             gap_days=gap_days,
             purchase_model=BetaGeo.from_dict(values["purchase_model"]),
+            pareto_model=ParetoNBD.from_dict(values["pareto_model"]),
             spend_model=spend_model,
+            known_shares={
+                name: {value: float(share) for value, share in shares.items()}
+                for name, shares in values["known_shares"].items()
+            },
         )
 
 
 def fit_references(
-    customers: Frame, as_of_days: Sequence[int], engine: Engine
+    parts: Sequence[Frame], as_of_days: Sequence[int], inputs: Inputs
 ) -> dict[int, Reference]:
     """One reference per as-of day, from the customers' own features on that day.
 
     Args:
-        customers: One row per customer and as-of day, with the features of the stages `HISTORY`
-            and `CUSTOMER`.
+        parts: One row per customer and as-of day, with the features of the stages up to
+            `CUSTOMER`.
         as_of_days: The days; one on which nobody had bought yet gets no reference.
-        engine: Where the frame is computed.
+        inputs: What they were computed from.
 
     Raises:
         DataError: Nobody had bought on any of the days.
     """
-    edges = {source: _edges(customers, source, QUINTILES, engine) for source in SCORED.values()}
-    tiers = _edges(customers, "net_spend", TIERS, engine)
-    if not tiers:
-        raise DataError(
-            f"nobody has bought anything up to {to_date(max(as_of_days))}",
-            saw="no amount of 0 or more",
-            do="choose a later --as-of, or check the sign of the amounts",
-        )
-    gaps = _typical_gaps(customers, engine)
-    purchases = _grouped(customers, ["repeat_days", "purchase_span_days", "tenure_days"], engine)
-    spends = _grouped(customers, ["repeat_days", "monetary"], engine)
+    names = [f.name.removesuffix(KNOWN_SHARE) for f in _known_shares(inputs.catalogue)]
+    customers = nw.concat([part.select(*_READ, *names) for part in parts])
+    found = {
+        day: _fitted(customers.filter(nw.col("as_of") == day), day, names, inputs.engine)
+        for day in sorted({*as_of_days})
+    }
+    if references := {day: each for day, each in found.items() if each is not None}:
+        return references
+    raise DataError(
+        f"nobody has bought anything up to {to_date(max(as_of_days))}",
+        saw="no amount of 0 or more",
+        do="choose a later --as-of, or check the sign of the amounts",
+    )
+
+
+def _fitted(
+    customers: Frame, day: int, attributes: Sequence[str], engine: Engine
+) -> Reference | None:
+    rows = engine.collect(customers.select(*_READ[1:]))
+    if not rows.num_rows:
+        return None
+    values = {n: rows[n].to_numpy().astype(np.float64) for n in rows.column_names}
+    counts = group_purchases(
+        values["repeat_days"], values["purchase_span_days"], values["tenure_days"]
+    )
     with threadpool_limits(1, user_api="blas"):  # short sums: threads only wait for each other
-        return {
-            day: Reference(
-                day=day,
-                score_edges={name: edges[source][day] for name, source in SCORED.items()},
-                tier_edges=tiers[day],
-                gap_days=gaps[day],
-                purchase_model=_purchase_model(_on(purchases, day)),
-                spend_model=_spend_model(_on(spends, day)),
-            )
-            for day in sorted({*as_of_days} & {*tiers})
-        }
+        return Reference(
+            day=day,
+            score_edges={name: edges(values[source], QUINTILES) for name, source in SCORED.items()},
+            tier_edges=edges(values["net_spend"], TIERS),
+            gap_days=_typical_gap(values["gap_median_days"], values["tenure_days"]),
+            purchase_model=fit_bg_nbd(counts.represented(BG_NBD_ROWS)),
+            pareto_model=fit_pareto_nbd(counts.represented(PARETO_NBD_ROWS)),
+            spend_model=_spend_model(values["repeat_days"], values["monetary"]),
+            known_shares={name: _shares(customers, name, engine) for name in attributes},
+        )
+
+
+def with_reference(frame: Frame, reference: Reference, inputs: Inputs) -> Frame:
+    """The customers of one as-of day with the reference's values, as columns `reference_*`."""
+    engine, table = inputs.engine, reference_table({reference.day: reference})
+    joined = frame.join(engine.from_arrow(table.drop(["as_of"])), how="cross")
+    for feature in _known_shares(inputs.catalogue):
+        name = feature.name.removesuffix(KNOWN_SHARE)
+        shares = reference.known_shares.get(name, {})
+        values = {name: pa.array([*shares], pa.string()), f"reference_{name}": [*shares.values()]}
+        if shares:
+            joined = joined.join(engine.from_arrow(pa.table(values)), on=name, how="left")
+        else:
+            nothing = nw.lit(None, dtype=nw.Float64)
+            joined = joined.with_columns(nothing.alias(f"reference_{name}"))
+    return joined
 
 
 def reference_table(references: Mapping[int, Reference]) -> pa.Table:
@@ -136,74 +214,49 @@ def reference_table(references: Mapping[int, Reference]) -> pa.Table:
     return table.set_column(0, "as_of", table["as_of"].cast(pa.int32()))
 
 
-def _edges(
-    customers: Frame, column: str, shares: Sequence[float], engine: Engine
-) -> dict[int, tuple[float, ...]]:
-    """Per as-of day, the largest value that lies within each share of customers, ascending.
+def edges(values: Floats, shares: Sequence[float]) -> tuple[float, ...]:
+    """The largest value that lies within each share of customers; -inf where none does.
 
     A value lies at the share of customers below it plus half of those who tie with it, so that
     the scores of many equal customers, or of a single one, are the middle ones.
+
+    Example:
+        >>> edges(np.array([1.0, 2.0, 2.0, 9.0]), (0.2, 0.5, 0.9))
+        (1.0, 2.0, 9.0)
     """
-    share = (nw.col(column).rank("average").over("as_of") - 0.5) / nw.len().over("as_of")
-    ranked = customers.select("as_of", column, share=share)
-    level = sum(((nw.col("share") > s).cast(nw.Int64) for s in shares), start=nw.lit(0))
-    tops = engine.collect(
-        ranked.with_columns(level=level)
-        .group_by("as_of", "level")
-        .agg(top=nw.col(column).max().cast(nw.Float64))
-    )
-    found: dict[int, dict[int, float]] = {}
-    for row in tops.to_pylist():
-        found.setdefault(row["as_of"], {})[row["level"]] = row["top"]
-    return {
-        day: tuple(
-            max((top for lv, top in levels.items() if lv <= k), default=-inf)
-            for k in range(len(shares))
-        )
-        for day, levels in found.items()
-    }
+    found, counts = np.unique(values, return_counts=True)
+    share = (np.cumsum(counts) - counts / 2) / values.size
+    within = np.searchsorted(share, shares, side="right")
+    return tuple(float(found[n - 1]) if n else -inf for n in within)
 
 
-def _typical_gaps(customers: Frame, engine: Engine) -> dict[int, float]:
-    """Per as-of day, the median of the customers' median gaps; half the tenure without any."""
-    rows = engine.collect(
-        customers.group_by("as_of").agg(
-            gap=nw.col("gap_median_days").median(), tenure=nw.col("tenure_days").median()
-        )
-    ).to_pylist()
-    return {
-        row["as_of"]: float(row["gap"] if row["gap"] is not None else max(1.0, row["tenure"] / 2))
-        for row in rows
-    }
+def _shares(customers: Frame, attribute: str, engine: Engine) -> dict[str, float]:
+    """The share of customers with each value of an attribute, of those where it is known."""
+    known = customers.filter(~nw.col(attribute).is_null())
+    counts = engine.collect(known.group_by(attribute).agg(count=nw.len())).to_pylist()
+    ranked = sorted(counts, key=lambda row: (-row["count"], row[attribute]))
+    total = sum(row["count"] for row in counts)
+    return {row[attribute]: row["count"] / total for row in ranked[:MOST_VALUES]}
 
 
-def _grouped(customers: Frame, columns: list[str], engine: Engine) -> pa.Table:
-    counted = customers.group_by("as_of", *columns).agg(weight=nw.len())
-    return engine.collect(counted.sort("as_of", *columns))
+def _known_shares(catalogue: Catalogue) -> tuple[Feature, ...]:
+    return tuple(f for f in catalogue.features if f.name.endswith(KNOWN_SHARE))
 
 
-def _on(table: pa.Table, day: int) -> dict[str, Floats]:
-    rows = table.filter(pc.equal(table["as_of"], day))
-    return {name: rows[name].to_numpy().astype(np.float64) for name in rows.column_names}
+def _typical_gap(gaps: Floats, tenures: Floats) -> float:
+    """The median of the customers' median gaps; half the median tenure without any."""
+    known = gaps[~np.isnan(gaps)]
+    return float(np.median(known)) if known.size else max(1.0, float(np.median(tenures)) / 2)
 
 
-def _purchase_model(rows: Mapping[str, Floats]) -> BetaGeo:
-    return fit_bg_nbd(
-        PurchaseCounts(
-            frequency=rows["repeat_days"],
-            recency=rows["purchase_span_days"],
-            age=rows["tenure_days"],
-            weight=rows["weight"],
-        )
-    )
-
-
-def _spend_model(rows: Mapping[str, Floats]) -> GammaGamma:
+def _spend_model(repeats: Floats, monetary: Floats) -> GammaGamma:
     """The spend of repeat customers; where there is none, everybody is expected to spend alike."""
-    repeats, monetary, weight = rows["repeat_days"], rows["monetary"], rows["weight"]
     if ((repeats > 0) & (monetary > 0)).any():
-        return fit_gamma_gamma(repeats, monetary, weight=weight)
-    mean = float(np.average(monetary, weights=weight))
+        order = np.lexsort((monetary, repeats))
+        chosen, weight = representatives(np.ones(order.size), BG_NBD_ROWS)
+        rows = order[chosen]
+        return fit_gamma_gamma(repeats[rows], monetary[rows], weight=weight)
+    mean = float(np.sort(monetary).mean())  # the same in whatever order the rows come
     remark = "nobody has bought again at a price above 0: the mean over all customers stands in"
     return GammaGamma(p=1.0, q=2.0, v=mean or 1.0, fallback_mean=mean, warnings=(remark,))
 

@@ -1,26 +1,26 @@
-"""The feature table: `at(history, as_of_days)` gives customer x as-of rows, in one query.
+"""The feature table: `at(inputs, as_of_days)` gives customer x as-of rows.
 
 Nothing dated after a row's own as-of day can reach it: the history is cut before anything is
-aggregated, and what is fitted across customers is fitted on the cut history.
+aggregated, and what is fitted across customers is fitted on the cut history. Many as-of days are
+one query; many customers are parts of it, so that memory does not grow with the portfolio.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from narwhals.exceptions import ColumnNotFoundError
 from numpy.typing import NDArray
 
-from portfolio_ml.engine import Engine, Frame
-from portfolio_ml.features.catalogue import CATALOGUE, of_stage
+from portfolio_ml.engine import Frame
+from portfolio_ml.features.catalogue import Catalogue
+from portfolio_ml.features.cut import KEYS, aggregated
 from portfolio_ml.features.feature import Feature, Stage, features_hash
-from portfolio_ml.features.reference import Reference, fit_references, reference_table
-from portfolio_ml.timeline import in_history, is_among_last
-from portfolio_ml.transactions import History
-
-RECENT_PURCHASE_DAYS = 3
+from portfolio_ml.features.inputs import Inputs
+from portfolio_ml.features.reference import FACTS, Reference, fit_references, with_reference
 
 Floats = NDArray[np.float64]
 
@@ -58,151 +58,169 @@ class FeatureTable:
         return self.rows.filter(pc.equal(self.rows["as_of"], as_of_day))
 
 
-def definitions_hash(horizons: Horizons) -> str:
-    """The digest of the catalogue as it is computed for these horizons."""
-    marker = Feature(
-        name=f"horizons {horizons.churn_days} {horizons.value_days}",
-        family="", unit="", window="", null="", formula="", stage=Stage.MODEL,
-    )  # fmt: skip
-    return features_hash((*CATALOGUE, marker))
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """The features before they are collected: what needs only the customer, in the engine.
 
-
-def dates(as_of_days: Sequence[int], engine: Engine) -> Frame:
-    """The as-of days as a table to join, each once, ascending."""
-    days = pa.array(sorted(set(as_of_days)), pa.int32())
-    return engine.from_arrow(pa.table({"as_of": days}))
-
-
-def days_of(history: History, engine: Engine) -> Frame:
-    """One row per customer and day with lines, computed once.
-
-    Columns: customer_id, day, is_purchase, orders, spend and returned (1/10,000 currency unit),
-    gap_days since the purchase day before, and the days of the purchase days after it that tell
-    which ones are the last at an as-of day.
+    Attributes:
+        parts: Frames over ascending ranges of customers, one row per customer and as-of day.
+        references: What was fitted across customers, per as-of day.
+        horizons: How far the customer-base expectations look ahead.
+        inputs: What it was computed from.
     """
-    bought = nw.col("amount") >= 0
-    days = history.lines.group_by("customer_id", "day").agg(
-        is_purchase=bought.any(),
-        orders=_orders(bought, has_orders=history.has_orders),
-        spend=nw.when(bought).then(nw.col("amount")).otherwise(0).sum().cast(nw.Int64),
-        returned=nw.when(~bought).then(-nw.col("amount")).otherwise(0).sum().cast(nw.Int64),
-    )
-    day, is_purchase = nw.col("day"), nw.col("is_purchase")
-    gap = (day - day.shift(1)).over("customer_id", "is_purchase", order_by="day")
-    return engine.keep(
-        days.with_columns(
-            gap_days=nw.when(is_purchase).then(gap),
-            next_day=day.shift(-1).over("customer_id", "is_purchase", order_by="day"),
-            third_next_day=day.shift(-RECENT_PURCHASE_DAYS).over(
-                "customer_id", "is_purchase", order_by="day"
-            ),
+
+    parts: Sequence[Frame]
+    references: Mapping[int, Reference]
+    horizons: Horizons
+    inputs: Inputs
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of `batches`."""
+        fields = [pa.field(name, pa.float32()) for name in self.inputs.catalogue.names]
+        keys = [pa.field("customer_id", pa.string()), pa.field("as_of", pa.int32())]
+        return pa.schema([*keys, *fields])
+
+    def count(self) -> int:
+        """How many rows `batches` will give."""
+        collect = self.inputs.engine.collect
+        counts = (collect(part.select(rows=nw.len()))["rows"][0].as_py() for part in self.parts)
+        return sum(counts)
+
+    def batches(self, beside: Frame | None = None) -> Iterator[pa.RecordBatch]:
+        """The feature table's rows, sorted by as_of and customer_id, a batch at a time.
+
+        Args:
+            beside: At most one row per customer and as-of day, whose other columns are to come
+                along, null where it has none.
+        """
+        for day in sorted(self.references):
+            for part in self.parts:
+                expressed = self._expressed(part, day, beside)
+                for batch in self.inputs.engine.batches(expressed):
+                    yield self._with_expectations(batch, self.references[day])
+
+    def _expressed(self, part: Frame, day: int, beside: Frame | None) -> Frame:
+        """All that is not of the customer-base models, as float32, with the facts for those."""
+        inputs = self.inputs
+        on_day = part.filter(nw.col("as_of") == day)
+        referred = with_reference(on_day, self.references[day], inputs)
+        frame = with_features(referred, inputs.catalogue, Stage.PORTFOLIO)
+        names = [f.name for f in inputs.catalogue.features if f.stage is not Stage.MODEL]
+        others: list[str] = []
+        if beside is not None:
+            others = [name for name in beside.columns if name not in KEYS]
+            frame = frame.join(beside, on=[*KEYS], how="left")
+        return (
+            frame.join(inputs.customers, on="customer", how="inner")
+            .sort("customer")
+            .select(
+                "customer_id",
+                "as_of",
+                *(nw.col(name).cast(nw.Float64).alias(f"_{name}") for name in FACTS),
+                *(nw.col(name).cast(nw.Float32) for name in names),
+                *others,
+            )
         )
+
+    def _with_expectations(self, batch: pa.RecordBatch, reference: Reference) -> pa.RecordBatch:
+        facts = np.stack([batch[f"_{name}"].to_numpy(zero_copy_only=False) for name in FACTS])
+        expected = reference.expectations(
+            facts, churn_days=self.horizons.churn_days, value_days=self.horizons.value_days
+        )
+        columns = {
+            f.name: pa.array(expected[f.name].astype(np.float32))
+            if f.stage is Stage.MODEL
+            else batch[f.name]
+            for f in self.inputs.catalogue.features
+        }
+        keys = {"customer_id": batch["customer_id"], "as_of": batch["as_of"]}
+        known = pa.RecordBatch.from_pydict({**keys, **columns}, schema=self.schema)
+        for name in batch.schema.names[len(FACTS) + len(keys) :]:
+            if name not in columns:
+                known = known.append_column(name, batch[name])
+        return known
+
+
+def definitions_hash(catalogue: Catalogue, horizons: Horizons) -> str:
+    """The digest of the catalogue as it is computed for these horizons."""
+    return features_hash(
+        catalogue.features, f"horizons {horizons.churn_days} {horizons.value_days}"
     )
 
 
 def at(
-    days: Frame,
+    inputs: Inputs,
     as_of_days: Sequence[int],
     *,
-    engine: Engine,
     horizons: Horizons,
     references: Mapping[int, Reference] | None = None,
 ) -> FeatureTable:
     """The features of every customer with a purchase in history, at each of `as_of_days`.
 
     Args:
-        days: What `days_of` gave.
+        inputs: What `inputs_of` gave.
         as_of_days: Day numbers; a day on which nobody had bought yet has no rows.
-        engine: Where the query runs.
         horizons: How far the customer-base expectations look ahead.
         references: What was fitted across customers, per as-of day; fitted here where not given.
 
     Raises:
         DataError: There is nobody to fit a reference on, on any of the days.
     """
-    customers = engine.keep(_customers(seen_at(days, as_of_days, engine)))
-    fitted = fit_references(customers, as_of_days, engine) if references is None else references
-    joined = customers.join(engine.from_arrow(reference_table(fitted)), on="as_of", how="left")
-    frame = _with_features(joined, Stage.PORTFOLIO)
-    expressed = [f.name for f in CATALOGUE if f.stage is not Stage.MODEL]
-    rows = engine.collect(
-        frame.select("customer_id", "as_of", *expressed).sort("as_of", "customer_id")
-    )
+    found = computed(inputs, as_of_days, horizons=horizons, references=references)
     return FeatureTable(
-        rows=_as_float32(_with_expectations(rows, fitted, horizons)),
-        references=fitted,
-        hash=definitions_hash(horizons),
+        rows=pa.Table.from_batches(found.batches(), schema=found.schema),
+        references=found.references,
+        hash=definitions_hash(inputs.catalogue, horizons),
     )
 
 
-def seen_at(days: Frame, as_of_days: Sequence[int], engine: Engine) -> Frame:
-    """The days in history at each as-of day: one row per customer, as-of day and day."""
-    as_of = nw.col("as_of")
-    return (
-        days.join(dates(as_of_days, engine), how="cross")
-        .filter(in_history(nw.col("day"), as_of))
-        .with_columns(
-            age_days=as_of - nw.col("day"),
-            is_last=nw.col("is_purchase") & is_among_last(nw.col("next_day"), as_of),
-            is_recent=nw.col("is_purchase") & is_among_last(nw.col("third_next_day"), as_of),
-        )
-    )
+def computed(
+    inputs: Inputs,
+    as_of_days: Sequence[int],
+    *,
+    horizons: Horizons,
+    references: Mapping[int, Reference] | None = None,
+) -> Computed:
+    """The same as `at`, not yet collected, for those who write it somewhere."""
+    engine, days = inputs.engine, sorted({*as_of_days})
+    parts = [engine.keep(customers_at(part, days)) for part in inputs.parts(len(days))]
+    if references is None:
+        fitted = fit_references(parts, days, inputs)
+    else:
+        fitted = {day: references[day] for day in days}
+    return Computed(parts, fitted, horizons, inputs)
 
 
-def _orders(bought: nw.Expr, *, has_orders: bool) -> nw.Expr:
-    if not has_orders:
-        return bought.cast(nw.Int64).sum().cast(nw.Int64)
-    order = nw.when(bought).then(nw.coalesce(nw.col("order_id"), nw.lit("")))
-    return order.n_unique() - order.is_null().any().cast(nw.Int64)
-
-
-def _customers(seen: Frame) -> Frame:
-    named = {f.name: f.value for f in of_stage(Stage.HISTORY) if f.value is not None}
-    customers = seen.group_by("customer_id", "as_of").agg(**named)
-    return _with_features(customers.filter(nw.col("purchase_days") > 0), Stage.CUSTOMER)
-
-
-def _with_features(frame: Frame, stage: Stage) -> Frame:
-    for feature in of_stage(stage):
-        if feature.value is not None:
-            frame = frame.with_columns(feature.value.alias(feature.name))
+def customers_at(inputs: Inputs, as_of_days: Sequence[int]) -> Frame:
+    """One row per customer with a purchase and as-of day, with all that needs only the customer."""
+    frame = aggregated(inputs, as_of_days)
+    for stage in (Stage.ATTRIBUTES, Stage.CUSTOMER):
+        frame = with_features(frame, inputs.catalogue, stage)
     return frame
 
 
-def _with_expectations(
-    rows: pa.Table, references: Mapping[int, Reference], horizons: Horizons
-) -> pa.Table:
-    as_of = rows["as_of"].to_numpy()
-    facts = np.stack([rows[name].to_numpy().astype(np.float64) for name in _FACTS])
-    names = [f.name for f in of_stage(Stage.MODEL)]
-    values = np.empty((len(names), rows.num_rows))
-    for day in np.unique(as_of).tolist():
-        on_day = as_of == day
-        expected = _expected(facts[:, on_day], references[day], horizons)
-        values[:, on_day] = [expected[name] for name in names]
-    for name, column in zip(names, values, strict=True):
-        rows = rows.append_column(name, pa.array(column))
-    return rows
+def with_features(frame: Frame, catalogue: Catalogue, stage: Stage) -> Frame:
+    """The frame with the features of one stage, each of which may use those before it.
+
+    Those that need none of the others are one step of the query.
+    """
+    waiting = [f for f in catalogue.of_stage(stage) if f.value is not None]
+    while waiting:
+        nothing = pa.table({name: pa.array([], pa.float64()) for name in frame.columns})
+        ready = [f for f in waiting if _can_be_read(f, nothing)] or waiting[:1]
+        frame = frame.with_columns(f.value.alias(f.name) for f in ready if f.value is not None)
+        read = {feature.name for feature in ready}
+        waiting = [feature for feature in waiting if feature.name not in read]
+    return frame
 
 
-_FACTS = ("repeat_days", "purchase_span_days", "tenure_days", "monetary")
-
-
-def _expected(facts: Floats, reference: Reference, horizons: Horizons) -> dict[str, Floats]:
-    """What the customer-base models expect of customers with these `_FACTS`."""
-    x, t_x, age, monetary = facts
-    purchases, spend = reference.purchase_model, reference.spend_model
-    expected = purchases.expected_purchases(x, t_x, age, horizons.value_days)
-    ticket = spend.expected_spend(x, monetary)
-    return {
-        "p_alive": purchases.p_alive(x, t_x, age),
-        "p_no_purchase": purchases.p_no_purchase(x, t_x, age, horizons.churn_days),
-        "expected_purchase_days": expected,
-        "expected_ticket": ticket,
-        "expected_spend": expected * ticket,
-    }
-
-
-def _as_float32(rows: pa.Table) -> pa.Table:
-    columns = {f.name: pc.cast(rows[f.name], pa.float32(), safe=False) for f in CATALOGUE}
-    return pa.table({"customer_id": rows["customer_id"], "as_of": rows["as_of"], **columns})
+def _can_be_read(feature: Feature, nothing: pa.Table) -> bool:
+    """Whether a feature reads only columns of this table, whatever their types."""
+    try:
+        nw.from_native(nothing, eager_only=True).select(feature.value)
+    except ColumnNotFoundError:
+        return False
+    except Exception:  # noqa: BLE001 - the columns are there: what is wrong is told by the engine
+        return True
+    return True

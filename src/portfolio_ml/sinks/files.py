@@ -3,9 +3,10 @@
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from errno import EISDIR
 from pathlib import Path
 from typing import BinaryIO
 
@@ -66,6 +67,36 @@ def write_parquet(table: pa.Table, path: Path) -> None:
     """
     with _told(path):
         _replace(path, lambda file: pq.write_table(table, file, compression="zstd"))
+
+
+def write_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> int:
+    """The same for rows that come a batch at a time; gives how many.
+
+    The folder is tried before the first batch is asked for. Whatever ends the writing early, the
+    file before it stays as it was.
+
+    Args:
+        batches: The rows; nothing holds a batch once it is written.
+        schema: Their columns.
+        path: The file.
+
+    Raises:
+        ServiceUnavailableError: The folder is missing, may not be written or is full.
+    """
+    rows = 0
+
+    def write(file: BinaryIO) -> None:
+        nonlocal rows
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+                rows += batch.num_rows
+
+    with _told(path):
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        _replace(path, write)
+    return rows
 
 
 def holds_table(path: Path, table: Table) -> bool:

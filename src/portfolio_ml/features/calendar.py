@@ -1,0 +1,116 @@
+"""On which days of the week, at which hours and in which season a customer buys."""
+
+import narwhals as nw
+
+from portfolio_ml.features.feature import Feature, Stage, share
+from portfolio_ml.features.windows import inside
+from portfolio_ml.timeline import in_window
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+DAY_PARTS = {"night": (0, 6), "morning": (6, 12), "afternoon": (12, 18), "evening": (18, 24)}
+SEASON_DAYS = 90
+YEAR_DAYS = 365
+
+_AGE = nw.col("age_days")
+_BOUGHT = nw.col("is_purchase").cast(nw.Int64)
+_LINES = nw.col("lines")
+_SPEND = nw.col("spend")
+
+
+def _on(value: nw.Expr, condition: nw.Expr) -> nw.Expr:
+    return nw.when(condition).then(value).otherwise(0).sum()
+
+
+def _weekday(number: int, name: str) -> Feature:
+    return Feature(
+        name=f"{name}_share",
+        family="calendar",
+        unit="share",
+        formula=f"purchase days on a {name.capitalize()} / purchase days",
+        value=share(_on(_BOUGHT, nw.col("weekday") == number), _BOUGHT.sum()),
+        is_model_input=False,
+    )
+
+
+def _day_part(name: str, hours: tuple[int, int]) -> Feature:
+    return Feature(
+        name=f"{name}_share",
+        family="calendar",
+        unit="share",
+        formula=f"purchase lines from {hours[0]}:00 to before {hours[1]}:00 / purchase lines",
+        value=share(nw.col(name).sum(), _LINES.sum()),
+        needs=frozenset({"minute"}),
+    )
+
+
+def _of_month(month: int) -> nw.Expr:
+    return _on(_SPEND, nw.col("month") == month)
+
+
+def _peak_month() -> nw.Expr:
+    """The month with the most spend; the first one where several tie.
+
+    Each month's spend carries the month in its last digits: the largest number tells both.
+    """
+    marked = (_of_month(month) * 16 + (12 - month) for month in range(1, 13))
+    return nw.when(_SPEND.sum() > 0).then(12 - nw.max_horizontal(*marked) % 16)
+
+
+# The days of earlier years whose date lies in the 90 days after the as-of day. Ages wrap at 365.
+_YEARS = 10
+_IS_AHEAD = nw.lit(value=False)
+for _year in range(1, _YEARS + 1):
+    _IS_AHEAD = _IS_AHEAD | (
+        ~in_window(_AGE, YEAR_DAYS * _year - SEASON_DAYS) & in_window(_AGE, YEAR_DAYS * _year)
+    )
+
+CALENDAR = (
+    *(_weekday(number, name) for number, name in enumerate(WEEKDAYS)),
+    Feature(
+        name="weekend_share",
+        family="calendar",
+        unit="share",
+        formula="purchase days on a Saturday or Sunday / purchase days",
+        stage=Stage.CUSTOMER,
+        value=nw.col("saturday_share") + nw.col("sunday_share"),
+    ),
+    Feature(
+        name="weekday_top_share",
+        family="calendar",
+        unit="share",
+        formula="purchase days on the most frequent day of the week / purchase days",
+        stage=Stage.CUSTOMER,
+        value=nw.max_horizontal(*(nw.col(f"{name}_share") for name in WEEKDAYS)),
+    ),
+    *(_day_part(name, hours) for name, hours in DAY_PARTS.items()),
+    Feature(
+        name="peak_month",
+        family="calendar",
+        unit="month",
+        null="no spend",
+        formula="the month of the year with the most spend, 1 to 12; the first where several tie",
+        value=_peak_month(),
+        is_model_input=False,
+    ),
+    Feature(
+        name="peak_month_share",
+        family="calendar",
+        unit="share",
+        null="no spend",
+        formula="spend in the month of the year with the most spend / spend",
+        value=share(nw.max_horizontal(*map(_of_month, range(1, 13))), _SPEND.sum()),
+    ),
+    Feature(
+        name="season_ahead_share",
+        family="calendar",
+        unit="share",
+        window="last ten years",
+        null="no purchase in those years before the last 275 days",
+        formula="of the purchase days at least 275 days ago, the share in the 90 days of the year "
+        "that follow the as-of day",
+        value=share(
+            _on(_BOUGHT, _IS_AHEAD),
+            inside(_BOUGHT, YEAR_DAYS * _YEARS) - inside(_BOUGHT, YEAR_DAYS - SEASON_DAYS),
+        ),
+    ),
+)

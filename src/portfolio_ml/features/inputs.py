@@ -1,0 +1,292 @@
+"""What features are computed from: a portfolio's tables, brought to the grains they aggregate.
+
+Everything here is computed once and knows no as-of date; `table.at` cuts it.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import narwhals as nw
+import pyarrow as pa
+
+from portfolio_ml.customers import CustomerTable
+from portfolio_ml.engine import Engine, Frame
+from portfolio_ml.events import Events
+from portfolio_ml.features.calendar import DAY_PARTS
+from portfolio_ml.features.catalogue import Catalogue, catalogue
+from portfolio_ml.features.feature import Feature
+from portfolio_ml.timeline import Span, to_date
+from portfolio_ml.transactions import History
+
+RECENT_PURCHASE_DAYS = 3
+MINUTES_PER_HOUR = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The tables that features are computed from.
+
+    Attributes:
+        engine: Where they are.
+        catalogue: The features that they allow.
+        customers: `customer` (what the other tables call a customer; ascends with the id) and
+            `customer_id`.
+        lines: One row per validated line, as in `schema.HISTORY`, with `customer`.
+        days: One row per customer and day with lines, as `days_of` gives it.
+        columns: The optional columns of the lines.
+        span: The first and last day of the history.
+        attributes: One row per customer and valid_from, as in `customers.CustomerTable`, with
+            `customer`; only attributes that may be used.
+        interactions: One row per interaction, as in `events.Events`, with `customer`.
+        contacts: One row per contact that was not held out, likewise.
+    """
+
+    engine: Engine
+    catalogue: Catalogue
+    customers: Frame
+    lines: Frame
+    days: Frame
+    columns: frozenset[str]
+    span: Span
+    attributes: Frame | None = None
+    interactions: Frame | None = None
+    contacts: Frame | None = None
+
+    def parts(self, dates: int) -> Sequence["Inputs"]:
+        """The same for one range of customers after the other, ascending.
+
+        Each is small enough for the engine's memory where features are computed at as many dates.
+        """
+        limit = self.engine.rows_at_once
+        if limit is None:
+            return [self]
+        count = self.engine.collect(self.customers.select(count=nw.len()))["count"][0].as_py()
+        size = max(limit // dates, 1)
+        if count <= size:
+            return [self]
+        return [self._between(first, first + size) for first in range(0, count, size)]
+
+    def _between(self, first: int, end: int) -> "Inputs":
+        chosen = (nw.col("customer") >= first) & (nw.col("customer") < end)
+
+        def of(frame: Frame | None) -> Frame | None:
+            return None if frame is None else frame.filter(chosen)
+
+        return replace(
+            self,
+            lines=self.lines.filter(chosen),
+            days=self.days.filter(chosen),
+            attributes=of(self.attributes),
+            interactions=of(self.interactions),
+            contacts=of(self.contacts),
+        )
+
+
+def inputs_of(
+    history: History,
+    engine: Engine,
+    *,
+    customers: CustomerTable | None = None,
+    interactions: Events | None = None,
+    contacts: Events | None = None,
+    kinds: Iterable[str] = (),
+    own: Iterable[Feature] = (),
+) -> Inputs:
+    """What features are computed from, prepared for any as-of dates.
+
+    Args:
+        history: The validated lines.
+        engine: Where they are computed.
+        customers: What is known of the customers.
+        interactions: What they did beside buying.
+        contacts: What was done to win or keep them.
+        kinds: The kinds of interactions that get features of their own.
+        own: The user's own features.
+
+    Raises:
+        ConfigError: One of the user's own features needs what is not there.
+    """
+    taken = engine.taken(history.lines)
+    numbered = engine.keep(engine.numbered(taken.select("customer_id").unique()))
+    lines = engine.keep(_of(taken, numbered))
+
+    def of(frame: Frame) -> Frame:
+        return _of(engine.taken(frame), numbered)
+
+    usable = _usable(customers)
+    have = {*history.columns, *(f"customers.{name}" for name in usable)}
+    for name, events in {"interactions": interactions, "contacts": contacts}.items():
+        if events is not None:
+            have |= {name, *(f"{name}.{column}" for column in events.columns)}
+    return Inputs(
+        engine=engine,
+        catalogue=catalogue(have, attributes=usable, kinds=kinds, own=own),
+        customers=numbered,
+        lines=lines,
+        days=engine.keep(days_of(lines, history.columns, history.span, engine)),
+        columns=history.columns,
+        span=history.span,
+        attributes=_attributes(customers, usable, numbered, engine),
+        interactions=None if interactions is None else of(interactions.frame),
+        contacts=None if contacts is None else of(_treated(contacts)),
+    )
+
+
+def _of(frame: Frame, numbered: Frame) -> Frame:
+    """The rows of customers with lines, with `customer` instead of the id."""
+    return frame.join(numbered, on="customer_id", how="inner").drop("customer_id")
+
+
+def _usable(customers: CustomerTable | None) -> tuple[str, ...]:
+    """The attributes that may be used: all of a dated table, the static ones of another."""
+    if customers is None:
+        return ()
+    if customers.is_dated:
+        return ("valid_from", *sorted(customers.columns))
+    return tuple(sorted(customers.static))
+
+
+def _attributes(
+    customers: CustomerTable | None, usable: Sequence[str], numbered: Frame, engine: Engine
+) -> Frame | None:
+    if customers is None or not usable:
+        return None
+    names = [name for name in usable if name != "valid_from"]
+    frame = customers.frame.select("customer_id", "valid_from", *names)
+    return _of(engine.taken(frame), numbered)
+
+
+def _treated(contacts: Events) -> Frame:
+    """The contacts that took place: those held out for comparison did not."""
+    if "held_out" not in contacts.columns:
+        return contacts.frame
+    return contacts.frame.filter(~nw.col("held_out").fill_null(value=False))
+
+
+def days_of(lines: Frame, columns: Collection[str], span: Span, engine: Engine) -> Frame:
+    """One row per customer and day with lines.
+
+    Columns: customer, day, is_purchase, orders, lines, spend and returned (1/10,000 currency
+    unit), those that optional columns add (see `feature.Stage`), weekday and month, gap_days since
+    the purchase day before, and the days of the purchase days after it that tell which ones are
+    the last at an as-of day.
+
+    Args:
+        lines: One row per line, with `customer`.
+        columns: Their optional columns.
+        span: The days that they lie in.
+        engine: Where they are computed.
+    """
+    days = _per_day(lines, columns, engine)
+    if "product_id" in columns:
+        days = days.join(_first_bought(lines), on=["customer", "day"], how="left")
+        days = days.with_columns(nw.col("new_products").fill_null(0))
+    days = days.join(_calendar(span, engine), on="day", how="left")
+    day, is_purchase = nw.col("day"), nw.col("is_purchase")
+
+    def over(value: nw.Expr) -> nw.Expr:
+        return value.over("customer", "is_purchase", order_by="day")
+
+    return days.with_columns(
+        gap_days=nw.when(is_purchase).then(day - over(day.shift(1))),
+        next_day=over(day.shift(-1)),
+        third_next_day=over(day.shift(-RECENT_PURCHASE_DAYS)),
+    )
+
+
+def _per_day(lines: Frame, columns: Collection[str], engine: Engine) -> Frame:
+    """One row per customer and day, with what its lines add up to.
+
+    Without order ids each line is an order.
+    """
+    bought, has_orders = nw.col("amount") >= 0, "order_id" in columns
+    counted = _order_range(bought) if has_orders else {}
+    days = lines.group_by("customer", "day").agg(**counted, **_sums(columns))
+    if has_orders:
+        days = _with_orders(engine.keep(days), lines)
+    else:
+        days = days.with_columns(orders=nw.col("lines"))
+    return days.with_columns(is_purchase=nw.col("lines") > 0)
+
+
+def _order_range(bought: nw.Expr) -> dict[str, nw.Expr]:
+    """The first and last order id of a day; whether lines have none, who are one order."""
+    order_id = nw.col("order_id")
+    told = nw.when(bought).then(order_id)
+    return {
+        "_first": told.min(),
+        "_last": told.max(),
+        "_untold": (bought & order_id.is_null()).any().cast(nw.Int64),
+    }
+
+
+def _with_orders(days: Frame, lines: Frame) -> Frame:
+    """The days with their orders: mostly one, and only otherwise are the lines counted."""
+    first, keys = nw.col("_first"), ["customer", "day"]
+    several = days.filter(first != nw.col("_last")).select(*keys)
+    bought = lines.filter((nw.col("amount") >= 0) & ~nw.col("order_id").is_null())
+    counted = (
+        bought.join(several, on=keys, how="semi")
+        .group_by(*keys)
+        .agg(_several=nw.col("order_id").n_unique().cast(nw.Int64))
+    )
+    single = (~first.is_null()).cast(nw.Int64)
+    joined = days.join(counted, on=keys, how="left").with_columns(
+        orders=nw.coalesce(nw.col("_several"), single) + nw.col("_untold")
+    )
+    return joined.drop("_first", "_last", "_untold", "_several")
+
+
+def _sums(columns: Collection[str]) -> dict[str, nw.Expr]:
+    """What lines add up to, by the names of the day table's columns."""
+    have, amount = {*columns}, nw.col("amount")
+    bought = amount >= 0
+    sums = {
+        "lines": bought.cast(nw.Int64).sum(),
+        "spend": _sum(amount, bought),
+        "returned": _sum(-amount, ~bought),
+    }
+    if "quantity" in have:
+        sums["units"] = _sum(nw.col("quantity").abs().fill_null(0), bought)
+    if "discount" in have:
+        taken = nw.col("discount").fill_null(0)
+        sums |= {
+            "discount": _sum(taken, bought),
+            "discounted_lines": (bought & (taken > 0)).cast(nw.Int64).sum(),
+        }
+    if "cost" in have:
+        cost = nw.col("cost").abs().fill_null(0)
+        sums["margin"] = (amount - nw.when(bought).then(cost).otherwise(-cost)).sum()
+    if "minute" in have:
+        hour = nw.col("minute")
+        for name, (first, last) in DAY_PARTS.items():
+            is_in = (hour >= first * MINUTES_PER_HOUR) & (hour < last * MINUTES_PER_HOUR)
+            sums[name] = (bought & is_in).cast(nw.Int64).sum()
+    types = {"units": nw.Float64}
+    return {name: value.cast(types.get(name, nw.Int64)) for name, value in sums.items()}
+
+
+def _sum(value: nw.Expr, condition: nw.Expr) -> nw.Expr:
+    return nw.when(condition).then(value).otherwise(0).sum()
+
+
+def _first_bought(lines: Frame) -> Frame:
+    """Per customer and day, how many products were bought for the first time."""
+    bought = lines.filter((nw.col("amount") >= 0) & ~nw.col("product_id").is_null())
+    firsts = bought.group_by("customer", "product_id").agg(day=nw.col("day").min())
+    return firsts.group_by("customer", "day").agg(new_products=nw.len().cast(nw.Int64))
+
+
+def _calendar(span: Span, engine: Engine) -> Frame:
+    """Each day of the history with its weekday (0 is Monday) and month."""
+    days: Sequence[int] = range(span.first_day, span.last_day + 1)
+    dates = [to_date(day) for day in days]
+    return engine.from_arrow(
+        pa.table(
+            {
+                "day": pa.array(days, pa.int32()),
+                "weekday": pa.array([date.weekday() for date in dates], pa.int32()),
+                "month": pa.array([date.month for date in dates], pa.int32()),
+            }
+        )
+    )

@@ -1,0 +1,167 @@
+"""A user's own features: how they are read, refused, checked and told apart."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import narwhals as nw
+import pytest
+from tests.histories import HORIZONS, REFERENCE, after, bought, day_of, history_of
+
+import portfolio_ml as pml
+from portfolio_ml.errors import DataError
+from portfolio_ml.features.catalogue import catalogue
+from portfolio_ml.features.feature import Feature, Stage, features_hash
+from portfolio_ml.features.inputs import inputs_of
+from portfolio_ml.features.own import own_features
+from portfolio_ml.features.table import definitions_hash
+from portfolio_ml.frozen import Frozen
+from portfolio_ml.testing import check_features
+
+pytestmark = pytest.mark.unit
+
+MODULE = """
+import narwhals as nw
+from portfolio_ml import Feature
+
+FEATURES = [
+    Feature(name="most_lines", family="own", unit="lines", formula="most on a day",
+            value=nw.col("lines").max()),
+]
+"""
+
+
+def own(value: nw.Expr, *, stage: Stage = Stage.DAYS, name: str = "mine", **more) -> Feature:
+    return Feature(
+        name=name, family="own", unit="x", formula="mine", stage=stage, value=value, **more
+    )
+
+
+class TestAModule:
+    def test_gives_its_features_in_order(self, tmp_path):
+        (tmp_path / "mine.py").write_text(MODULE)
+        assert [f.name for f in own_features(["mine.py"], tmp_path)] == ["most_lines"]
+        assert [f.name for f in tmp_path.iterdir()] == ["mine.py"]
+
+    def test_with_other_code_under_the_same_words_has_another_hash(self, tmp_path):
+        hashes = []
+        for text in (MODULE, MODULE.replace("max()", "min()"), MODULE):
+            (tmp_path / "mine.py").write_text(text)
+            hashes.append(features_hash(own_features(["mine.py"], tmp_path)))
+        assert hashes[0] == hashes[2] != hashes[1]
+
+    def test_leaves_the_hash_of_the_packages_features_alone(self):
+        features = catalogue().features
+        assert all(feature.origin == "" for feature in features)
+
+
+GOOD = {
+    "of days": own(nw.col("lines").max()),
+    "of lines": own(nw.col("amount").max(), stage=Stage.LINES),
+    "of categories": own(nw.col("spend").min(), stage=Stage.CATEGORIES),
+    "of channels": own(nw.col("lines").max(), stage=Stage.CHANNELS),
+    "of interactions": own(nw.col("value").max(), stage=Stage.INTERACTIONS, null="none"),
+    "of contacts": own(nw.len(), stage=Stage.CONTACTS),
+    "of attributes": own(nw.col("income") - nw.col("income_365d_ago"), stage=Stage.ATTRIBUTES),
+    "of a customer": own(pml.share(nw.col("spend_90d"), nw.col("spend")), stage=Stage.CUSTOMER),
+    "of the portfolio": own(
+        nw.col("recency_days") / nw.col("reference_gap_days"), stage=Stage.PORTFOLIO
+    ),
+    "a yes or no": own((nw.col("lines") > 3).any()),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_good_feature_passes_the_check(name):
+    check_features([GOOD[name]])
+
+
+def test_one_may_use_another():
+    first = own(nw.col("lines").max(), name="most_lines")
+    second = own(nw.col("most_lines") / nw.col("orders"), stage=Stage.CUSTOMER)
+    check_features([first, second])
+
+
+BAD = {
+    "sees the future": (
+        own((nw.col("next_day") - nw.col("day")).max()),
+        "it sees the future",
+    ),
+    "depends on the order": (
+        own(nw.col("amount").any_value(), stage=Stage.LINES),
+        "depends on their order",
+    ),
+    "looks at other customers": (own(nw.col("customer").max()), "looks at other customers"),
+    "aggregates where a formula stands": (
+        own(nw.col("spend") / nw.col("spend").sum(), stage=Stage.CUSTOMER),
+        "looks at other rows than its own",
+    ),
+    "compares with a window": (
+        own(nw.col("spend").sum().over("as_of"), stage=Stage.CUSTOMER),
+        "looks at other rows than its own",
+    ),
+    "does not aggregate": (own(nw.col("lines") + 1), "does not reduce a customer's rows to one"),
+    "reads what is not there": (own(nw.col("basket").max()), "stage DAYS does not offer"),
+    "reads another stage": (own(nw.col("spend_90d").max()), "'returned'"),
+    "is a text": (own(nw.col("kind").max(), stage=Stage.INTERACTIONS), "is no number"),
+    "reckons with a text": (
+        own((nw.col("region") - 1), stage=Stage.ATTRIBUTES),
+        "cannot be computed",
+    ),
+    "takes a name": (own(nw.col("lines").max(), name="spend"), "'spend' already"),
+    "takes an outcome's name": (own(nw.col("lines").max(), name="churned"), "'churned' already"),
+    "has no name": (own(nw.col("lines").max(), name="Most lines"), "is no name for a feature"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_feature_is_caught(name):
+    feature, told = BAD[name]
+    with pytest.raises(AssertionError, match=feature.name) as caught:
+        check_features([feature])
+    assert told in str(caught.value)
+
+
+def test_a_leak_names_the_customer_the_date_and_both_values():
+    with pytest.raises(AssertionError) as caught:
+        check_features([BAD["sees the future"][0]])
+    assert str(caught.value).startswith("the feature 'mine' of customer 'c")
+    assert "without the rows after that day: it sees the future" in str(caught.value)
+
+
+def test_an_open_engine_may_be_given(engine):
+    check_features([GOOD["of days"]], engine=engine)
+
+
+def test_public_names_need_no_heavy_library():
+    program = (
+        "import sys, portfolio_ml as pml; pml.Feature, pml.Stage, pml.share, pml.change; "
+        "sys.exit(len({'mlflow', 'pyspark', 'duckdb', 'pandas'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_catalogue_keeps_own_features_before_the_expectations():
+    names = catalogue(own=[replace(GOOD["of days"], name="mine")]).names
+    assert names.index("mine") < names.index("p_alive")
+
+
+def test_a_champion_of_another_version_of_the_module_is_refused(engine, tmp_path):
+    frozen = []
+    for text in (MODULE, MODULE.replace("max()", "min()")):
+        (tmp_path / "mine.py").write_text(text)
+        own = own_features(["mine.py"], tmp_path)
+        inputs = inputs_of(history_of(engine, bought("a", 0, 9) + bought("b", 3)), engine, own=own)
+        frozen.append(
+            Frozen(
+                reference=REFERENCE,
+                activity_days=30,
+                horizons=HORIZONS,
+                features=inputs.catalogue.names,
+                features_hash=definitions_hash(inputs.catalogue, HORIZONS),
+            )
+        )
+    with pytest.raises(DataError, match="other feature definitions"):
+        frozen[0].table(inputs, day_of(after(9)))
+    assert "most_lines" in frozen[1].table(inputs, day_of(after(9))).rows.column_names
