@@ -41,8 +41,8 @@ def in_history(day: nw.Expr, as_of: nw.Expr | int) -> nw.Expr:
 
 
 def in_window(age_days: nw.Expr, window_days: int) -> nw.Expr:
-    """Whether an event of history lies in the last `window_days` days, the as-of day included."""
-    return age_days < window_days
+    """Whether an event lies in the last `window_days` days, the as-of day included."""
+    return (age_days >= 0) & (age_days < window_days)
 
 
 def in_outcome(day: nw.Expr, as_of: nw.Expr | int, horizon_days: int) -> nw.Expr:

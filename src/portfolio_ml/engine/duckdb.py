@@ -200,7 +200,8 @@ def opened(settings: DuckDB | None = None) -> Iterator[DuckDBEngine]:
         connection.execute("SET TimeZone = 'UTC'")  # the machine's zone changes no result
         spill = options.temp_directory if _is_folder(options.temp_directory) else None
         with tempfile.TemporaryDirectory(prefix="portfolio-ml-", dir=spill) as folder:
-            connection.execute(f"SET temp_directory = {literal(folder)}")
+            if options.temp_directory is None:  # DuckDB's own would lie in the user's folder
+                connection.execute(f"SET temp_directory = {literal(folder)}")
             yield DuckDBEngine(connection, Path(folder))
     finally:
         connection.close()
