@@ -138,7 +138,7 @@ def test_rows_after_the_as_of_date_change_nothing(cdnow, raw, tmp_path):
         config.write_text(
             f"name: cdnow\n"
             f"data: {{transactions: {{source: {name}.csv, columns: "
-            f"{{customer_id: customer, timestamp: date, amount: amount}}}}}}\n"
+            f"{{customer_id: customer, timestamp: date, amount: amount, quantity: cds}}}}}}\n"
             f"tracking: {{uri: 'sqlite:///{folder}/mlflow.db'}}\n"
             f"delivery: [{{kind: parquet, path: {name}.parquet}}]\n"
         )
