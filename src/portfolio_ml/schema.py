@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 MONEY_SCALE = 10_000
+QUANTITY_SCALE = 10_000
+"""The whole numbers in which a day's units are held are 1/10,000 of them, like money."""
 ATTRIBUTE = re.compile("[a-z][a-z0-9_]*")
 """What an attribute of a customer may be called."""
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.features.cut import seen_at
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.repurchase import RepurchaseTimes, repurchase_times
@@ -101,17 +102,20 @@ def repurchase_at(inputs: Inputs, as_of_days: Sequence[int]) -> Mapping[int, Rep
     customers = seen.group_by("customer", "as_of").agg(
         purchase_days=nw.len(), open_days=nw.col("age_days").min()
     )
-    weight = 1.0 / nw.col("purchase_days")
     closed = (
         seen.filter(~nw.col("gap_days").is_null())
         .join(customers, on=["customer", "as_of"], how="inner")
-        .group_by("as_of", "gap_days")
-        .agg(weight=weight.sum())
+        .select("as_of", "purchase_days", days="gap_days")
     )
-    still_open = customers.group_by("as_of", "open_days").agg(weight=weight.sum())
-    gaps = engine.collect(closed.sort("as_of", "gap_days"))
-    opens = engine.collect(still_open.sort("as_of", "open_days"))
+    still_open = customers.select("as_of", "purchase_days", days="open_days")
+    gaps, opens = _counted(closed, engine), _counted(still_open, engine)
     return {day: _times(_on(gaps, day), _on(opens, day)) for day in as_of_days}
+
+
+def _counted(gaps: Frame, engine: Engine) -> pa.Table:
+    """How many gaps are alike: whole numbers, which add up the same in whatever order."""
+    keys = ("as_of", "days", "purchase_days")
+    return engine.collect(gaps.group_by(*keys).agg(count=nw.len()).sort(*keys))
 
 
 def _on(table: pa.Table, day: int) -> pa.Table:
@@ -119,13 +123,12 @@ def _on(table: pa.Table, day: int) -> pa.Table:
 
 
 def _times(closed: pa.Table, still_open: pa.Table) -> RepurchaseTimes:
-    lengths = [closed["gap_days"].to_numpy(), still_open["open_days"].to_numpy()]
-    weights = [closed["weight"].to_numpy(), still_open["weight"].to_numpy()]
-    return repurchase_times(
-        np.concatenate(lengths).astype(np.float64),
-        np.concatenate(weights).astype(np.float64),
-        np.repeat([True, False], [closed.num_rows, still_open.num_rows]),
+    gaps = pa.concat_tables([closed, still_open])
+    days, purchase_days, count = (
+        gaps[name].to_numpy().astype(np.float64) for name in ("days", "purchase_days", "count")
     )
+    is_closed = np.repeat([True, False], [closed.num_rows, still_open.num_rows])
+    return repurchase_times(days, count / purchase_days, is_closed)
 
 
 def _whole_weeks(days: float | None) -> int:

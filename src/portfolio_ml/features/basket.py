@@ -3,6 +3,7 @@
 import narwhals as nw
 
 from portfolio_ml.features.feature import Feature, Stage, change, share
+from portfolio_ml.schema import QUANTITY_SCALE
 
 _CATEGORY = frozenset({"category"})
 _PRODUCT = frozenset({"product_id"})
@@ -46,7 +47,7 @@ BASKET = (
         family="basket",
         unit="units",
         formula="units bought / orders",
-        value=share(_UNITS.sum(), _ORDERS.sum()),
+        value=share(_UNITS.sum() / QUANTITY_SCALE, _ORDERS.sum()),
         needs=_QUANTITY,
     ),
     Feature(

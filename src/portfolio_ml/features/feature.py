@@ -9,8 +9,9 @@ Aggregates over a customer's history:
 - `DAYS`: one row per day with lines: `day`, `age_days`, `is_purchase`, `orders`, `lines`, `spend`,
   `returned`, `gap_days` (since the purchase day before), `is_last` and `is_recent` (one of the
   last three purchase days), `weekday` (0 is Monday), `month`; and where their columns are mapped
-  `units`, `new_products` (bought for the first time), `discount`, `discounted_lines`, `margin`,
-  and the lines by part of the day `night`, `morning`, `afternoon`, `evening`.
+  `units` (1/10,000 unit), `new_products` (bought for the first time), `discount`,
+  `discounted_lines`, `margin`, and the lines by part of the day `night`, `morning`, `afternoon`,
+  `evening`.
 - `LINES`: one row per line, as in `schema.HISTORY`, with `age_days`; it costs a pass of its own,
   so prefer `DAYS`.
 - `CATEGORIES`, `CHANNELS`: one row per category or channel bought in: `lines`, `spend`,

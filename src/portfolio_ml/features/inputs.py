@@ -15,6 +15,7 @@ from portfolio_ml.events import Events
 from portfolio_ml.features.calendar import DAY_PARTS
 from portfolio_ml.features.catalogue import Catalogue, catalogue
 from portfolio_ml.features.feature import Feature
+from portfolio_ml.schema import QUANTITY_SCALE
 from portfolio_ml.timeline import Span, to_date
 from portfolio_ml.transactions import History
 
@@ -247,7 +248,8 @@ def _sums(columns: Collection[str]) -> dict[str, nw.Expr]:
         "returned": _sum(-amount, ~bought),
     }
     if "quantity" in have:
-        sums["units"] = _sum(nw.col("quantity").abs().fill_null(0), bought)
+        units = (nw.col("quantity").abs().fill_null(0) * QUANTITY_SCALE).round().cast(nw.Int64)
+        sums["units"] = _sum(units, bought)
     if "discount" in have:
         taken = nw.col("discount").fill_null(0)
         sums |= {
@@ -262,8 +264,7 @@ def _sums(columns: Collection[str]) -> dict[str, nw.Expr]:
         for name, (first, last) in DAY_PARTS.items():
             is_in = (hour >= first * MINUTES_PER_HOUR) & (hour < last * MINUTES_PER_HOUR)
             sums[name] = (bought & is_in).cast(nw.Int64).sum()
-    types = {"units": nw.Float64}
-    return {name: value.cast(types.get(name, nw.Int64)) for name, value in sums.items()}
+    return {name: value.cast(nw.Int64) for name, value in sums.items()}
 
 
 def _sum(value: nw.Expr, condition: nw.Expr) -> nw.Expr:
