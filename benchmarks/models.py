@@ -1,7 +1,8 @@
 """How good the models are: on real portfolios, beside what one would otherwise pick.
 
 Every line (a portfolio as of a day) is judged in a process of its own. Prints the tables, and
-writes them to `docs/benchmarks.md` where all lines were judged.
+writes them to `docs/benchmarks.md` where all lines were judged. Two lines need the data sets in the
+folder that `PORTFOLIO_ML_DATA` names.
 
 Run it as `python -m benchmarks.models [--lines cdnow-1997 ...] [--bootstrap 200] [--seed 7]
 [--json FILE] [--costs] [--page FILE]`.
@@ -18,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.children import ROOT, measured
-from benchmarks.models_costs import costs
+from benchmarks.models_costs import Spent, costs
 from benchmarks.models_line import Result
 from benchmarks.models_lines import LINES, Line
 from benchmarks.models_page import overview, page, verdict_counts, verdict_table
@@ -56,6 +57,15 @@ def _told(result: Result, seconds: float, peak_bytes: int) -> str:
     return f"{result.line:14} {measures}  {seconds:6.1f} s, {peak_bytes / 1e9:.2f} GB  ({steps})"
 
 
+def spent_on(folder: Path) -> list[Spent]:
+    """What fitting costs; each is told as soon as it is known."""
+    found = []
+    for spent in costs(folder):
+        found.append(spent)
+        print(f"{spent.what}: {'kept' if spent.is_kept else 'MISSED'}, {spent.figure}", flush=True)
+    return found
+
+
 def machine() -> list[str]:
     """What this runs on, a fact each."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
@@ -82,18 +92,11 @@ def main() -> None:
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the page to it; without "
                         "it, to docs/benchmarks.md where all lines were judged")  # fmt: skip
     given = parser.parse_args()
-    spent = []
-    with tempfile.TemporaryDirectory() as folder:
-        for each in costs(Path(folder)) if given.costs else ():
-            spent.append(each)
-            print(f"{each.what:64} {'kept' if each.is_kept else 'MISSED':7} {each.figure}",
-                  flush=True)  # fmt: skip
-        results, faults = results_of(
-            [names[name] for name in given.lines],
-            Path(folder),
-            seed=given.seed,
-            bootstrap=given.bootstrap,
-        )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        chosen = [names[name] for name in given.lines]
+        results, faults = results_of(chosen, folder, seed=given.seed, bootstrap=given.bootstrap)
+        spent = spent_on(folder) if given.costs else []
     found = verdicts(results)
     written = page(
         results,

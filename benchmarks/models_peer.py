@@ -39,8 +39,10 @@ def histories() -> tuple[Floats, Floats, Floats]:
     )
     _, first, counts = np.unique(pairs[0], return_index=True, return_counts=True)
     begun, ended = pairs[1][first], pairs[1][first + counts - 1]
-    t_x, age = ((day - begun) / WEEK_DAYS for day in (ended, last))
-    return counts - 1.0, np.asarray(t_x), np.asarray(age)
+    x, t_x, age = np.stack(
+        [counts - 1, (ended - begun) / WEEK_DAYS, (last - begun) / WEEK_DAYS], dtype=np.float64
+    )
+    return x, t_x, age
 
 
 def least_seconds(fit: Callable[[], object]) -> float:
