@@ -79,6 +79,14 @@ def machine() -> list[str]:
     ]
 
 
+def _command(given: argparse.Namespace) -> str:
+    """The command that gives the same figures, wherever they are written to."""
+    lines = [] if given.lines == [line.name for line in LINES] else ["--lines", *given.lines]
+    fixed = ["--bootstrap", str(given.bootstrap), "--seed", str(given.seed)]
+    costs_too = ["--costs"] if given.costs else []
+    return " ".join(["python -m benchmarks.models", *lines, *fixed, *costs_too])
+
+
 def main() -> None:
     """Judge the models, and tell which promises are kept."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -101,7 +109,7 @@ def main() -> None:
     written = page(
         results,
         found,
-        command=f"python -m benchmarks.models {' '.join(sys.argv[1:])}".strip(),
+        command=_command(given),
         machine=machine(),
         faults=faults,
         spent=spent,
