@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test lint install install-dev unit walk schema docs-features bench-features lock clean help
+.PHONY: demo test lint install install-dev unit walk schema docs-features bench-features bench-models lock clean help
 
 demo: install ## the whole walk on real data, into demo/
 	$(BIN)/portfolio-ml demo cdnow --dir demo
@@ -51,6 +51,9 @@ schema: install ## what editors know of a config, docs/config.schema.json
 
 bench-features: install-dev ## the feature table beside SQL, Polars and pandas, on 20 million lines
 	$(BIN)/python -m benchmarks.features
+
+bench-models: install-dev ## the models beside others on real data, and docs/benchmarks.md anew
+	$(BIN)/python -m benchmarks.models --costs
 
 docs-features: install ## the catalogue of features anew, docs/features.md
 	$(BIN)/python -c "from portfolio_ml.features import page; print(page.markdown(), end='')" \
