@@ -7,7 +7,7 @@ Each function opens the engine, walks downstream, and gives a frozen result. Not
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -239,6 +239,8 @@ def _parameters(portfolio: Opened) -> dict[str, object]:
         )
         or "none",
         "seed": recipe.seed,
+        "churn_trees": asdict(recipe.churn_trees),
+        "value_trees": asdict(recipe.value_trees),
         "rows_kept": portfolio.history.kept,
         "rows_quarantined": portfolio.history.quarantined,
     }
