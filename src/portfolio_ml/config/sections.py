@@ -269,6 +269,16 @@ class Tracking(Section):
     experiment: str | None = None
 
 
+class Tuning(Section):
+    """Where the search for better parameters keeps its trials, to go on from.
+
+    Attributes:
+        url: A database of its own, never MLflow's.
+    """
+
+    url: Url = "sqlite:///tuning.db"
+
+
 class SqlTarget(Section):
     """A table of the package's own in a SQL database.
 
