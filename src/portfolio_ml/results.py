@@ -104,16 +104,16 @@ def tuned_table(found: Sequence[Tuned]) -> SmallTable:
 
 
 def tuned_yaml(found: Sequence[Tuned]) -> str:
-    """What belongs into the config: the parameters that are advised, and why others are not.
+    """What belongs into the config: the parameters that are advised, and where none are.
 
     Example:
         >>> from portfolio_ml.models.trees import DEFAULTS
         >>> print(tuned_yaml([Tuned("churn", "log_loss", 9, DEFAULTS, None)]))
-        # churn: the defaults are as good (9 trials)
+        # churn: keep the defaults; of 9 trials, none surely gains
     """
     advised = [tuned for tuned in found if tuned.is_advised]
     lines = [
-        f"# {tuned.target}: the defaults are as good ({counted(tuned.trials, 'trial')})"
+        f"# {tuned.target}: keep the defaults; of {counted(tuned.trials, 'trial')}, none surely gains"
         for tuned in found
         if not tuned.is_advised
     ]
