@@ -113,7 +113,8 @@ def tuned_yaml(found: Sequence[Tuned]) -> str:
     """
     advised = [tuned for tuned in found if tuned.is_advised]
     lines = [
-        f"# {tuned.target}: keep the defaults; of {counted(tuned.trials, 'trial')}, none surely gains"
+        f"# {tuned.target}: keep the defaults; "
+        f"of {counted(tuned.trials, 'trial')}, none surely gains"
         for tuned in found
         if not tuned.is_advised
     ]

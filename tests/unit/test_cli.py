@@ -75,6 +75,18 @@ def test_the_list_of_commands_cuts_no_sentence_off(capsys, monkeypatch):
     assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
 
 
+def test_tuning_without_optuna_says_what_to_install(shop, capsys, monkeypatch):
+    monkeypatch.setattr("portfolio_ml.search.find_spec", lambda _name: None)
+    assert app.run(["tune", "--config", str(shop)]) == 2
+    assert "pip install 'portfolio-ml[tune]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["", "nowhere/tuned.yaml"])
+def test_a_place_that_cannot_be_written_is_told_before_the_search(shop, tmp_path, capsys, out):
+    assert app.run(["tune", "--config", str(shop), "--out", str(tmp_path / out)]) == 2
+    assert "a file in a folder that exists" in capsys.readouterr().err
+
+
 def test_the_versions_are_shown_and_nothing_heavy_is_imported_for_it():
     program = (
         "import sys; from portfolio_ml.cli.app import run; code = run(['--version']); "

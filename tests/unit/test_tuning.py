@@ -26,6 +26,7 @@ from portfolio_ml.tuning import Budget, Question, Tuned, tuning_days
 
 pytestmark = pytest.mark.unit
 
+GAIN = Difference(0.01, 0.005, 0.02, 0.9, 100)
 LAST = date(2024, 6, 30)
 SHOP = {
     "name": "shop",
@@ -246,11 +247,22 @@ def test_the_targets_share_the_minutes(snapshots, tmp_path):
 # What goes into the config
 
 
+@pytest.mark.parametrize("end", ["low", "high"])
+@pytest.mark.parametrize("customers", [10, 300])
+def test_a_config_takes_whatever_may_be_advised(end, customers):
+    question = Question("churn", simulated(customers), 7)
+    values = {name: getattr(d, end) for name, d in question.space.items()}
+    tried = Tuned("churn", "log_loss", 9, tuning._parameters(values), GAIN)
+    given = {"name": "shop", "data": {"transactions": {"source": "cdnow"}}}
+    recipe = Recipe.of(settings_from(given | yaml.safe_load(tuned_yaml([tried]))))
+    assert asdict(recipe.churn_trees) == values
+    assert all(d.low <= question.defaults[name] <= d.high for name, d in question.space.items())
+
+
 def test_the_block_is_what_a_config_takes():
     best = TreeParameters(5, 0.05, 12.5, 300, 0.6, 0.9)
-    gain = Difference(0.01, 0.005, 0.02, 0.9, 100)
     block = tuned_yaml(
-        [Tuned("churn", "log_loss", 9, best, gain), Tuned("lifetime_value", "g", 4, DEFAULTS, None)]
+        [Tuned("churn", "log_loss", 9, best, GAIN), Tuned("lifetime_value", "g", 4, DEFAULTS, None)]
     )
     assert "# lifetime_value: keep the defaults; of 4 trials, none surely gains" in block
     given = {"name": "shop", "data": {"transactions": {"source": "cdnow"}}}

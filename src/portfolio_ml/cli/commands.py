@@ -31,7 +31,8 @@ Trials = Annotated[
     typer.Option(min=1, metavar="N", help="Nor after so many, those of earlier runs included."),
 ]
 TuneTarget = Annotated[
-    Literal["churn", "lifetime_value", "both"], typer.Option(help="What to tune for.")
+    Literal["churn", "lifetime_value", "both"],
+    typer.Option(metavar="TARGET", help="churn, lifetime_value or both."),
 ]
 TunedOut = Annotated[
     Path | None,
@@ -140,8 +141,8 @@ def tune(
     from portfolio_ml.results import tuned_yaml
     from portfolio_ml.tuning import TARGETS
 
-    if out is not None and not out.absolute().parent.is_dir():
-        raise ConfigError("there is no such folder", where="--out", saw=str(out.parent))
+    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
+        raise ConfigError("--out must name a file in a folder that exists", saw=str(out))
     try:
         with opened(config, as_of, quiet=quiet) as (portfolio, say):
             found = pipeline.tune(
