@@ -96,7 +96,7 @@ def tuned_table(found: Sequence[Tuned]) -> SmallTable:
                 tuned.trials,
                 METRICS[tuned.metric].label,
                 _small_gain(tuned),
-                "use them" if tuned.is_advised else "keep the defaults",
+                "try them" if tuned.is_advised else "keep the defaults",
             ]
             for tuned in found
         ],

@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from portfolio_ml.cli import app, commands
+from portfolio_ml.cli.show import print_after_tuning
 from portfolio_ml.errors import (
     ConfigError,
     DataError,
@@ -18,6 +20,9 @@ from portfolio_ml.errors import (
     ServiceUnavailableError,
     TryAgainLaterError,
 )
+from portfolio_ml.metrics import Difference
+from portfolio_ml.models.trees import DEFAULTS
+from portfolio_ml.tuning import Tuned
 
 pytestmark = pytest.mark.unit
 
@@ -214,3 +219,12 @@ def test_no_colour_is_printed_into_a_pipe(shop):
     )
     assert done.returncode == 0
     assert b"\x1b" not in done.stdout + done.stderr
+
+
+def test_after_tuning_a_backtest_is_what_comes_next_where_there_is_something_to_try(capsys):
+    gain = Difference(0.01, 0.005, 0.02, 0.9, 100)
+    tried = Tuned("churn", "log_loss", 9, DEFAULTS, gain)
+    print_after_tuning([tried], Path("shop.yaml"))
+    assert "portfolio-ml backtest --config shop.yaml" in capsys.readouterr().out
+    print_after_tuning([replace(tried, gain=None)], Path("shop.yaml"))
+    assert capsys.readouterr().out == ""

@@ -137,7 +137,7 @@ def tune(
     """
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.show import print_tuned, tuned
+    from portfolio_ml.cli.show import print_after_tuning, print_tuned, tuned
     from portfolio_ml.results import tuned_yaml
     from portfolio_ml.tuning import TARGETS
 
@@ -157,6 +157,8 @@ def tune(
     if out is not None:
         out.write_text(tuned_yaml(found) + "\n", encoding="utf-8")
     told(found, plain=tuned, drawn=print_tuned, as_json=as_json)
+    if not as_json:
+        print_after_tuning(found, config)
 
 
 def train(

@@ -179,6 +179,12 @@ def print_tuned(found: Sequence[Tuned]) -> None:
     print_line(tuned_yaml(found))
 
 
+def print_after_tuning(found: Sequence[Tuned], config: Path) -> None:
+    """What comes next, where there is something to try."""
+    if any(each.is_advised for each in found):
+        print_line(f"Next: put this into {config} and compare: {command('backtest', config)}")
+
+
 def print_after_training(settings: Settings, config: Path, *, promote: bool) -> None:
     """Where the runs are, how to look at them, and what comes next."""
     uri = settings.tracking.uri
