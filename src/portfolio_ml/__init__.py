@@ -17,6 +17,7 @@ from importlib import import_module
 _HOMES = {
     "build_features": "notebook",
     "backtest": "notebook",
+    "tune": "notebook",
     "train": "notebook",
     "score": "notebook",
     "training_table": "notebook",

@@ -4,11 +4,12 @@ Like the command line, this is an edge of the package: the wall clock may be rea
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from os import PathLike
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import narwhals as nw
@@ -18,7 +19,7 @@ from portfolio_ml import exports, pipeline
 from portfolio_ml.config import Settings, settings_from
 from portfolio_ml.display import SmallTable
 from portfolio_ml.errors import ConfigError, QuarantineWarning
-from portfolio_ml.judgement import Judgement
+from portfolio_ml.judgement import Judgement, Supervised
 from portfolio_ml.report.words import young_history
 from portfolio_ml.results import (
     deliveries_table,
@@ -26,8 +27,11 @@ from portfolio_ml.results import (
     judgement_table,
     refused_by_rule,
     rows_table,
+    tuned_table,
+    tuned_yaml,
 )
 from portfolio_ml.sinks.receipts import Receipt
+from portfolio_ml.tuning import TARGETS
 from portfolio_ml.wording import counted
 
 Table = Any  # a pandas, Polars or Arrow table, or whatever else Narwhals accepts
@@ -155,6 +159,38 @@ def backtest(
     return BacktestResult({str(target): judged for target, judged in judgements.items()})
 
 
+def tune(
+    settings: Settings,
+    *,
+    as_of: AsOf = None,
+    transactions: Table = None,
+    minutes: float = 10,
+    trials: int | None = None,
+    targets: Sequence[Supervised] = TARGETS,
+) -> "TuneResult":
+    """Search for tree parameters that beat the defaults, before every evaluation.
+
+    Needs `pip install 'portfolio-ml[tune]'`. Trials are kept in the database `tuning.url`, and the
+    same call goes on after them.
+
+    Args:
+        settings: From `load_settings` or `settings_from`.
+        as_of: The last day to see; by default the last complete day of the history.
+        transactions: A table to use instead of the settings' source.
+        minutes: No trial is begun after so many.
+        trials: Nor where a target has so many, those of earlier calls included.
+        targets: `churn`, `lifetime_value`, or both.
+
+    Raises:
+        ConfigError: Optuna is not installed, or `tuning.url` is another tool's database.
+        DataError: The data cannot be used, or the history is too short.
+    """
+    with _opened(settings, as_of, transactions) as portfolio:
+        _warn_of_refused(portfolio)
+        budget = pipeline.Budget(minutes=minutes, trials=trials, stopwatch=monotonic)
+        return TuneResult(pipeline.tune(portfolio, targets=targets, budget=budget, say=_silent))
+
+
 def train(
     settings: Settings, *, as_of: AsOf = None, transactions: Table = None, promote: bool = True
 ) -> "TrainResult":
@@ -209,6 +245,21 @@ class BacktestResult(_Shown):
 
     def _tables(self) -> list[SmallTable]:
         return [judgement_table(judged) for judged in self.judgements.values()]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TuneResult(_Shown):
+    """What the search found per target; shows what the best trials gain over the defaults."""
+
+    found: tuple[pipeline.Tuned, ...]
+
+    @property
+    def yaml(self) -> str:
+        """What belongs into the config."""
+        return tuned_yaml(self.found)
+
+    def _tables(self) -> list[SmallTable]:
+        return [tuned_table(self.found)]
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -7,7 +7,7 @@ Each function opens the engine, walks downstream, and gives a frozen result. Not
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from portfolio_ml import backtesting, registry
+from portfolio_ml import backtesting, registry, search, tuning
 from portfolio_ml.backtesting import evaluation_days, needed_days
 from portfolio_ml.config import ParquetTarget, Settings, Target
 from portfolio_ml.customer_rows import Lineage, customer_rows
@@ -38,14 +38,17 @@ from portfolio_ml.snapshots import Snapshots, labelled, matrix
 from portfolio_ml.standing import activity_windows, standing_of
 from portfolio_ml.timeline import to_date
 from portfolio_ml.training import demand_history, fit_candidates
-from portfolio_ml.wording import TARGET_NAMES, command
+from portfolio_ml.tuning import Budget, Tuned
+from portfolio_ml.wording import TARGET_NAMES, command, counted
 
 Clock = Callable[[], datetime]
 
 __all__ = [
+    "Budget",
     "Opened",
     "ScoringResult",
     "TrainingResult",
+    "Tuned",
     "Validation",
     "backtest",
     "features",
@@ -53,6 +56,7 @@ __all__ = [
     "report",
     "score",
     "train",
+    "tune",
     "validate",
     "write_report",
 ]
@@ -104,6 +108,43 @@ def backtest(portfolio: Opened, *, say: Say) -> dict[Supervised, Judgement]:
     """How the recipe would have done at rolling cutoffs, against baselines."""
     judgements, _ = _judged(portfolio, say)
     return judgements
+
+
+def tune(
+    portfolio: Opened, *, targets: Sequence[Supervised], budget: Budget, say: Say
+) -> tuple[Tuned, ...]:
+    """Search for better tree parameters, on snapshots that lie before every evaluation.
+
+    Args:
+        portfolio: The history.
+        targets: What to tune for.
+        budget: How long to search.
+        say: Told what is being done.
+
+    Raises:
+        ConfigError: Optuna is not installed, or `tuning.url` names another tool's database.
+        DataError: The history is too short.
+    """
+    search.demand_optuna()
+    settings, recipe, span = portfolio.settings, portfolio.recipe, portfolio.span
+    days = tuning.tuning_days(span, recipe, settings.backtest.cutoffs)
+    dates = f"{to_date(days[0])} to {to_date(days[-1])}"
+    say(f"computing features and outcomes at {counted(len(days), 'date')}, {dates}")
+    return tuning.tune(
+        labelled(portfolio.inputs, days, horizons=recipe.horizons),
+        recipe,
+        targets=targets,
+        budget=budget,
+        bootstrap=settings.backtest.bootstrap,
+        opened=lambda question: search.opened(
+            settings.tuning.url,
+            f"{settings.name} {question.target} {question.digest}",
+            base=settings.base,
+            space=question.space,
+            seed=question.seed,
+        ),
+        say=say,
+    )
 
 
 def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
@@ -239,6 +280,8 @@ def _parameters(portfolio: Opened) -> dict[str, object]:
         )
         or "none",
         "seed": recipe.seed,
+        "churn_trees": asdict(recipe.churn_trees),
+        "value_trees": asdict(recipe.value_trees),
         "rows_kept": portfolio.history.kept,
         "rows_quarantined": portfolio.history.quarantined,
     }

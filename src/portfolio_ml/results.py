@@ -6,6 +6,7 @@ The command line, a console and a notebook each draw them in their own way.
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from portfolio_ml.gate import Decision
 from portfolio_ml.judgement import Judgement
 from portfolio_ml.metrics import METRICS
 from portfolio_ml.sinks.receipts import Receipt
+from portfolio_ml.tuning import Tuned
 from portfolio_ml.wording import TARGET_NAMES, counted, model_name
 
 CHOSEN = "chosen"
@@ -81,6 +83,47 @@ def gate_lines(decisions: Mapping[str, Decision], versions: Mapping[str, str]) -
         f"{_verdict(decision)}: {'; '.join(decision.reasons)}"
         for target, decision in decisions.items()
     ]
+
+
+def tuned_table(found: Sequence[Tuned]) -> SmallTable:
+    """What the search found per target, and what its best trial gains over the defaults."""
+    return SmallTable.of(
+        "The best trials, on customers whom the search did not look at",
+        ["target", "trials", "measured by", "gain (90 %)", "advice"],
+        [
+            [
+                TARGET_NAMES[tuned.target],
+                tuned.trials,
+                METRICS[tuned.metric].label,
+                _small_gain(tuned),
+                "try them" if tuned.is_advised else "keep the defaults",
+            ]
+            for tuned in found
+        ],
+    )
+
+
+def tuned_yaml(found: Sequence[Tuned]) -> str:
+    """What belongs into the config: the parameters that are advised, and where none are.
+
+    Example:
+        >>> from portfolio_ml.models.trees import DEFAULTS
+        >>> print(tuned_yaml([Tuned("churn", "log_loss", 9, DEFAULTS, None)]))
+        # churn: keep the defaults; of 9 trials, none surely gains
+    """
+    advised = [tuned for tuned in found if tuned.is_advised]
+    lines = [
+        f"# {tuned.target}: keep the defaults; "
+        f"of {counted(tuned.trials, 'trial')}, none surely gains"
+        for tuned in found
+        if not tuned.is_advised
+    ]
+    if advised:
+        lines += ["training:", "  trees:"]
+    for tuned in advised:
+        values = ", ".join(f"{name}: {value}" for name, value in asdict(tuned.best).items())
+        lines.append(f"    {tuned.target}: {{{values}}}")
+    return "\n".join(lines)
 
 
 def receipt_line(receipt: Receipt) -> str:
@@ -179,6 +222,12 @@ def gain_over(model: str, judged: Judgement) -> str:
 def rate(value: float) -> str:
     """A metric's value; a dash where it does not exist."""
     return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def _small_gain(tuned: Tuned) -> str:
+    if (gain := tuned.gain) is None:
+        return "-"
+    return f"{gain.estimate:+.4f} ({gain.low:+.4f}, {gain.high:+.4f})"
 
 
 def _verdict(decision: Decision) -> str:

@@ -13,6 +13,7 @@ from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.models.churn import ChurnModel, fit_churn
 from portfolio_ml.models.lifetime_value import LifetimeValueModel, fit_lifetime_value
+from portfolio_ml.models.trees import DEFAULTS, TreeParameters
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.timeline import Span, snapshots, to_date, to_day
 from portfolio_ml.wording import counted
@@ -35,6 +36,8 @@ class Recipe:
         max_rows: How many rows to learn from, at most.
         seed: Makes everything reproducible.
         excluded: Periods that no outcome window may touch.
+        churn_trees: How the trees of churn are held back.
+        value_trees: How those of lifetime value are.
     """
 
     horizons: Horizons
@@ -45,6 +48,8 @@ class Recipe:
     max_rows: int
     seed: int
     excluded: tuple[Span, ...] = ()
+    churn_trees: TreeParameters = DEFAULTS
+    value_trees: TreeParameters = DEFAULTS
 
     @classmethod
     def of(cls, settings: Settings) -> "Recipe":
@@ -64,6 +69,8 @@ class Recipe:
             excluded=tuple(
                 Span(to_day(p.first), to_day(p.last)) for p in settings.excluded_periods
             ),
+            churn_trees=TreeParameters(**training.trees.churn.model_dump()),
+            value_trees=TreeParameters(**training.trees.lifetime_value.model_dump()),
         )
 
     @property
@@ -113,7 +120,11 @@ def fit_candidates(
     churn, value = Parallel(n_jobs=2, prefer="threads")(
         (
             delayed(fit_churn)(
-                rows, weight, horizon_days=recipe.horizons.churn_days, seed=recipe.seed
+                rows,
+                weight,
+                horizon_days=recipe.horizons.churn_days,
+                seed=recipe.seed,
+                parameters=recipe.churn_trees,
             ),
             delayed(fit_lifetime_value)(
                 rows,
@@ -122,6 +133,7 @@ def fit_candidates(
                 coverage=recipe.coverage,
                 tier_edges=tier_edges,
                 seed=recipe.seed,
+                parameters=recipe.value_trees,
             ),
         )
     )

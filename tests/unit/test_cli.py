@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from portfolio_ml.cli import app, commands
+from portfolio_ml.cli.show import print_after_tuning
 from portfolio_ml.errors import (
     ConfigError,
     DataError,
@@ -18,6 +20,9 @@ from portfolio_ml.errors import (
     ServiceUnavailableError,
     TryAgainLaterError,
 )
+from portfolio_ml.metrics import Difference
+from portfolio_ml.models.trees import DEFAULTS
+from portfolio_ml.tuning import Tuned
 
 pytestmark = pytest.mark.unit
 
@@ -73,6 +78,18 @@ def test_the_list_of_commands_cuts_no_sentence_off(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert app.run(["--help"]) == 0
     assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
+
+
+def test_tuning_without_optuna_says_what_to_install(shop, capsys, monkeypatch):
+    monkeypatch.setattr("portfolio_ml.search.find_spec", lambda _name: None)
+    assert app.run(["tune", "--config", str(shop)]) == 2
+    assert "pip install 'portfolio-ml[tune]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["", "nowhere/tuned.yaml"])
+def test_a_place_that_cannot_be_written_is_told_before_the_search(shop, tmp_path, capsys, out):
+    assert app.run(["tune", "--config", str(shop), "--out", str(tmp_path / out)]) == 2
+    assert "a file in a folder that exists" in capsys.readouterr().err
 
 
 def test_the_versions_are_shown_and_nothing_heavy_is_imported_for_it():
@@ -202,3 +219,12 @@ def test_no_colour_is_printed_into_a_pipe(shop):
     )
     assert done.returncode == 0
     assert b"\x1b" not in done.stdout + done.stderr
+
+
+def test_after_tuning_a_backtest_is_what_comes_next_where_there_is_something_to_try(capsys):
+    gain = Difference(0.01, 0.005, 0.02, 0.9, 100)
+    tried = Tuned("churn", "log_loss", 9, DEFAULTS, gain)
+    print_after_tuning([tried], Path("shop.yaml"))
+    assert "portfolio-ml backtest --config shop.yaml" in capsys.readouterr().out
+    print_after_tuning([replace(tried, gain=None)], Path("shop.yaml"))
+    assert capsys.readouterr().out == ""

@@ -1,5 +1,6 @@
 """Recipes: which snapshots they learn from, what they weigh, and what they refuse."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from tests.simulated import RECIPE, simulated
 from portfolio_ml.config import settings_from
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import Horizons
+from portfolio_ml.models.trees import DEFAULTS, TreeParameters
 from portfolio_ml.timeline import Span
 from portfolio_ml.training import Recipe, demand_history, fit_candidates, recency_weight
 
@@ -29,7 +31,13 @@ def test_the_settings_describe_the_recipe():
             "lifetime_value": {"horizon_days": 60, "coverage": 0.9},
             "segments": {"count": 5},
         },
-        "training": {"snapshots": 4, "step_days": 15, "max_rows": 1000, "seed": 3},
+        "training": {
+            "snapshots": 4,
+            "step_days": 15,
+            "max_rows": 1000,
+            "seed": 3,
+            "trees": {"churn": {"leaves": 5, "min_leaf_rows": 50}},
+        },
     }
     assert Recipe.of(settings_from(given)) == Recipe(
         horizons=Horizons(churn_days=30, value_days=60),
@@ -39,7 +47,19 @@ def test_the_settings_describe_the_recipe():
         step_days=15,
         max_rows=1000,
         seed=3,
+        churn_trees=TreeParameters(leaves=5, min_leaf_rows=50),
+        value_trees=DEFAULTS,
     )
+
+
+def test_the_trees_of_each_target_are_held_back_as_the_recipe_says():
+    recipe = replace(
+        RECIPE, churn_trees=TreeParameters(leaves=2), value_trees=TreeParameters(leaves=3)
+    )
+    fitted = fit_candidates(simulated(200), recipe, tier_edges=REFERENCE.tier_edges)
+    for models, leaves in ((fitted.churn, 2), (fitted.lifetime_value, 3)):
+        text = models["boosted"].to_files()["trees.txt"].decode()
+        assert {int(n) for n in re.findall(r"^num_leaves=(\d+)$", text, re.MULTILINE)} == {leaves}
 
 
 @pytest.mark.parametrize(

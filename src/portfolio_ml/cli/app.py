@@ -26,6 +26,7 @@ EXAMPLES = {
     "features": "features --config sales.yaml --as-of 2024-06-30",
     "snapshots": "snapshots --config sales.yaml --out snapshots.parquet",
     "backtest": "backtest --config sales.yaml",
+    "tune": "tune --config sales.yaml --minutes 30",
     "train": "train --config sales.yaml",
     "score": "score --config sales.yaml",
     "report": "report --config sales.yaml",

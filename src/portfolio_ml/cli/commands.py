@@ -4,8 +4,10 @@ Heavy libraries are imported by the commands that need them, so that `--help` an
 """
 # ruff: noqa: PLC0415 - the imports inside commands are the point of this module
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from time import monotonic
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,6 +21,22 @@ Out = Annotated[
 ]
 Promote = Annotated[
     bool, typer.Option("--promote/--no-promote", help="Let accepted models take over.")
+]
+
+Minutes = Annotated[
+    float, typer.Option(min=0.01, metavar="N", help="Begin no trial after so many minutes.")
+]
+Trials = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Nor after so many, those of earlier runs included."),
+]
+TuneTarget = Annotated[
+    Literal["churn", "lifetime_value", "both"],
+    typer.Option(metavar="TARGET", help="churn, lifetime_value or both."),
+]
+TunedOut = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FILE", help="Write the printed block to a file, too."),
 ]
 
 
@@ -100,6 +118,49 @@ def backtest(
     told(judged, plain=judgements, drawn=print_judgements, as_json=as_json)
 
 
+def tune(
+    config: Config,
+    *,
+    as_of: AsOf = None,
+    minutes: Minutes = 10,
+    trials: Trials = None,
+    target: TuneTarget = "both",
+    out: TunedOut = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Search for tree parameters that beat the defaults.
+
+    It looks only at outcomes before the backtest's first cutoff, and advises what gains on
+    customers that the search did not look at. The block that it prints belongs into the config.
+    Trials are kept in the database tuning.url: the same command goes on after them.
+    """
+    from portfolio_ml import pipeline
+    from portfolio_ml.cli.opened import opened
+    from portfolio_ml.cli.show import print_after_tuning, print_tuned, tuned
+    from portfolio_ml.results import tuned_yaml
+    from portfolio_ml.tuning import TARGETS
+
+    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
+        raise ConfigError("--out must name a file in a folder that exists", saw=str(out))
+    try:
+        with opened(config, as_of, quiet=quiet) as (portfolio, say):
+            found = pipeline.tune(
+                portfolio,
+                targets=TARGETS if target == "both" else (target,),
+                budget=pipeline.Budget(minutes=minutes, trials=trials, stopwatch=monotonic),
+                say=say,
+            )
+    except KeyboardInterrupt:
+        print("the finished trials are kept; the same command goes on after them", file=sys.stderr)
+        raise
+    if out is not None:
+        out.write_text(tuned_yaml(found) + "\n", encoding="utf-8")
+    told(found, plain=tuned, drawn=print_tuned, as_json=as_json)
+    if not as_json:
+        print_after_tuning(found, config)
+
+
 def train(
     config: Config,
     as_of: AsOf = None,
@@ -157,4 +218,4 @@ def _demand_parquet(out: Path) -> None:
         raise ConfigError("--out must name a .parquet file", saw=str(out))
 
 
-COMMANDS = (validate, features, snapshots, backtest, train, score, report)
+COMMANDS = (validate, features, snapshots, backtest, tune, train, score, report)

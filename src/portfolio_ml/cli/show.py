@@ -1,7 +1,8 @@
 """Results as plain values for `--json`, and drawn for people."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,11 @@ from portfolio_ml.results import (
     receipt_line,
     refused_by_rule,
     summary_table,
+    tuned_table,
+    tuned_yaml,
 )
 from portfolio_ml.timeline import to_date
+from portfolio_ml.tuning import Tuned
 from portfolio_ml.wording import command, counted
 
 
@@ -103,6 +107,20 @@ def training(result: TrainingResult) -> dict[str, Any]:
     }
 
 
+def tuned(found: Sequence[Tuned]) -> dict[str, Any]:
+    """What the search found per target, as plain values."""
+    return {
+        each.target: {
+            "metric": each.metric,
+            "trials": each.trials,
+            "is_advised": each.is_advised,
+            "best": asdict(each.best),
+            "gain": each.gain and asdict(each.gain),
+        }
+        for each in found
+    }
+
+
 def scoring(result: ScoringResult) -> dict[str, Any]:
     """A scoring's result as plain values."""
     return {
@@ -153,6 +171,18 @@ def print_training(result: TrainingResult) -> None:
     print_judgements(result.judgements)
     for line in gate_lines(result.decisions, result.versions):
         console().print(line, highlight=False, markup=False)
+
+
+def print_tuned(found: Sequence[Tuned]) -> None:
+    """What the best trials gain, and what belongs into the config."""
+    _draw(tuned_table(found))
+    print_line(tuned_yaml(found))
+
+
+def print_after_tuning(found: Sequence[Tuned], config: Path) -> None:
+    """What comes next, where there is something to try."""
+    if any(each.is_advised for each in found):
+        print_line(f"Next: put this into {config} and compare: {command('backtest', config)}")
 
 
 def print_after_training(settings: Settings, config: Path, *, promote: bool) -> None:

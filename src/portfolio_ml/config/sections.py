@@ -185,20 +185,54 @@ class Targets(Section):
     segments: Segments = Segments()
 
 
+class Trees(Section):
+    """How trees are held back from learning what is chance.
+
+    Attributes:
+        leaves: The leaves of a tree, at most.
+        learning_rate: The share of its correction that a tree is let make.
+        l2: How strongly the values of the leaves are pulled to 0.
+        min_leaf_rows: The rows in a leaf, at least; without it, one row in 200, from 20 to 1000.
+        feature_fraction: The share of the features that a tree sees.
+        bagging_fraction: The share of the rows that a tree sees.
+    """
+
+    leaves: Annotated[Whole, Field(ge=2, le=63)] = 7
+    learning_rate: Number = Field(default=0.08, ge=0.01, le=0.5)
+    l2: Number = Field(default=10.0, ge=0, le=10_000)
+    min_leaf_rows: Count | None = None
+    feature_fraction: Number = Field(default=0.7, ge=0.1, le=1)
+    bagging_fraction: Number = Field(default=0.8, ge=0.1, le=1)
+
+
+class TargetTrees(Section):
+    """The trees of each target; the command `tune` says which parameters are worth writing here.
+
+    Attributes:
+        churn: Those of churn.
+        lifetime_value: Those of lifetime value.
+    """
+
+    churn: Trees = Trees()
+    lifetime_value: Trees = Trees()
+
+
 class Training(Section):
-    """Which snapshots the models learn from.
+    """Which snapshots the models learn from, and how their trees are held back.
 
     Attributes:
         snapshots: How many dates back in time to learn from, at most.
         step_days: How many days they lie apart.
         max_rows: How many rows to learn from, at most; whole customers are drawn.
         seed: What decides wherever chance does; the same seed gives the same models.
+        trees: How the models' trees are held back.
     """
 
     snapshots: Count = 8
     step_days: Count = 30
     max_rows: Count = 2_000_000
     seed: Whole = Field(default=7, ge=0, lt=2**31)
+    trees: TargetTrees = TargetTrees()
 
 
 class Backtest(Section):
@@ -233,6 +267,16 @@ class Tracking(Section):
 
     uri: Url = "sqlite:///mlflow.db"
     experiment: str | None = None
+
+
+class Tuning(Section):
+    """Where the search for better parameters keeps its trials, to go on from.
+
+    Attributes:
+        url: A database of its own, never MLflow's.
+    """
+
+    url: Url = "sqlite:///tuning.db"
 
 
 class SqlTarget(Section):

@@ -20,6 +20,7 @@ from portfolio_ml.config.sections import (
     Targets,
     Tracking,
     Training,
+    Tuning,
 )
 
 ENVIRONMENT_PREFIX = "PORTFOLIO_ML__"
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
         targets: What is predicted.
         training: Which snapshots the models learn from.
         backtest: How the recipe is judged.
+        tuning: Where trials of other parameters are kept.
         gate: When a challenger may take over.
         tracking: Where runs and models are kept.
         delivery: Where the scores are written to.
@@ -78,6 +80,7 @@ class Settings(BaseSettings):
     targets: Targets = Targets()
     training: Training = Training()
     backtest: Backtest = Backtest()
+    tuning: Tuning = Tuning()
     gate: Gate = Gate()
     tracking: Tracking = Tracking()
     delivery: tuple[Target, ...] = ()

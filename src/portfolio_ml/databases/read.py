@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from portfolio_ml.databases.connections import connection, place, redacted
+from portfolio_ml.databases.connections import Place, connection, place, redacted
 from portfolio_ml.databases.faults import first_line, is_query_fault
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError, nearest
 
@@ -60,6 +60,19 @@ def read_query(url: str, query: str, *, base: Path) -> pa.Table:
                     "the query gives no rows", where=redacted(url), do="write a SELECT"
                 )
             return _arrow(result, where="the query")
+
+
+def table_names(to: Place) -> frozenset[str]:
+    """The tables of a database; none where an SQLite file is not there yet.
+
+    Raises:
+        ServiceUnavailableError: The database cannot be used.
+        TryAgainLaterError: It is locked.
+    """
+    if to.file is not None and not to.file.exists():
+        return frozenset()
+    with connection(to) as opened:
+        return frozenset(sa.inspect(opened).get_table_names())
 
 
 @contextmanager

@@ -20,7 +20,15 @@ from portfolio_ml.models.files import (
     description,
     understood,
 )
-from portfolio_ml.models.trees import Fit, Trees, fit_trees, is_learnable, load
+from portfolio_ml.models.trees import (
+    DEFAULTS,
+    Fit,
+    TreeParameters,
+    Trees,
+    fit_trees,
+    is_learnable,
+    load,
+)
 from portfolio_ml.snapshots import Snapshots
 
 Floats = NDArray[np.float64]
@@ -96,27 +104,40 @@ class ChurnModel:
 
 
 def fit_churn(
-    snapshots: Snapshots, weight: Floats, *, horizon_days: int, seed: int
+    snapshots: Snapshots,
+    weight: Floats,
+    *,
+    horizon_days: int,
+    seed: int,
+    parameters: TreeParameters = DEFAULTS,
 ) -> dict[str, ChurnModel]:
     """Every candidate, fitted on labelled snapshots.
 
     Where some fold's rows to learn from lack one of the outcomes, only the customer-base model
     comes back.
     """
-    fit = None
-    outcomes = (snapshots.churned, ~snapshots.churned)
-    if all(is_learnable(outcome, snapshots.customer, seed) for outcome in outcomes):
-        fit = fit_trees(
-            snapshots.features,
-            snapshots.churned.astype(np.float64),
-            names=snapshots.names,
-            customer=snapshots.customer,
-            objective="binary",
-            seed=seed,
-            weight=weight,
-        )
+    fit = fit_churn_trees(snapshots, weight, seed=seed, parameters=parameters)
     candidates: tuple[Candidate, ...] = CANDIDATES if fit else ("customer_base",)
     return {c: _fitted(c, fit, snapshots, weight, horizon_days) for c in candidates}
+
+
+def fit_churn_trees(
+    snapshots: Snapshots, weight: Floats, *, seed: int, parameters: TreeParameters
+) -> Fit | None:
+    """The trees alone; None where some fold's rows to learn from lack one of the outcomes."""
+    outcomes = (snapshots.churned, ~snapshots.churned)
+    if not all(is_learnable(outcome, snapshots.customer, seed) for outcome in outcomes):
+        return None
+    return fit_trees(
+        snapshots.features,
+        snapshots.churned.astype(np.float64),
+        names=snapshots.names,
+        customer=snapshots.customer,
+        objective="binary",
+        seed=seed,
+        weight=weight,
+        parameters=parameters,
+    )
 
 
 def _fitted(

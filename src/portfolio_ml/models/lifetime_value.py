@@ -21,7 +21,15 @@ from portfolio_ml.models.files import (
     understood,
 )
 from portfolio_ml.models.intervals import Intervals, fit_intervals
-from portfolio_ml.models.trees import Fit, Trees, fit_trees, is_learnable, load
+from portfolio_ml.models.trees import (
+    DEFAULTS,
+    Fit,
+    TreeParameters,
+    Trees,
+    fit_trees,
+    is_learnable,
+    load,
+)
 from portfolio_ml.snapshots import Snapshots
 
 Floats = NDArray[np.float64]
@@ -146,22 +154,13 @@ def fit_lifetime_value(
     coverage: float,
     tier_edges: tuple[float, ...],
     seed: int,
+    parameters: TreeParameters = DEFAULTS,
 ) -> dict[str, LifetimeValueModel]:
     """Every candidate, fitted on labelled snapshots.
 
     Where some fold's rows to learn from hold no spend, only the customer-base model comes back.
     """
-    fit = None
-    if is_learnable(snapshots.spend > 0, snapshots.customer, seed):
-        fit = fit_trees(
-            snapshots.features,
-            snapshots.spend,
-            names=snapshots.names,
-            customer=snapshots.customer,
-            objective="tweedie",
-            seed=seed,
-            weight=weight,
-        )
+    fit = fit_value_trees(snapshots, weight, seed=seed, parameters=parameters)
     returns = _fit_returns(snapshots)
     candidates: tuple[Candidate, ...] = CANDIDATES if fit else ("customer_base",)
     return {
@@ -177,6 +176,24 @@ def fit_lifetime_value(
         )
         for candidate in candidates
     }
+
+
+def fit_value_trees(
+    snapshots: Snapshots, weight: Floats, *, seed: int, parameters: TreeParameters
+) -> Fit | None:
+    """The trees of gross spend alone; None where some fold's rows to learn from hold no spend."""
+    if not is_learnable(snapshots.spend > 0, snapshots.customer, seed):
+        return None
+    return fit_trees(
+        snapshots.features,
+        snapshots.spend,
+        names=snapshots.names,
+        customer=snapshots.customer,
+        objective="tweedie",
+        seed=seed,
+        weight=weight,
+        parameters=parameters,
+    )
 
 
 def _fitted(

@@ -19,12 +19,33 @@ Floats = NDArray[np.float64]
 Objective = Literal["binary", "tweedie"]
 
 FOLDS = 3
-LEARNING_RATE = 0.08
 MAX_ROUNDS = 300
 MIN_ROUNDS = 20
 PATIENCE = 20
-LEAVES = 7
-L2 = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class TreeParameters:
+    """How trees are held back from learning what is chance; the defaults suit customer data.
+
+    Attributes:
+        leaves: The leaves of a tree, at most.
+        learning_rate: The share of its correction that a tree is let make.
+        l2: How strongly the values of the leaves are pulled to 0.
+        min_leaf_rows: The rows in a leaf, at least; None: one row in 200, from 20 to 1000.
+        feature_fraction: The share of the features that a tree sees.
+        bagging_fraction: The share of the rows that a tree sees.
+    """
+
+    leaves: int = 7
+    learning_rate: float = 0.08
+    l2: float = 10.0
+    min_leaf_rows: int | None = None
+    feature_fraction: float = 0.7
+    bagging_fraction: float = 0.8
+
+
+DEFAULTS = TreeParameters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +90,7 @@ def fit_trees(
     objective: Objective,
     seed: int,
     weight: Floats | None = None,
+    parameters: TreeParameters = DEFAULTS,
 ) -> Fit:
     """Trees for `outcome`, with the number of rounds chosen on customer-grouped folds.
 
@@ -80,15 +102,16 @@ def fit_trees(
         objective: What is fitted.
         seed: Makes folds and trees reproducible.
         weight: Row weights; all 1 where not given.
+        parameters: How the trees are held back.
     """
     fold = customer_folds(customer, seed)
-    parameters = _parameters(objective, len(outcome), seed)
+    options = _options(parameters, objective, len(outcome), seed)
     weights = np.ones(len(outcome)) if weight is None else weight
     data = lgb.Dataset(
-        features, outcome, weight=weights, feature_name=list(names), params=parameters,
+        features, outcome, weight=weights, feature_name=list(names), params=options,
         free_raw_data=False,
     ).construct()  # fmt: skip
-    boosters = [_fold_booster(data, fold, k, parameters) for k in range(FOLDS)]
+    boosters = [_fold_booster(data, fold, k, options) for k in range(FOLDS)]
     rounds = max(MIN_ROUNDS, round(float(np.mean([b.best_iteration for b in boosters]))))
     held_out = np.empty(len(outcome))
     for k, booster in enumerate(boosters):
@@ -96,7 +119,7 @@ def fit_trees(
         held_out[rows] = np.asarray(
             booster.predict(features[rows], num_iteration=min(rounds, booster.current_iteration()))
         )
-    final = lgb.train(parameters, data, num_boost_round=rounds)
+    final = lgb.train(options, data, num_boost_round=rounds)
     text = final.model_to_string(num_iteration=rounds)
     return Fit(trees=load(text), held_out=held_out, rounds=rounds)
 
@@ -154,10 +177,10 @@ def load(text: str, *, names: tuple[str, ...] | None = None) -> Trees:
 
 
 def _fold_booster(
-    data: lgb.Dataset, fold: NDArray[np.int64], k: int, parameters: dict[str, Any]
+    data: lgb.Dataset, fold: NDArray[np.int64], k: int, options: dict[str, Any]
 ) -> lgb.Booster:
     return lgb.train(
-        parameters,
+        options,
         data.subset(np.flatnonzero(fold != k).tolist()),
         num_boost_round=MAX_ROUNDS,
         valid_sets=[data.subset(np.flatnonzero(fold == k).tolist())],
@@ -165,16 +188,28 @@ def _fold_booster(
     )
 
 
-def _parameters(objective: Objective, rows: int, seed: int) -> dict[str, Any]:
+def default_min_leaf_rows(rows: int) -> int:
+    """The rows in a leaf, at least, where the parameters do not say.
+
+    Example:
+        >>> [default_min_leaf_rows(rows) for rows in (1_000, 50_000, 1_000_000)]
+        [20, 250, 1000]
+    """
+    return int(np.clip(rows // 200, 20, 1000))
+
+
+def _options(
+    parameters: TreeParameters, objective: Objective, rows: int, seed: int
+) -> dict[str, Any]:
     return {
         "objective": objective,
         "metric": "binary_logloss" if objective == "binary" else "tweedie",
-        "learning_rate": LEARNING_RATE,
-        "num_leaves": LEAVES,
-        "min_data_in_leaf": int(np.clip(rows // 200, 20, 1000)),
-        "lambda_l2": L2,
-        "feature_fraction": 0.7,
-        "bagging_fraction": 0.8,
+        "learning_rate": parameters.learning_rate,
+        "num_leaves": parameters.leaves,
+        "min_data_in_leaf": parameters.min_leaf_rows or default_min_leaf_rows(rows),
+        "lambda_l2": parameters.l2,
+        "feature_fraction": parameters.feature_fraction,
+        "bagging_fraction": parameters.bagging_fraction,
         "bagging_freq": 1,
         "max_bin": 127,
         "num_threads": max(1, cpu_count() // 2),  # the other target is fitted beside
