@@ -68,7 +68,13 @@ def fit_segments(
     fitting = _sampled(values, FIT_ROWS, generator)
     scaling = Scaling.of(fitting)
     fitting = scaling.points(fitting)
-    with threadpool_limits(1):  # small chunks: threads only wait for each other
+    with (
+        threadpool_limits(1),  # small chunks: threads only wait for each other
+        warnings.catch_warnings(),
+    ):
+        # a bootstrap sample may hold too few distinct points, a mixture converge slowly: the
+        # segments are then less stable, which counts
+        warnings.simplefilter("ignore", ConvergenceWarning)
         found = _chosen(fitting, count, before, seed, generator)
     order = np.argsort(-found.centres[:, INPUTS.index("purchase_days")], kind="stable")
     nameless = SegmentModel(
@@ -166,6 +172,7 @@ def _chosen(
     tried = Parallel(n_jobs=2, prefer="threads")(
         delayed(_tried)(sample, candidate, k, seed)
         for k, candidate in product(reversed(counts), get_args(Candidate))
+        if k > 1 or candidate == "k_means"
     )
     for found in _by_merit(tried, before):
         if count == "auto" and not found.is_usable:
@@ -216,23 +223,19 @@ def _refitted(points: Floats, found: _Fit, seed: int) -> _Fit:
 
 
 def _fitted(points: Floats, candidate: Candidate, count: int, seed: int) -> _Fit:
-    with warnings.catch_warnings():
-        # a bootstrap sample may hold too few distinct points, a mixture converge slowly: the
-        # segments are then less stable, which counts
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        if candidate == "k_means":
-            means = KMeans(count, n_init=5, random_state=seed).fit(points)
-            centres = means.cluster_centers_.astype(np.float64)
-            precision, bias = np.ones_like(centres), np.zeros(count)
-        else:
-            mixture = GaussianMixture(
-                count,
-                covariance_type="diag",
-                reg_covar=SMALLEST_VARIANCE,
-                random_state=seed,
-            ).fit(points)
-            centres, precision = mixture.means_, mixture.precisions_cholesky_
-            bias = np.log(mixture.weights_) + np.log(precision).sum(axis=1)
+    if candidate == "k_means":
+        means = KMeans(count, n_init=5, random_state=seed).fit(points)
+        centres = means.cluster_centers_.astype(np.float64)
+        precision, bias = np.ones_like(centres), np.zeros(count)
+    else:
+        mixture = GaussianMixture(
+            count,
+            covariance_type="diag",
+            reg_covar=SMALLEST_VARIANCE,
+            random_state=seed,
+        ).fit(points)
+        centres, precision = mixture.means_, mixture.precisions_cholesky_
+        bias = np.log(mixture.weights_) + np.log(precision).sum(axis=1)
     labels = nearest(points, centres, precision, bias)
     share = np.bincount(labels, minlength=count).min() / len(points)
     return _Fit(candidate, centres, precision, bias, labels, float(share))
