@@ -129,10 +129,11 @@ def _described(portrait: Portrait) -> str:
 def _word(value: float, bands: Sequence[Band], before: str) -> str:
     """The word for a value; the one in the name before, where that is nearly as true."""
     said = f" {before.replace(',', ' ')} "
+    kept = next((band.word for band in bands if band.word and f" {band.word} " in said), "")
     lower = -_REST
     for band in bands:
-        if band.word and f" {band.word} " in said and lower - SLACK < value <= band.limit + SLACK:
-            return band.word
+        if before and band.word == kept and lower - SLACK < value <= band.limit + SLACK:
+            return kept
         lower = band.limit
     return next(band.word for band in bands if value <= band.limit)
 
