@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from portfolio_ml.rfm_segments import rfm_segments
 from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.scoring import Predictions
 from portfolio_ml.standing import Standing
@@ -49,13 +50,15 @@ def customer_rows(
         lineage: Where the rows come from.
     """
     count, is_active = features.num_rows, standing.is_active
+    scores = {name: features[name].to_numpy().astype(np.int8) for name in _SCORES}
     columns: dict[str, object] = {
         "customer_id": features["customer_id"],
         "as_of": _repeated(as_of, count),
         "is_active": is_active,
         "lifecycle_stage": standing.lifecycle_stage,
         "value_tier": standing.value_tier,
-        **{name: features[name].to_numpy().astype(np.int8) for name in _SCORES},
+        **scores,
+        "rfm_segment": rfm_segments(**scores),
         "p_churn": _only(predictions.p_churn, is_active),
         "p_return": _only(1 - predictions.p_churn, ~is_active),
         "expected_orders": predictions.expected_orders,

@@ -25,7 +25,9 @@ from portfolio_ml.features.table import FeatureTable, at, definitions_hash
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.gate import Decision
 from portfolio_ml.judgement import PRIMARY, Judgement, Supervised
-from portfolio_ml.models.segments import fit_segments
+from portfolio_ml.models.segment_fitting import fit_segments
+from portfolio_ml.models.segment_identity import migration
+from portfolio_ml.models.segments import SegmentModel
 from portfolio_ml.opening import Opened, Say, Validation, opened, validate
 from portfolio_ml.publish import JUDGEMENT, Training, models_as_files, publish
 from portfolio_ml.report.facts import Facts, gather, history_facts
@@ -164,7 +166,10 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
     learned = snapshots.on(recipe.snapshot_days(span.first_day, span.last_day))
     candidates = fit_candidates(learned, recipe, tier_edges=frozen.reference.tier_edges)
     inputs = matrix(table.rows, snapshots.names)
-    segments = fit_segments(inputs, names=snapshots.names, count=recipe.segments, seed=recipe.seed)
+    before = _segments_in_force(settings)
+    segments = fit_segments(
+        inputs, names=snapshots.names, count=recipe.segments, seed=recipe.seed, before=before
+    )
     say("logging to MLflow and passing the gate")
     with registry.opened(settings) as store:
         published = publish(
@@ -172,6 +177,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
             Training(
                 judgements=judgements,
                 segments=segments,
+                migration=None if before is None else migration(before, segments, inputs),
                 params=_parameters(portfolio),
                 tags=_tags(portfolio),
             ),
@@ -298,11 +304,7 @@ def _tags(portfolio: Opened) -> dict[str, str]:
 def _champions(settings: Settings, say: Say) -> tuple[Champions, dict[str, dict[str, Any]]]:
     """The champions, and how each was judged when it was trained."""
     say("loading the champions")
-    present: dict[str, registry.Registered] = {}
-    if registry.has_begun(settings.tracking.uri, base=settings.base):  # opening would begin it
-        with registry.opened(settings) as store:
-            found = {target: store.champion(target) for target in registry.TARGETS}
-        present = {target: champion for target, champion in found.items() if champion is not None}
+    present = _registered(settings, registry.TARGETS)
     if missing := sorted(set(registry.TARGETS) - set(present)):
         raise DataError(
             f"there is no champion for {', '.join(TARGET_NAMES[t].lower() for t in missing)}",
@@ -315,6 +317,24 @@ def _champions(settings: Settings, say: Say) -> tuple[Champions, dict[str, dict[
     )
     judged = {t: json.loads(champion.files[JUDGEMENT]) for t, champion in present.items()}
     return champions, judged
+
+
+def _segments_in_force(settings: Settings) -> SegmentModel | None:
+    """The champion's segments; None without a champion that this version can read."""
+    champion = _registered(settings, ["segments"]).get("segments")
+    try:
+        return None if champion is None else SegmentModel.from_files(champion.files)
+    except DataError:
+        return None
+
+
+def _registered(settings: Settings, targets: Sequence[str]) -> dict[str, registry.Registered]:
+    """The champions that there are, by target."""
+    if not registry.has_begun(settings.tracking.uri, base=settings.base):  # opening would begin it
+        return {}
+    with registry.opened(settings) as store:
+        found = {target: store.champion(target) for target in targets}
+    return {target: champion for target, champion in found.items() if champion is not None}
 
 
 def _training_command(settings: Settings) -> str:

@@ -14,12 +14,15 @@ from portfolio_ml.frozen import FILE, Frozen
 from portfolio_ml.gate import Decision, decide, decide_segments
 from portfolio_ml.judgement import PRIMARY, Judgement, Supervised
 from portfolio_ml.models.files import DESCRIPTION, ModelFiles
+from portfolio_ml.models.segment_identity import Migration
+from portfolio_ml.models.segment_profiles import profiles
 from portfolio_ml.models.segments import SegmentModel
 from portfolio_ml.report.charts import plots, segment_plots
 from portfolio_ml.report.customers import segment_groups
 from portfolio_ml.training import Candidates
 
 JUDGEMENT = "judgement.json"
+MIGRATION = "migration.json"
 
 Model = TypeVar("Model")
 
@@ -31,12 +34,14 @@ class Training:
     Attributes:
         judgements: How the recipe did in the backtest, per supervised target.
         segments: The segments, for the gate.
+        migration: Where the customers of the champion's segments went, if those can be found.
         params: What the parent run is told of the data and the recipe.
         tags: Its digests and versions.
     """
 
     judgements: Mapping[Supervised, Judgement]
     segments: SegmentModel
+    migration: Migration | None
     params: Mapping[str, object]
     tags: Mapping[str, str]
 
@@ -74,8 +79,16 @@ def publish(
     as_of, currency = training.params["as_of"], settings.currency
     with store.run(f"train {as_of}") as run_id:
         store.log(run_id, params=training.params, tags=training.tags)
+        beside = _beside(training.migration)
         versions = {
-            target: _logged(files, decisions[target], store, parent=run_id, currency=currency)
+            target: _logged(
+                files,
+                decisions[target],
+                store,
+                parent=run_id,
+                currency=currency,
+                beside=beside.get(target, {}),
+            )
             for target, files in models.items()
         }
     for target, decision in decisions.items():
@@ -105,7 +118,10 @@ def models_as_files(
     judged["segments"] = {
         "stability": segments.stability,
         "separation": segments.separation,
-        "profiles": segments.profiles(inputs, value.predict(inputs)),
+        "candidate": segments.candidate,
+        "profiles": profiles(
+            segments, inputs, ltv=value.predict(inputs), p_churn=churn.predict(inputs)
+        ),
     }
     return {
         target: files | {FILE: frozen.to_json(), JUDGEMENT: _as_json(judged[target])}
@@ -130,7 +146,18 @@ def _decisions(
         )
         for target, judgement in training.judgements.items()
     }
-    return {**decisions, "segments": decide_segments(training.segments)}
+    segments = decide_segments(
+        training.segments,
+        count=settings.targets.segments.count,
+        has_champion=store.champion("segments") is not None,
+        migration=training.migration,
+    )
+    return {**decisions, "segments": segments}
+
+
+def _beside(migration: Migration | None) -> dict[str, ModelFiles]:
+    """Per target, what its run keeps beside the judgement and the gate's decision."""
+    return {} if migration is None else {"segments": {MIGRATION: _as_json(migration.to_dict())}}
 
 
 def _candidate(champion: registry.Registered | None) -> str | None:
@@ -138,19 +165,26 @@ def _candidate(champion: registry.Registered | None) -> str | None:
 
 
 def _logged(
-    files: ModelFiles, decision: Decision, store: registry.Store, *, parent: str, currency: str
+    files: ModelFiles,
+    decision: Decision,
+    store: registry.Store,
+    *,
+    parent: str,
+    currency: str,
+    beside: ModelFiles,
 ) -> str:
     """Log one target's run and register its model; gives the version."""
     target, judged = decision.target, json.loads(files[JUDGEMENT])
     with store.run(target, parent=parent) as run_id:
         store.log(
             run_id,
-            params={"candidate": judged.get("winner", "k-means")},
+            params={"candidate": judged["winner" if target in PRIMARY else "candidate"]},
             figures=registry.figures_of(target, judged),
             tags={"gate": "accepted" if decision.is_promoted else "refused"},
             files={
                 JUDGEMENT: files[JUDGEMENT],
                 "gate.json": _as_json(decision.to_dict()),
+                **beside,
                 **{f"plots/{name}": png for name, png in _plots(target, judged, currency).items()},
             },
         )

@@ -225,6 +225,7 @@ CUSTOMER_ROWS = Table(
         Column("rfm_r", pa.int8(), "recency quintile, 5 = most recent"),
         Column("rfm_f", pa.int8(), "frequency quintile, 5 = most purchase days"),
         Column("rfm_m", pa.int8(), "monetary quintile, 5 = highest spend per purchase day"),
+        Column("rfm_segment", pa.string(), "the classic RFM segment, by rule from the quintiles"),
         Column(
             "p_churn",
             pa.float64(),
@@ -267,7 +268,7 @@ CUSTOMER_ROWS = Table(
             "last purchase day + the customer's typical gap, shrunk to the portfolio's",
             null="no purchase in history",
         ),
-        Column("segment_id", pa.int32(), "the segment's number"),
+        Column("segment_id", pa.int32(), "the segment's identity, which outlives retraining"),
         Column("segment_name", pa.string(), "what sets the segment apart, in words"),
         Column(
             "abstention",

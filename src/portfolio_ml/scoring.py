@@ -49,7 +49,7 @@ class Predictions:
         ltv_high: The interval's upper end.
         expected_orders: Purchase days expected within the value horizon.
         value_if_buys: Net spend expected within the churn horizon, given a purchase.
-        segment_id: The segment's number.
+        segment_id: The segment's identity.
         segment_name: Its name.
         abstention: What the scores rest on where no trees stand behind them, or None.
     """
@@ -95,7 +95,9 @@ def predict(champions: Champions, rows: Mapping[str, pa.Table]) -> Predictions:
     p_churn = churn.predict(matrix(rows["churn"], churn.names))
     ltv = value.predict(value_features)
     low, high = value.interval(value_features)
-    number = champions.segments.predict(matrix(rows["segments"], champions.segments.names))
+    segment_id, segment_name = champions.segments.assigned(
+        matrix(rows["segments"], champions.segments.names)
+    )
     ratio = churn.horizon_days / value.horizon_days
     return Predictions(
         p_churn=p_churn,
@@ -104,8 +106,8 @@ def predict(champions: Champions, rows: Mapping[str, pa.Table]) -> Predictions:
         ltv_high=high,
         expected_orders=rows["lifetime_value"]["expected_purchase_days"].to_numpy().astype(float),
         value_if_buys=ltv * ratio / np.maximum(1 - p_churn, SMALLEST_CHANCE),
-        segment_id=number,
-        segment_name=np.array(champions.segments.labels)[number],
+        segment_id=segment_id,
+        segment_name=segment_name,
         abstention=_abstention(champions),
     )
 

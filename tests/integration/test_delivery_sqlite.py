@@ -30,6 +30,7 @@ GOOD = {
     "rfm_r": 5,
     "rfm_f": 4,
     "rfm_m": 3,
+    "rfm_segment": "loyal",
     "p_churn": 0.25,
     "p_return": None,
     "expected_orders": 1.5,

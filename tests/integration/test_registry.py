@@ -19,7 +19,7 @@ from portfolio_ml.config import settings_from
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
 from portfolio_ml.frozen import FILE
 from portfolio_ml.models.files import TREES
-from portfolio_ml.models.segments import fit_segments
+from portfolio_ml.models.segment_fitting import fit_segments
 from portfolio_ml.models.serving import outputs
 from portfolio_ml.registry import TARGETS, Figure
 from portfolio_ml.scoring import champions_from

@@ -103,6 +103,7 @@ def test_values_arrive_in_the_row_of_their_customer():
     assert second["lifecycle_stage"] == "lapsed"
     assert second["value_tier"] == "A"
     assert [third[name] for name in ("rfm_r", "rfm_f", "rfm_m")] == [5, 5, 5]
+    assert [second["rfm_segment"], third["rfm_segment"]] == ["needing attention", "champions"]
     assert (third["segment_id"], third["segment_name"]) == (2, "segment 2")
     assert third["is_active"] is True
 

@@ -7,10 +7,17 @@ from datetime import date
 import numpy as np
 import pytest
 
-from portfolio_ml.gate import LOWEST_STABILITY, TOLERANCE, decide, decide_segments
+from portfolio_ml.gate import LOWEST_STAYING, TOLERANCE, decide, decide_segments
 from portfolio_ml.judgement import PRIMARY, Judgement, Predictions, Score
 from portfolio_ml.metrics import Difference
-from portfolio_ml.models.segments import INPUTS, SMALLEST_SHARE, SegmentModel
+from portfolio_ml.models.segment_identity import Migration, Move
+from portfolio_ml.models.segments import (
+    INPUTS,
+    LOWEST_STABILITY,
+    SMALLEST_SHARE,
+    Scaling,
+    SegmentModel,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -169,9 +176,33 @@ def test_a_decision_is_json():
 
 def segments(**figures):
     given = {"smallest_share": 0.1, "stability": 0.9, "separation": 0.3} | figures
+    nothing = np.zeros(len(INPUTS))
     return SegmentModel(
-        names=INPUTS, centroids=np.zeros((2, len(INPUTS))), labels=("a", "b"), **given
+        names=INPUTS,
+        inputs=INPUTS,
+        scaling=Scaling(nothing, nothing, nothing, nothing + 1),
+        candidate="k_means",
+        centres=np.zeros((2, len(INPUTS))),
+        precision=np.ones((2, len(INPUTS))),
+        bias=np.zeros(2),
+        ids=(1, 2),
+        labels=("a", "b"),
+        highest_id=2,
+        **given,
     )
+
+
+def moved(staying, *, segments_before=2):
+    """Of 1000 customers, so many stay in segment 1; the others come to 2."""
+    moves = (Move(1, 1, staying), Move(1, 2, 1000 - staying))
+    return Migration(moves, segments_before=segments_before)
+
+
+STAYING = moved(970)
+
+
+def decided_segments(model, *, count="auto", has_champion=True, migration=STAYING):
+    return decide_segments(model, count=count, has_champion=has_champion, migration=migration)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +215,34 @@ def segments(**figures):
     ],
 )
 def test_segments_pass_on_size_and_stability(figures, is_promoted):
-    decision = decide_segments(segments(**figures))
+    decision = decided_segments(segments(**figures))
     assert decision.target == "segments"
     assert decision.is_promoted is is_promoted
-    assert len(decision.reasons) == 2
+    assert len(decision.reasons) == 3
+
+
+@pytest.mark.parametrize("staying", [1000 * LOWEST_STAYING - 1, 1000 * LOWEST_STAYING])
+def test_segments_pass_where_enough_customers_keep_theirs(staying):
+    decision = decided_segments(segments(), migration=moved(int(staying)))
+    assert decision.is_promoted is (staying / 1000 >= LOWEST_STAYING)
+    assert decision.reasons[-1] == f"{staying / 1000:.1%} of customers stay in their segment"
+
+
+def test_a_number_that_was_asked_for_may_be_small_and_move_customers():
+    asked = segments(smallest_share=0.01)
+    assert decided_segments(asked, count=2).is_promoted
+    assert decided_segments(asked, count=2, migration=moved(100, segments_before=5)).is_promoted
+    assert not decided_segments(asked, count=2, migration=moved(100)).is_promoted
+    assert not decided_segments(segments(stability=0.1), count=2).is_promoted
+
+
+def test_the_first_segments_become_champion_for_nobody_could_be_scored_without():
+    decision = decided_segments(segments(stability=0.1), has_champion=False, migration=None)
+    assert decision.is_promoted
+    assert decision.reasons[-1] == "there is no champion yet"
+
+
+def test_segments_that_cannot_be_compared_with_the_champions_say_so():
+    decision = decided_segments(segments(), migration=None)
+    assert decision.is_promoted
+    assert "all ids are new" in decision.reasons[-1]

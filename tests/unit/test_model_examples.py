@@ -12,10 +12,13 @@ MODULES = [
     "models.files",
     "models.intervals",
     "models.lifetime_value",
+    "models.segment_identity",
+    "models.segment_names",
     "models.segments",
     "models.trees",
     "registry.address",
     "registry.figures",
+    "rfm_segments",
     "training",
 ]
 

@@ -37,6 +37,7 @@ def a_row(customer_id, **values):
         "lifecycle_stage": "mature",
         "value_tier": "A",
         **dict.fromkeys(("rfm_r", "rfm_f", "rfm_m"), 3),
+        "rfm_segment": "needing attention",
         "p_churn": 0.5,
         "p_return": None,
         "expected_orders": 1.0,
@@ -415,7 +416,10 @@ def test_segments_have_a_profile(facts):
 
 
 def test_segments_are_drawn_from_their_models_profiles_too():
-    profiles = [{"name": n, "customers": 5, "ltv": v} for n, v in (("big", 30.0), ("small", 10.0))]
+    profiles = [
+        {"name": n, "customers": 5, "ltv": v, "p_churn": 0.5}
+        for n, v in (("big", 30.0), ("small", 10.0))
+    ]
 
     groups = segment_groups(profiles)
 

@@ -12,7 +12,7 @@ from portfolio_ml.errors import DataError
 from portfolio_ml.frozen import FILE
 from portfolio_ml.models.churn import KIND
 from portfolio_ml.models.files import DESCRIPTION, described
-from portfolio_ml.models.segments import fit_segments
+from portfolio_ml.models.segment_fitting import fit_segments
 from portfolio_ml.scoring import SMALLEST_CHANCE, Champions, champions_from, predict
 from portfolio_ml.training import fit_candidates
 
@@ -87,8 +87,8 @@ def test_value_if_buys_is_not_endless_where_nobody_is_expected(champions, rows):
 
 
 def test_each_segment_has_its_name(champions, scores):
-    labels = champions.segments.labels
-    assert [labels[number] for number in scores.segment_id] == scores.segment_name.tolist()
+    labels = dict(zip(champions.segments.ids, champions.segments.labels, strict=True))
+    assert [labels[identity] for identity in scores.segment_id] == scores.segment_name.tolist()
 
 
 def test_each_target_reads_its_own_features(champions, rows, scores):

@@ -5,25 +5,27 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
+from sklearn.mixture import GaussianMixture
 from tests.simulated import MODEL_INPUTS, simulated
 
 from portfolio_ml.errors import DataError
-from portfolio_ml.models import segments
+from portfolio_ml.models import segment_fitting, segments
 from portfolio_ml.models.files import DESCRIPTION, described
-from portfolio_ml.models.segments import (
-    COUNTS,
-    INPUTS,
-    SMALLEST_SHARE,
-    SegmentModel,
-    fit_segments,
-    segment_names,
-)
+from portfolio_ml.models.segment_fitting import COUNTS, fit_segments
+from portfolio_ml.models.segment_profiles import profiles
+from portfolio_ml.models.segments import INPUTS, SMALLEST_SHARE, Scaling, SegmentModel
 
 pytestmark = pytest.mark.unit
 
 
 def fitted(features, *, count="auto", seed=7, names=MODEL_INPUTS):
     return fit_segments(features, names=names, count=count, seed=seed)
+
+
+def points_of(model, features):
+    """The customers in the model's own space."""
+    return model.scaling.points(features[:, [model.names.index(name) for name in INPUTS]])
 
 
 def of(*rows):
@@ -67,16 +69,69 @@ def test_names_are_unique(model):
 
 
 def test_segments_are_ordered_by_purchase_days(model):
-    days = model.centroids[:, INPUTS.index("purchase_days")]
+    days = model.centres[:, INPUTS.index("purchase_days")]
     assert (np.diff(days) <= 0).all()
 
 
-def test_a_customer_belongs_to_the_nearest_centre(model, features):
-    inputs = features[:, [MODEL_INPUTS.index(name) for name in INPUTS]].astype(float)
-    points = np.log1p(np.clip(np.nan_to_num(inputs), 0, None))
-    distance = np.linalg.norm(points[:, None] - model.centroids[None], axis=2)
-    chosen = model.predict(features)
-    assert np.allclose(distance[np.arange(len(points)), chosen], distance.min(axis=1))
+@pytest.mark.parametrize("count", [3, 5, 12])
+def test_k_means_assigns_as_scikit_learn_does(model, features, count):
+    points = points_of(model, features)
+    peer = KMeans(count, n_init=2, random_state=1).fit(points)
+    ours = replace(
+        model,
+        candidate="k_means",
+        centres=peer.cluster_centers_,
+        precision=np.ones((count, len(INPUTS))),
+        bias=np.zeros(count),
+        ids=tuple(range(1, count + 1)),
+        labels=tuple("abcdefghijkl"[:count]),
+        highest_id=count,
+    )
+    assert np.array_equal(ours.predict(features), peer.predict(points))
+
+
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("candidate", ["k_means", "gaussian_mixture"])
+def test_a_fit_assigns_as_scikit_learn_does(model, features, candidate, count):
+    points = points_of(model, features)
+    fit = segment_fitting._fitted(points, candidate, count, 5)
+    peer = {
+        "k_means": KMeans(count, n_init=5, random_state=5),
+        "gaussian_mixture": GaussianMixture(
+            count,
+            covariance_type="diag",
+            reg_covar=segment_fitting.SMALLEST_VARIANCE,
+            random_state=5,
+        ),
+    }[candidate].fit(points)
+    assert np.array_equal(fit.labels, peer.predict(points))
+
+
+def test_the_scaling_is_that_of_the_portfolio(features):
+    """By hand: logarithms, cut at the outer half percent, in steps of their spread."""
+    values = features[:, [MODEL_INPUTS.index(name) for name in INPUTS]]
+    logs = np.log1p(values.astype(float))
+    cut = logs.clip(np.quantile(logs, 0.005, axis=0), np.quantile(logs, 0.995, axis=0))
+    steps = np.maximum(cut.std(axis=0), 0.5)
+    assert np.allclose(Scaling.of(values).points(values), (cut - cut.mean(axis=0)) / steps)
+
+
+def test_an_input_in_which_customers_hardly_differ_stays_small():
+    values = np.array([[100.0], [101.0], [102.0]], dtype=np.float32)
+    assert np.abs(Scaling.of(values).points(values)).max() < 0.03
+
+
+def test_one_giant_has_no_segment_of_its_own():
+    rng = np.random.default_rng(2)
+    ordinary = rng.lognormal(3, 0.8, (400, 5))
+    features = np.vstack([ordinary, [[1, 9e6, 9e6, 9e6, 1]]]).astype(np.float32)
+    assert fitted(features, names=INPUTS).smallest_share >= SMALLEST_SHARE
+
+
+def test_predictions_do_not_depend_on_the_chunks(model, features, monkeypatch):
+    whole = model.predict(features)
+    monkeypatch.setattr(segments, "CHUNK_ROWS", 7)
+    assert np.array_equal(model.predict(features), whole)
 
 
 def test_each_segment_has_customers(model, features):
@@ -86,10 +141,28 @@ def test_each_segment_has_customers(model, features):
 
 def test_profiles_add_up_to_the_portfolio(model, features):
     ltv = np.arange(len(features), dtype=float)
-    profiles = model.profiles(features, ltv)
-    assert [profile["name"] for profile in profiles] == list(model.labels)
-    assert sum(profile["customers"] for profile in profiles) == len(features)
-    assert sum(profile["ltv"] for profile in profiles) == pytest.approx(ltv.sum())
+    found = profiles(model, features, ltv=ltv, p_churn=np.full(len(features), 0.25))
+    assert [profile["name"] for profile in found] == list(model.labels)
+    assert [profile["id"] for profile in found] == list(model.ids)
+    assert sum(profile["customers"] for profile in found) == len(features)
+    assert sum(profile["ltv"] for profile in found) == pytest.approx(ltv.sum())
+    assert all(profile["p_churn"] == 0.25 for profile in found)
+    for share in ("customer_share", "spend_share", "ltv_share"):
+        assert sum(profile[share] for profile in found) == pytest.approx(1)
+
+
+def test_a_profile_says_what_is_usual(model, features):
+    nowhere = features[model.predict(features) != 0]
+    nowhere[:, MODEL_INPUTS.index("spend_change_90d")] = np.nan
+    nothing = np.zeros(len(nowhere))
+    empty, second, *_ = profiles(model, nowhere, ltv=nothing, p_churn=nothing)
+    among = nowhere[model.predict(nowhere) == 1]
+    recency = np.median(among[:, MODEL_INPUTS.index("recency_days")])
+    assert second["medians"]["recency_days"] == pytest.approx(recency)
+    assert second["medians"]["spend_change_90d"] is None
+    assert second["ltv_share"] is None
+    assert (empty["customers"], empty["p_churn"]) == (0, None)
+    assert json.loads(json.dumps(second, allow_nan=False)) == second
 
 
 @pytest.mark.parametrize("distinct", [1, 2, 3])
@@ -118,45 +191,31 @@ def test_unknown_and_negative_inputs_count_as_none():
 
 
 def test_a_portfolio_too_large_is_sampled(features, monkeypatch):
-    monkeypatch.setattr(segments, "FIT_ROWS", 300)
-    monkeypatch.setattr(segments, "SAMPLE_ROWS", 100)
+    monkeypatch.setattr(segment_fitting, "FIT_ROWS", 300)
+    monkeypatch.setattr(segment_fitting, "SEARCH_ROWS", 100)
+    monkeypatch.setattr(segment_fitting, "SILHOUETTE_ROWS", 50)
     model = fitted(features, count=4)
     assert len(model.labels) == 4
     assert fitted(features, count=4).to_files() == model.to_files()
 
 
-def test_a_usable_number_of_segments_is_preferred():
-    """One odd customer would make a well separated segment of its own; a business cannot use it."""
+def test_without_a_usable_number_all_are_one_segment():
+    """Nineteen of twenty customers are the same, and the others all different."""
     rng = np.random.default_rng(2)
-    ordinary = rng.lognormal(3, 0.4, (400, 5))
-    features = np.vstack([ordinary, [[1, 9e6, 9e6, 9e6, 1]]]).astype(np.float32)
-    assert fitted(features, names=INPUTS).smallest_share < SMALLEST_SHARE
-    assert fitted(ordinary.astype(np.float32), names=INPUTS).smallest_share >= SMALLEST_SHARE
+    same = np.repeat(of((5, 300, 9, 40, 0.2)), 980, axis=0)
+    odd = rng.lognormal(3, 2, (16, 5)).astype(np.float32)
+    model = fitted(np.vstack([same, odd]), names=INPUTS)
+    assert model.smallest_share >= SMALLEST_SHARE
+    assert model.labels == ("all customers",)
 
 
-# Names
-
-
-def test_a_name_says_how_customers_buy_spend_and_whether_they_are_here():
-    place = dict.fromkeys(INPUTS, 0.0)
-    centres = [
-        place | {"purchase_days": 1, "monetary": 1, "recency_days": -2},
-        place | {"purchase_days": -1, "monetary": -1, "overdue_ratio": 1},
-        place,
-    ]
-    assert segment_names(np.array([list(centre.values()) for centre in centres])) == (
-        "frequent big spenders, here lately",
-        "rare small spenders, long gone",
-        "occasional buyers, quiet",
-    )
-
-
-def test_names_that_would_be_alike_are_numbered():
-    assert segment_names(np.zeros((3, len(INPUTS)))) == (
-        "occasional buyers, quiet (1)",
-        "occasional buyers, quiet (2)",
-        "occasional buyers, quiet (3)",
-    )
+def test_a_number_that_is_asked_for_may_leave_small_segments():
+    features = np.repeat(of((5, 300, 9, 40, 0.2), (200, 210, 1, 15, 4)), 300, axis=0)
+    features = np.vstack([features, of((90, 90, 90, 900, 0.1), (91, 90, 90, 900, 0.1))])
+    features = np.vstack([features, features[-2:]])
+    model = fitted(features, count=3, names=INPUTS)
+    assert len(model.ids) == 3
+    assert model.smallest_share < SMALLEST_SHARE
 
 
 # Files
@@ -174,9 +233,17 @@ def test_a_model_survives_its_files(model, features):
         ("names", ["recency_days"]),
         ("labels", []),
         ("labels", ["one"]),
-        ("centroids", [[1, 2, 3], [1, 2]]),
-        ("centroids", []),
-        ("centroids", None),
+        ("labels", ["the same"] * 4),
+        ("inputs", ["recency_days"]),
+        ("ids", [1, 1]),
+        ("ids", [0, 1, 2, 3]),
+        ("highest_id", 0),
+        ("low", [0]),
+        ("bias", [0]),
+        ("precision", [[1]]),
+        ("centres", [[1, 2, 3], [1, 2]]),
+        ("centres", []),
+        ("centres", None),
         ("stability", None),
     ],
 )
@@ -188,4 +255,4 @@ def test_a_description_with_another_value_is_refused(model, key, value):
 
 def test_centres_that_fit_no_name_are_refused(model):
     with pytest.raises(ValueError, match="segments with centres"):
-        replace(model, labels=(*model.labels, "one more"))
+        replace(model, ids=(*model.ids, 99), highest_id=99)

@@ -1,22 +1,20 @@
-"""Segments: k-means on de-skewed features, with names that say what they are.
+"""Segments as data: centres in the space of scaled, de-skewed inputs, each with its id and name.
 
-Every input is a logarithm, so a doubling counts the same in each, and one in which customers
-hardly differ cannot part them, as it would if all were scaled to one spread.
+Every input is a logarithm, so a doubling counts the same in each, cut off at the portfolio's
+outer half percent, so that no giant stretches the space, and divided by its spread. One in which
+customers hardly differ keeps its small spread: it cannot part them.
 
-The number of segments is chosen among those whose smallest one a business can still use, by
-stability (the adjusted Rand index between fits on bootstrap samples) and separation (silhouette).
+K-means and Gaussian mixtures with diagonal covariance are one form: a customer belongs to the
+segment with the highest `bias - |(point - centre) * precision|^2 / 2`, which for k-means, of no
+bias and precision 1, is the nearest centre.
 """
 
-import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_rand_score, silhouette_score
-from threadpoolctl import threadpool_limits
 
 from portfolio_ml.models.files import (
     DESCRIPTION,
@@ -27,65 +25,126 @@ from portfolio_ml.models.files import (
 )
 
 Floats = NDArray[np.float64]
+Candidate = Literal["k_means", "gaussian_mixture"]
 
 KIND = "segments"
 INPUTS = ("recency_days", "tenure_days", "purchase_days", "monetary", "overdue_ratio")
-COUNTS = range(4, 9)
 SMALLEST_SHARE = 0.02
-BOOTSTRAPS = 4
-SAMPLE_ROWS = 5000
-FIT_ROWS = 50_000
+LOWEST_STABILITY = 0.5
+CUT_SHARE = 0.005
+SMALLEST_SCALE = 0.5  # of a logarithm: customers between half and twice the usual
+CHUNK_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How raw inputs become points; all are logarithms, shape (inputs,).
+
+    Attributes:
+        low: What lies below counts as this.
+        high: What lies above counts as this.
+        mean: Where points are 0.
+        scale: How much is a step of 1.
+    """
+
+    low: Floats
+    high: Floats
+    mean: Floats
+    scale: Floats
+
+    @classmethod
+    def of(cls, values: NDArray[np.float32]) -> "Scaling":
+        """The scaling that fits raw inputs, shape (customers, inputs)."""
+        logs = _logarithms(values)
+        low, high = np.quantile(logs, [CUT_SHARE, 1 - CUT_SHARE], axis=0)
+        cut = logs.clip(low, high)
+        return cls(low, high, cut.mean(axis=0), np.maximum(cut.std(axis=0), SMALLEST_SCALE))
+
+    def points(self, values: NDArray[np.float32]) -> Floats:
+        """Raw inputs as points, shape (customers, inputs); null and negative count as 0."""
+        scaled: Floats = (_logarithms(values).clip(self.low, self.high) - self.mean) / self.scale
+        return scaled
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentModel:
-    """Segments as centres in the space of transformed inputs.
+    """Segments as centres in the space of scaled inputs; k of them, of d inputs.
 
     Attributes:
-        names: The features it expects, in order; `INPUTS` are among them.
-        centroids: Per segment, its centre, shape (segments, inputs).
+        names: The features it expects, in order.
+        inputs: Those among them that it looks at.
+        scaling: How they become points.
+        candidate: How the segments were found.
+        centres: Their centres, shape (k, d).
+        precision: Per centre and input, the reciprocal of the spread, shape (k, d).
+        bias: Per centre, what is added to its customers' scores, shape (k,).
+        ids: Per segment, its identity, which outlives retraining.
         labels: Per segment, its name.
+        highest_id: The highest id that any segment of this portfolio ever had.
         smallest_share: The smallest segment's share of the customers it was fitted on.
         stability: Mean adjusted Rand index between fits on bootstrap samples.
         separation: Silhouette of the fit.
     """
 
     names: tuple[str, ...]
-    centroids: Floats
+    inputs: tuple[str, ...]
+    scaling: Scaling
+    candidate: Candidate
+    centres: Floats
+    precision: Floats
+    bias: Floats
+    ids: tuple[int, ...]
     labels: tuple[str, ...]
+    highest_id: int
     smallest_share: float
     stability: float
     separation: float
 
     def __post_init__(self) -> None:
-        if not self.labels or self.centroids.shape != (len(self.labels), len(INPUTS)):
-            raise ValueError(f"{len(self.labels)} segments with centres {self.centroids.shape}")
-        if not {*INPUTS}.issubset(self.names):
+        count, width = len(self.ids), len(self.inputs)
+        scaling = (self.scaling.low, self.scaling.high, self.scaling.mean, self.scaling.scale)
+        shapes = {self.centres.shape, self.precision.shape, (count, width)}
+        if not count or len(shapes) > 1 or self.bias.shape != (count,):
+            raise ValueError(f"{count} segments with centres {self.centres.shape}")
+        if any(part.shape != (width,) for part in scaling):
+            raise ValueError(f"a scaling that does not fit {width} inputs")
+        if not {*self.inputs}.issubset(self.names):
             raise ValueError("an input of the segments is not among the features")
+        if len({*self.ids}) < count or not 0 < min(self.ids) <= max(self.ids) <= self.highest_id:
+            raise ValueError(f"the ids {self.ids} with {self.highest_id} as the highest")
+        if len({*self.labels}) != count or len(self.labels) != count:
+            raise ValueError(f"{count} segments with the names {self.labels}")
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Each customer's segment, in [0, segments), shape (rows,)."""
-        points = _transformed(features, self.names)
-        distance = ((points[:, None, :] - self.centroids[None, :, :]) ** 2).sum(axis=2)
-        nearest: NDArray[np.int64] = distance.argmin(axis=1)
-        return nearest
+        """Each customer's segment by its place among `ids`, shape (rows,)."""
+        columns = [self.names.index(name) for name in self.inputs]
+        place = np.empty(len(features), dtype=np.int64)
+        for rows in chunks(len(features)):
+            points = self.scaling.points(features[rows][:, columns])
+            place[rows] = nearest(points, self.centres, self.precision, self.bias)
+        return place
 
-    def profiles(self, features: NDArray[np.float32], ltv: Floats) -> list[dict[str, Any]]:
-        """Per segment its name, customers and expected net spend, in a portfolio's features."""
-        number, count = self.predict(features), len(self.labels)
-        customers = np.bincount(number, minlength=count)
-        value = np.bincount(number, weights=ltv, minlength=count)
-        return [
-            {"name": name, "customers": int(customers[k]), "ltv": float(value[k])}
-            for k, name in enumerate(self.labels)
-        ]
+    def assigned(self, features: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+        """Each customer's segment by its id, and by its name."""
+        place = self.predict(features)
+        return np.array(self.ids, dtype=np.int64)[place], np.array(self.labels)[place]
 
     def to_files(self) -> ModelFiles:
         """The model as data."""
         values = {
             "names": self.names,
-            "centroids": self.centroids.tolist(),
+            "inputs": self.inputs,
+            "low": self.scaling.low.tolist(),
+            "high": self.scaling.high.tolist(),
+            "mean": self.scaling.mean.tolist(),
+            "scale": self.scaling.scale.tolist(),
+            "candidate": self.candidate,
+            "centres": self.centres.tolist(),
+            "precision": self.precision.tolist(),
+            "bias": self.bias.tolist(),
+            "ids": self.ids,
             "labels": self.labels,
+            "highest_id": self.highest_id,
             "smallest_share": self.smallest_share,
             "stability": self.stability,
             "separation": self.separation,
@@ -103,116 +162,55 @@ class SegmentModel:
         with understood():
             return cls(
                 names=tuple(values["names"]),
-                centroids=np.asarray(values["centroids"], dtype=np.float64),
-                labels=tuple(values["labels"]),
+                inputs=tuple(values["inputs"]),
+                scaling=Scaling(
+                    *(_finite(values[part]) for part in ("low", "high", "mean", "scale"))
+                ),
+                candidate=values["candidate"],
+                centres=_finite(values["centres"]),
+                precision=_finite(values["precision"]),
+                bias=_finite(values["bias"]),
+                ids=tuple(map(int, values["ids"])),
+                labels=tuple(map(str, values["labels"])),
+                highest_id=int(values["highest_id"]),
                 smallest_share=float(values["smallest_share"]),
                 stability=float(values["stability"]),
                 separation=float(values["separation"]),
             )
 
 
-def fit_segments(
-    features: NDArray[np.float32],
-    *,
-    names: tuple[str, ...],
-    count: int | Literal["auto"],
-    seed: int,
-) -> SegmentModel:
-    """Segments of the customers in `features`, shape (customers, len(names))."""
-    generator = np.random.default_rng(seed)
-    points = _transformed(features, names)
-    if len(points) > FIT_ROWS:
-        points = points[generator.choice(len(points), FIT_ROWS, replace=False)]
-    distinct = len(np.unique(points, axis=0))
-    counts = [k for k in (COUNTS if count == "auto" else [count]) if k <= distinct]
-    with threadpool_limits(1):  # small chunks: threads only wait for each other
-        tried = [_tried(points, k, seed) for k in counts or [distinct]]
-    usable = [t for t in tried if t.smallest_share >= SMALLEST_SHARE] or tried
-    best = max(usable, key=lambda t: t.stability + t.separation)
-    order = np.argsort(-best.centroids[:, INPUTS.index("purchase_days")], kind="stable")
-    centroids = best.centroids[order]
-    spread = np.maximum(points.std(axis=0), 1e-9)
-    return SegmentModel(
-        names=names,
-        centroids=centroids,
-        labels=segment_names((centroids - points.mean(axis=0)) / spread),
-        smallest_share=best.smallest_share,
-        stability=best.stability,
-        separation=best.separation,
-    )
-
-
-def segment_names(centroids: Floats) -> tuple[str, ...]:
-    """A name per centroid, in plain words, from what sets it apart; no two alike.
-
-    Args:
-        centroids: Centres as standard deviations from the portfolio's mean, shape
-            (segments, len(INPUTS)).
+def nearest(points: Floats, centres: Floats, precision: Floats, bias: Floats) -> NDArray[np.int64]:
+    """The place of each scaled point's segment, shape (rows,); the first of several alike.
 
     Example:
-        >>> segment_names(np.array([[-2.0, 0.0, 1.0, 1.0, -1.0], [0.0, 0.0, -1.0, 0.0, 1.0]]))
-        ('frequent big spenders, here lately', 'rare buyers, long gone')
+        >>> points, centres = np.array([[0.2], [0.9]]), np.array([[1.0], [0.0]])
+        >>> nearest(points, centres, np.ones((2, 1)), np.zeros(2))
+        array([1, 0])
     """
-    named: list[str] = []
-    for centroid in centroids:
-        place = dict(zip(INPUTS, centroid, strict=True))
-        named.append(f"{_buying(place)} {_spending(place)}, {_presence(place)}")
-    return tuple(
-        name if named.count(name) == 1 else f"{name} ({named[: k + 1].count(name)})"
-        for k, name in enumerate(named)
-    )
+    scores = np.empty((len(centres), len(points)))
+    for k, centre in enumerate(centres):
+        scores[k] = bias[k] - (((points - centre) * precision[k]) ** 2).sum(axis=1) / 2
+    best: NDArray[np.int64] = scores.argmax(axis=0)
+    return best
 
 
-@dataclass(frozen=True, slots=True)
-class _Tried:
-    centroids: Floats
-    smallest_share: float
-    stability: float
-    separation: float
+def chunks(rows: int) -> Iterator[slice]:
+    """The rows in ranges that bound the memory they take.
+
+    Example:
+        >>> [part.stop for part in chunks(100_000)]
+        [65536, 131072]
+    """
+    for start in range(0, rows, CHUNK_ROWS):
+        yield slice(start, start + CHUNK_ROWS)
 
 
-def _tried(points: Floats, count: int, seed: int) -> _Tried:
-    generator = np.random.default_rng(seed)
-    rows = len(points)
-    fitted = KMeans(count, n_init=5, random_state=seed).fit(points)
-    sample = generator.choice(rows, min(rows, SAMPLE_ROWS), replace=False)
-    labels = fitted.labels_[sample]
-    agreements = []
-    for k in range(BOOTSTRAPS):
-        drawn = points[generator.integers(0, rows, rows)]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a bootstrap sample may hold too few distinct points
-            other = KMeans(count, n_init=2, random_state=seed + k + 1).fit(drawn)
-        agreements.append(adjusted_rand_score(labels, other.predict(points[sample])))
-    separable = 1 < len(np.unique(labels)) < len(sample)
-    return _Tried(
-        centroids=fitted.cluster_centers_.astype(np.float64),
-        smallest_share=float(np.bincount(fitted.labels_, minlength=count).min() / rows),
-        stability=float(np.mean(agreements)),
-        separation=float(silhouette_score(points[sample], labels)) if separable else 0.0,
-    )
+def _logarithms(values: NDArray[np.float32]) -> Floats:
+    return np.log1p(np.maximum(0.0, np.nan_to_num(values.astype(np.float64))))
 
 
-def _transformed(features: NDArray[np.float32], names: tuple[str, ...]) -> Floats:
-    columns = [features[:, names.index(name)].astype(np.float64) for name in INPUTS]
-    return np.log1p(np.maximum(0.0, np.nan_to_num(np.column_stack(columns))))
-
-
-def _buying(place: Mapping[str, float]) -> str:
-    if place["purchase_days"] > 0.7:
-        return "frequent"
-    return "rare" if place["purchase_days"] < -0.4 else "occasional"
-
-
-def _spending(place: Mapping[str, float]) -> str:
-    if place["monetary"] > 0.6:
-        return "big spenders"
-    return "small spenders" if place["monetary"] < -0.6 else "buyers"
-
-
-def _presence(place: Mapping[str, float]) -> str:
-    if place["overdue_ratio"] > 0.4:
-        return "long gone"
-    if place["recency_days"] < -1:
-        return "here lately"
-    return "cooling" if place["recency_days"] < 0 else "quiet"
+def _finite(values: object) -> Floats:
+    found = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(found).all():
+        raise ValueError("a number is not finite")
+    return found

@@ -47,8 +47,8 @@ def outputs(files: Mapping[str, bytes], table: Columns) -> dict[str, NDArray[Any
         return {"ltv": value.predict(features), "ltv_low": low, "ltv_high": high}
     if kind == SEGMENTS:
         segments = SegmentModel.from_files(files)
-        number = segments.predict(_features(table, segments.names))
-        return {"segment_id": number, "segment_name": np.array(segments.labels)[number]}
+        segment_id, segment_name = segments.assigned(_features(table, segments.names))
+        return {"segment_id": segment_id, "segment_name": segment_name}
     raise DataError("the files are of no known kind of model", saw=repr(kind))
 
 

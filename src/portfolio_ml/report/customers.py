@@ -105,7 +105,7 @@ def segments(rows: pa.Table) -> tuple[Group, ...]:
 
 
 def segment_groups(profiles: Sequence[Mapping[str, Any]]) -> tuple[Group, ...]:
-    """The segments from their models' profiles: name, customers and ltv of each."""
+    """The segments from their model's profiles: name, customers, ltv and p_churn of each."""
     customers = sum(profile["customers"] for profile in profiles)
     value = sum(profile["ltv"] for profile in profiles)
     return tuple(
@@ -114,7 +114,7 @@ def segment_groups(profiles: Sequence[Mapping[str, Any]]) -> tuple[Group, ...]:
             customers=profile["customers"],
             customer_share=share(profile["customers"], customers),
             active_share=None,
-            mean_p_churn=None,
+            mean_p_churn=profile["p_churn"],
             ltv_total=profile["ltv"],
             ltv_share=share(profile["ltv"], value),
         )
