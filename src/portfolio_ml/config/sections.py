@@ -235,6 +235,16 @@ class Tracking(Section):
     experiment: str | None = None
 
 
+class Scoring(Section):
+    """What the scores tell.
+
+    Attributes:
+        reasons: How many churn reasons a customer gets, at most; 0 for none.
+    """
+
+    reasons: Annotated[Whole, Field(ge=0, le=10)] = 3
+
+
 class SqlTarget(Section):
     """A table of the package's own in a SQL database.
 

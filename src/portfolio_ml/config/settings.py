@@ -16,6 +16,7 @@ from portfolio_ml.config.sections import (
     ExcludedPeriod,
     Gate,
     Report,
+    Scoring,
     Target,
     Targets,
     Tracking,
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
         backtest: How the recipe is judged.
         gate: When a challenger may take over.
         tracking: Where runs and models are kept.
+        scoring: What the scores tell.
         delivery: Where the scores are written to.
         report: The HTML page.
     """
@@ -80,6 +82,7 @@ class Settings(BaseSettings):
     backtest: Backtest = Backtest()
     gate: Gate = Gate()
     tracking: Tracking = Tracking()
+    scoring: Scoring = Scoring()
     delivery: tuple[Target, ...] = ()
     report: Report = Report()
 
