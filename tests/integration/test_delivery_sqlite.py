@@ -31,6 +31,7 @@ GOOD = {
     "rfm_f": 4,
     "rfm_m": 3,
     "p_churn": 0.25,
+    "churn_reasons": "OVERDUE, LOW_SPEND",
     "p_return": None,
     "expected_orders": 1.5,
     "ltv": 120.0,

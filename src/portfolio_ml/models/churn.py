@@ -92,7 +92,8 @@ class ChurnModel:
         """
         if self.trees is None:
             raise ValueError("a model without trees has no contributions")
-        return self.trees.contributions(features) - np.asarray(self.stayers)
+        against_stayers: Floats = self.trees.contributions(features) - np.asarray(self.stayers)
+        return against_stayers
 
     def to_files(self) -> ModelFiles:
         """The model as data."""

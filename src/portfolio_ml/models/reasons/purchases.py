@@ -6,7 +6,6 @@ from portfolio_ml.models.reasons.reason import Figures, Floats, Mask, Reason, Te
 LATE = 1.5
 LESS_OFTEN = 0.67
 
-FEW = 3
 NEW_DAYS = 90
 YEAR_DAYS = 365
 
@@ -119,13 +118,14 @@ PURCHASES: tuple[Reason, ...] = (
         tellings=(
             Telling("one purchase day", lambda f: f["purchase_days"] == 1, "bought only once"),
             Telling(
-                f"known for {NEW_DAYS} days; at most {FEW} purchase days, or among the 40 % with "
-                "the fewest",
-                lambda f: (
-                    (f["tenure_days"] >= NEW_DAYS)
-                    & ((f["purchase_days"] <= FEW) | (f["rfm_f"] <= 2))
-                ),
+                f"two or three purchase days since {NEW_DAYS} days or more",
+                lambda f: (f["tenure_days"] >= NEW_DAYS) & (f["purchase_days"] <= 3),
                 "only {purchase_days:purchase day} in {tenure_days:day}",
+            ),
+            Telling(
+                f"known for {NEW_DAYS} days, and among the 40 % with the fewest purchase days",
+                lambda f: (f["tenure_days"] >= NEW_DAYS) & (f["rfm_f"] <= 2),
+                "{purchase_days:purchase day} in {tenure_days:day}, fewer than most",
             ),
         ),
         otherwise=("NEW_CUSTOMER", "LONG_CYCLE", "OVERDUE", "LONG_SILENCE"),

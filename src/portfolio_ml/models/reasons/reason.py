@@ -7,6 +7,7 @@ subject, such as a kind of interactions; without a subject, `*_` stands for noth
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import floor
 from string import Formatter
 from typing import Any
 
@@ -135,7 +136,7 @@ class _Sentence(Formatter):
         if format_spec == "share":
             return f"{value:.0%}".replace("%", " %")
         if format_spec == "less":
-            return f"{-value:.0%}".replace("%", " %")
+            return f"{floor(-value * 100)} %"  # what is left is never rounded to nothing
         if format_spec == "times":
             return f"{1 + value:,.1f} times"
         return counted(abs(round(value)), format_spec)
