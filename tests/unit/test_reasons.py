@@ -61,6 +61,14 @@ STEADY = {
 }
 
 
+ONCE = {
+    "recency_days": 92,
+    "overdue_ratio": 1.6,
+    "purchase_days": 1,
+    **dict.fromkeys(("gap_median_days", "gap_irregularity", "recency_to_longest_gap")),
+}
+
+
 def customer(**values):
     known = dict.fromkeys(NAMES) | STEADY | values
     return pa.table({name: pa.array([value], pa.float32()) for name, value in known.items()})
@@ -222,7 +230,8 @@ def test_nothing_is_said_where_nothing_is_known():
 @pytest.mark.parametrize(
     ("code", "values"),
     [
-        ("OVERDUE", {"recency_days": 92, "overdue_ratio": 2.9, "purchase_days": 2}),
+        ("OVERDUE", {"recency_days": 92, "overdue_ratio": 2.9, "gap_irregularity": None}),
+        ("OVERDUE", {"recency_days": 92, "overdue_ratio": 2.9, "gap_irregularity": 1.2}),
         ("SPEND_FALLING", {"spend_change_90d": 0.4, "spend_slope": -20}),
         ("SPEND_FALLING", {"spend_change_90d": -1, "spend_90d": 0}),  # silence, not less
         ("BUYING_LESS_OFTEN", {"purchase_days_90d": 3, "purchase_days_180d": 5}),
@@ -234,6 +243,96 @@ def test_nothing_is_said_where_nothing_is_known():
 )
 def test_nothing_is_said_that_is_not_true(code, values):
     assert said(code, **values) is None
+
+
+WHOLE, PERCENT = r"([\d,]+)", r"(\d+) %"
+ORACLES = {
+    rf"no purchase for {WHOLE} days?, usually every {WHOLE} days?": lambda c, away, usual: (
+        away == c["recency_days"] > usual == round(c["gap_median_days"]) and c["purchase_days"] > 2
+    ),
+    rf"no purchase for {WHOLE} days?, longer than ever before \({WHOLE} days?\)": (
+        lambda c, away, longest: away == c["recency_days"] > longest == c["gap_longest_days"]
+    ),
+    rf"no purchase for {WHOLE} days?": lambda c, away: (
+        away == c["recency_days"] > c["typical_gap_days"]
+    ),
+    rf"{WHOLE} purchase days? in the last (\d+) days, of {WHOLE} in the last (\d+)": (
+        lambda c, few, window, all_days, both: (
+            few == c[f"purchase_days_{window}d"] < all_days / 2
+            and all_days == c[f"purchase_days_{both}d"]
+        )
+    ),
+    rf"spent {PERCENT} less in the last (\d+) days than in the \d+ before": (
+        lambda c, less, days: (
+            c[f"spend_{days}d"] > 0
+            and less / 100 <= -c["spend_trend" if days == 365 else f"spend_change_{days}d"]
+        )
+    ),
+    rf"spends {PERCENT} less on a purchase day than before": lambda c, less: (
+        less / 100 <= -c["ticket_trend"]
+    ),
+    "bought only once": lambda c: c["purchase_days"] == 1,
+    rf"(?:only )?{WHOLE} purchase days in {WHOLE} days(?:, fewer than most)?": (
+        lambda c, bought, days: (
+            bought == c["purchase_days"]
+            and days == c["tenure_days"] >= 90
+            and (bought <= 3 or c["rfm_f"] <= 2)
+        )
+    ),
+    rf"new: the first purchase was {WHOLE} days? ago": lambda c, days: (
+        days == c["tenure_days"] < 90
+    ),
+}
+
+
+def test_a_sentence_is_true_of_every_customer_it_is_said_of():
+    """Read again from the text, and checked against the customer's own figures."""
+    rng = np.random.default_rng(5)
+    read = dict.fromkeys(ORACLES, 0)
+    for row in (_anybody(rng) for _ in range(300)):
+        table = customer(**row)
+        known = table.to_pylist()[0]
+        for code in BY_CODE:
+            sentence = BY_CODE[code].sentence(Figures(table)) or ""
+            for pattern, is_true in ORACLES.items():
+                if match := re.fullmatch(pattern, sentence):
+                    figures = (int(g.replace(",", "")) for g in match.groups())
+                    assert is_true(known, *figures), (sentence, known)
+                    read[pattern] += 1
+    assert min(read.values()) > 0, read
+
+
+def _anybody(rng):
+    """A customer by chance; some figures of the spend are unknown."""
+    bought = int(rng.integers(1, 9))
+    recency = int(rng.integers(0, 300))
+    typical = float(rng.integers(5, 120))
+    longest = int(rng.integers(10, 200))
+    counts = np.cumsum(rng.integers(0, 5, 5))
+    known = {
+        "recency_days": recency,
+        "tenure_days": recency + int(rng.integers(0, 400)),
+        "purchase_days": bought,
+        "typical_gap_days": typical,
+        "overdue_ratio": recency / typical,
+        "gap_median_days": rng.integers(1, 2 * longest) / 2,
+        "gap_irregularity": rng.uniform(0, 2),
+        "gap_longest_days": longest,
+        "recency_to_longest_gap": recency / longest,
+        "rfm_f": int(rng.integers(1, 6)),
+        "ticket_trend": rng.uniform(-1, 1),
+        "spend_trend": rng.uniform(-1, 1),
+        **{f"purchase_days_{d}d": n for d, n in zip((30, 60, 90, 180, 365), counts, strict=True)},
+        **{f"spend_{d}d": float(rng.integers(0, 3)) for d in (30, 90, 180, 365)},
+        **{f"spend_change_{d}d": rng.uniform(-1, 1) for d in (30, 90, 180)},
+    }
+    if bought == 1:
+        known |= dict.fromkeys(n for n in known if n.startswith("gap_"))
+        known["recency_to_longest_gap"] = None
+    elif bought == 2:
+        known["gap_irregularity"] = None
+    unknown = {n for n in known if n.startswith("spend_") and rng.random() < 0.3}
+    return known | dict.fromkeys(unknown)
 
 
 # Contributions
@@ -313,7 +412,7 @@ def test_falling_spend_is_told_only_of_those_who_spend_less(models, rows):
 
 def test_what_is_not_true_counts_for_what_stands_in(models):
     """Away for long after one purchase is no rhythm missed: the rule's weight is of the silence."""
-    silent = customer(recency_days=92, overdue_ratio=1.6, purchase_days=1)
+    silent = customer(**ONCE)
     found = pushes(models["customer_base"], silent)
     values = {slot[0]: value for slot, value in zip(found.slots, found.values[0], strict=True)}
     # Fewer purchases and less spend than before are not true either, and count for it too.
@@ -386,7 +485,7 @@ def test_what_holds_a_customer_or_hardly_counts_is_no_reason():
     [
         ({"recency_days": 92, "overdue_ratio": 2.9}, "OVERDUE"),
         (
-            {"recency_days": 92, "overdue_ratio": 1.6, "purchase_days": 1},
+            ONCE,
             "LONG_SILENCE, FEW_PURCHASES",
         ),
         (

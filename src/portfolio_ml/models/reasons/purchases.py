@@ -55,9 +55,10 @@ PURCHASES: tuple[Reason, ...] = (
         ),
         tellings=(
             Telling(
-                "at least three purchase days, and away for 1.5 times the usual gap",
+                "at least three purchase days whose gaps vary less than chance, and away for 1.5 "
+                "times the usual gap",
                 lambda f: (
-                    (f["purchase_days"] >= 3)
+                    (f["gap_irregularity"] <= 1)
                     & (f["recency_days"] >= LATE * f["gap_median_days"])
                     & (f["overdue_ratio"] > 1)
                 ),
