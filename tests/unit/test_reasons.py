@@ -470,7 +470,7 @@ def test_the_strongest_reason_comes_first_and_ties_go_to_the_first_code():
 
 
 def test_what_holds_a_customer_or_hardly_counts_is_no_reason():
-    assert texts([[-0.5, 0.099, 0.3], [2.9, 0.15, 0.1], [0.0, 0.0, -1.0]]) == [
+    assert texts([[-0.5, 0.049, 0.3], [2.9, 0.15, 0.1], [0.0, 0.0, -1.0]]) == [
         "PROFILE:region",
         "OVERDUE",  # 0.15 is less than 5 % of 3.15
         None,

@@ -19,7 +19,7 @@ from portfolio_ml.snapshots import matrix
 CHUNK_ROWS = 20_000
 
 # A reason that adds less to the log-odds, or less to the sum of all reasons, is not worth a word.
-LEAST_PUSH = 0.1
+LEAST_PUSH = 0.05
 LEAST_SHARE = 0.05
 
 Slot = tuple[str, str]
