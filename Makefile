@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test lint install install-dev unit walk schema docs-features bench-features bench-models lock clean help
+.PHONY: demo test lint install install-dev unit walk schema docs-features docs-reasons \
+	bench-features bench-models lock clean help
 
 demo: install ## the whole walk on real data, into demo/
 	$(BIN)/portfolio-ml demo cdnow --dir demo
@@ -58,6 +59,10 @@ bench-models: install-dev ## the models beside others on real data, and docs/ben
 docs-features: install ## the catalogue of features anew, docs/features.md
 	$(BIN)/python -c "from portfolio_ml.features import page; print(page.markdown(), end='')" \
 		> docs/features.md
+
+docs-reasons: install ## the churn reasons anew, docs/reasons.md
+	$(BIN)/python -c "from portfolio_ml.models.reasons import page; print(page.markdown(), end='')" \
+		> docs/reasons.md
 
 clean: ## remove what can be made again
 	rm -rf $(VENV) demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

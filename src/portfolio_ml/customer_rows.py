@@ -61,6 +61,7 @@ def customer_rows(
         "rfm_segment": rfm_segments(**scores),
         "p_churn": _only(predictions.p_churn, is_active),
         "p_return": _only(1 - predictions.p_churn, ~is_active),
+        "churn_reasons": predictions.churn_reasons,
         "expected_orders": predictions.expected_orders,
         "ltv": predictions.ltv,
         "ltv_low": predictions.ltv_low,

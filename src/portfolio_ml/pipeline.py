@@ -100,6 +100,14 @@ class ScoringResult:
     facts: Facts
 
 
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """The customer rows, and the churn model's features of the same customers, in that order."""
+
+    rows: pa.Table
+    features: pa.Table
+
+
 def features(portfolio: Opened, *, say: Say) -> FeatureTable:
     """The feature table at the as-of date."""
     say(f"computing features as of {portfolio.as_of}")
@@ -207,7 +215,8 @@ def score(portfolio: Opened, *, now: Clock, say: Say) -> ScoringResult:
     """
     settings = portfolio.settings
     champions, judgements = _champions(settings, say)
-    rows = _scored(portfolio, champions, now=now, say=say)
+    scored = _scored(portfolio, champions, now=now, say=say)
+    rows = scored.rows
     run = Run(
         run_id=rows["run_id"][0].as_py(),
         as_of=portfolio.as_of,
@@ -216,7 +225,7 @@ def score(portfolio: Opened, *, now: Clock, say: Say) -> ScoringResult:
     )
     say("delivering")
     receipts = tuple(_delivered(rows, target, settings, run) for target in settings.delivery)
-    facts = _facts(portfolio, rows, champions, judgements, now)
+    facts = _facts(portfolio, scored, champions, judgements, now)
     return ScoringResult(as_of=portfolio.as_of, rows=rows, receipts=receipts, facts=facts)
 
 
@@ -224,9 +233,9 @@ def report(portfolio: Opened, *, now: Clock, say: Say) -> Path:
     """Write the report page from fresh scores, delivering nothing; gives its path."""
     settings = portfolio.settings
     champions, judgements = _champions(settings, say)
-    rows = _scored(portfolio, champions, now=now, say=say)
+    scored = _scored(portfolio, champions, now=now, say=say)
     say("drawing the report")
-    return write_report(_facts(portfolio, rows, champions, judgements, now), settings)
+    return write_report(_facts(portfolio, scored, champions, judgements, now), settings)
 
 
 def write_report(facts: Facts, settings: Settings) -> Path:
@@ -343,7 +352,7 @@ def _training_command(settings: Settings) -> str:
     )
 
 
-def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) -> pa.Table:
+def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) -> _Scored:
     say(f"scoring as of {portfolio.as_of}")
     day = portfolio.as_of_day
     frozen = champions.frozen["churn"]
@@ -352,9 +361,9 @@ def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) ->
         if own.to_json() not in tables:
             tables[own.to_json()] = own.table(portfolio.inputs, day).rows
     rows = {target: tables[own.to_json()] for target, own in champions.frozen.items()}
-    return customer_rows(
+    scores = customer_rows(
         rows["churn"],
-        predict(champions, rows),
+        predict(champions, rows, reasons=portfolio.settings.scoring.reasons),
         standing_of(
             rows["churn"],
             activity_days=frozen.activity_days,
@@ -368,6 +377,7 @@ def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) ->
             scored_at=now(),
         ),
     )
+    return _Scored(scores, rows["churn"])
 
 
 def _delivered(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Receipt:
@@ -378,14 +388,15 @@ def _delivered(rows: pa.Table, target: Target, settings: Settings, run: Run) -> 
 
 def _facts(
     portfolio: Opened,
-    rows: pa.Table,
+    scored: _Scored,
     champions: Champions,
     judged: Mapping[str, dict[str, Any]],
     now: Clock,
 ) -> Facts:
     settings, value = portfolio.settings, champions.lifetime_value
     return gather(
-        rows,
+        scored.rows,
+        scored.features,
         name=settings.name,
         currency=portfolio.history.currency,
         as_of=portfolio.as_of,

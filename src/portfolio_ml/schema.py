@@ -241,6 +241,13 @@ CUSTOMER_ROWS = Table(
             decimals=6,
         ),
         Column(
+            "churn_reasons",
+            pa.string(),
+            "why the customer may not buy: codes of docs/reasons.md, strongest first, joined by "
+            "a comma and a space",
+            null="there is none to tell",
+        ),
+        Column(
             "expected_orders",
             pa.float64(),
             "purchase days expected within the value horizon, by the customer-base model",

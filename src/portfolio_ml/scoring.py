@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from portfolio_ml.frozen import FILE, Frozen
 from portfolio_ml.models.churn import ChurnModel
 from portfolio_ml.models.lifetime_value import LifetimeValueModel
+from portfolio_ml.models.reasons.explained import churn_reasons
 from portfolio_ml.models.segments import SegmentModel
 from portfolio_ml.snapshots import matrix
 
@@ -44,6 +45,8 @@ class Predictions:
 
     Attributes:
         p_churn: P(no purchase within the churn horizon).
+        churn_reasons: Why it is not lower: reason codes, strongest first, joined by a comma and a
+            space; null where there is none to tell.
         ltv: Net spend expected within the value horizon, currency units.
         ltv_low: The interval's lower end.
         ltv_high: The interval's upper end.
@@ -55,6 +58,7 @@ class Predictions:
     """
 
     p_churn: Floats
+    churn_reasons: pa.Array
     ltv: Floats
     ltv_low: Floats
     ltv_high: Floats
@@ -82,13 +86,14 @@ def champions_from(
     )
 
 
-def predict(champions: Champions, rows: Mapping[str, pa.Table]) -> Predictions:
+def predict(champions: Champions, rows: Mapping[str, pa.Table], *, reasons: int) -> Predictions:
     """The champions' predictions.
 
     Args:
         champions: The models in force.
         rows: Per target, the customers' features under its champion's frozen portfolio; the
             customers are the same, in the same order.
+        reasons: How many churn reasons a customer gets, at most.
     """
     value, churn = champions.lifetime_value, champions.churn
     value_features = matrix(rows["lifetime_value"], value.names)
@@ -101,6 +106,7 @@ def predict(champions: Champions, rows: Mapping[str, pa.Table]) -> Predictions:
     ratio = churn.horizon_days / value.horizon_days
     return Predictions(
         p_churn=p_churn,
+        churn_reasons=churn_reasons(churn, rows["churn"], most=reasons),
         ltv=ltv,
         ltv_low=low,
         ltv_high=high,

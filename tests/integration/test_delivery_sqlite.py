@@ -32,6 +32,7 @@ GOOD = {
     "rfm_m": 3,
     "rfm_segment": "loyal",
     "p_churn": 0.25,
+    "churn_reasons": "OVERDUE, LOW_SPEND",
     "p_return": None,
     "expected_orders": 1.5,
     "ltv": 120.0,

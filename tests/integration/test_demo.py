@@ -7,6 +7,7 @@ from importlib.metadata import files
 import pandas as pd
 import pytest
 
+from portfolio_ml.models.reasons.codes import BY_CODE
 from portfolio_ml.schema import CUSTOMER_ROWS
 
 from .conftest import command
@@ -63,6 +64,13 @@ def test_one_of_the_two_probabilities_is_there_and_lies_between_0_and_1(scores):
     assert (scores["p_churn"].notna() ^ scores["p_return"].notna()).all()
     assert scores["p_churn"].fillna(scores["p_return"]).between(0, 1).all()
     assert (scores["p_churn"].notna() == scores["is_active"].astype(bool)).all()
+
+
+def test_reasons_are_codes_and_all_who_are_gone_have_one(scores):
+    codes = {code for text in scores["churn_reasons"].dropna() for code in text.split(", ")}
+    assert codes <= {*BY_CODE}
+    assert {"OVERDUE", "LONG_SILENCE", "FEW_PURCHASES", "SPEND_FALLING"} <= codes
+    assert scores.loc[scores["is_active"] == 0, "churn_reasons"].notna().all()
 
 
 def test_the_interval_holds_the_value(scores):

@@ -111,7 +111,7 @@ def test_a_handful_of_customers_is_no_error(customers):
         assert np.isfinite(model.predict(snapshots.features)).all()
 
 
-DESCRIBED = ("candidate", "names", "horizon_days", "calibration")
+DESCRIBED = ("candidate", "names", "horizon_days", "calibration", "stayers")
 
 
 @pytest.mark.parametrize("key", DESCRIBED)
@@ -135,6 +135,9 @@ def test_a_description_without_a_value_is_refused(models, key):
         ("calibration", 1),
         ("calibration", {"intercept": 0, "slope": -1}),
         ("calibration", {"intercept": None, "slope": 1}),
+        ("stayers", None),
+        ("stayers", []),
+        ("stayers", ["a"]),
     ],
 )
 def test_a_description_with_another_value_is_refused(models, key, value):

@@ -240,6 +240,7 @@ class TestFaults:
             ("training: {snapshots: yes}\n", "training.snapshots: input should be a number"),
             ("targets: {churn: {horizon_days: 0}}\n", "horizon_days: input should be greater"),
             ("targets: {lifetime_value: {coverage: .nan}}\n", "coverage: input should be"),
+            ("scoring: {reasons: 11}\n", "scoring.reasons: input should be less"),
             ("gate: {max_loss: .inf}\n", "gate.max_loss: input should be less"),
             ("delivery: {kind: sql}\n", "delivery: input should be a list"),
             ("engine: {kind: polars}\n", "engine: kind should be one of 'duckdb', 'spark'"),

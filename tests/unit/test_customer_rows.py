@@ -41,6 +41,7 @@ def features(expected_next=(19_900.0, 19_000.0, 20_500.0)):
 def predictions(count=3, abstention=None):
     return Predictions(
         p_churn=np.linspace(0.25, 0.75, count),
+        churn_reasons=pa.array((["OVERDUE, LOW_SPEND", None, "FEW_PURCHASES"] * count)[:count]),
         ltv=np.full(count, 120.0),
         ltv_low=np.full(count, 20.0),
         ltv_high=np.full(count, 300.0),
@@ -75,7 +76,7 @@ def test_only_columns_of_which_the_contract_knows_a_null_have_one():
 
     with_nulls = {name for name in found.column_names if found[name].null_count}
     assert with_nulls <= {column.name for column in CUSTOMER_ROWS.columns if column.null}
-    assert with_nulls == {"p_churn", "p_return", "value_at_risk", "abstention"}
+    assert with_nulls == {"p_churn", "p_return", "churn_reasons", "value_at_risk", "abstention"}
 
 
 def test_the_active_may_leave_and_the_inactive_return():

@@ -40,6 +40,7 @@ def a_row(customer_id, **values):
         "rfm_segment": "needing attention",
         "p_churn": 0.5,
         "p_return": None,
+        "churn_reasons": None,
         "expected_orders": 1.0,
         "ltv": 10.0,
         "ltv_low": 0.0,
@@ -166,7 +167,12 @@ def some_facts(rows=PORTFOLIO, **values):
         "tracking": "sqlite:///mlflow.db",
         "now": datetime(1998, 7, 1, 5, tzinfo=UTC),
     }
-    return gather(a_table(rows), **(given | values))
+    return gather(a_table(rows), silent_for(*range(60, 60 + len(rows))), **(given | values))
+
+
+def silent_for(*days):
+    """Features of customers who last bought so many days ago, longer than usual."""
+    return pa.table({"recency_days": days, "overdue_ratio": [2.0] * len(days)})
 
 
 @pytest.fixture(scope="module")
@@ -251,6 +257,21 @@ def test_churn_risk_of_a_group_without_active_customers_is_absent(facts):
 
 def test_attention_goes_to_the_most_value_at_risk_and_ties_to_the_first_id(facts):
     assert [a.customer_id for a in facts.attention] == ["c2", "c1", "c3"]
+
+
+def test_attention_tells_each_customers_reasons_as_sentences():
+    rows = [a_row(f"c{k}", value_at_risk=k, churn_reasons="LONG_SILENCE") for k in (1, 3, 2)]
+    told = some_facts([inactive("c0"), *rows, a_row("c4", value_at_risk=0.5)])
+
+    reasons = [(a.customer_id, *a.reasons) for a in told.attention]
+
+    assert reasons == [
+        ("c3", "no purchase for 62 days"),
+        ("c2", "no purchase for 63 days"),
+        ("c1", "no purchase for 61 days"),
+        ("c4",),
+    ]
+    assert "no purchase for 62 days" in page.render(told)
 
 
 def test_attention_ends_after_twenty():

@@ -48,7 +48,7 @@ def rows():
 
 @pytest.fixture(scope="module")
 def scores(champions, rows):
-    return predict(champions, rows)
+    return predict(champions, rows, reasons=3)
 
 
 def test_every_column_has_a_finite_value_per_customer(scores):
@@ -76,12 +76,14 @@ def test_value_if_buys_is_the_value_over_the_chance_of_a_purchase(scores):
 
 def test_value_if_buys_is_that_of_the_churn_horizon(champions, rows, scores):
     halved = replace(champions, churn=replace(champions.churn, horizon_days=45))
-    assert predict(halved, rows).value_if_buys == pytest.approx(scores.value_if_buys / 2)
+    assert predict(halved, rows, reasons=3).value_if_buys == pytest.approx(scores.value_if_buys / 2)
 
 
 def test_value_if_buys_is_not_endless_where_nobody_is_expected(champions, rows):
     sure = replace(champions.churn.calibration, intercept=60.0)
-    gone = predict(replace(champions, churn=replace(champions.churn, calibration=sure)), rows)
+    gone = predict(
+        replace(champions, churn=replace(champions.churn, calibration=sure)), rows, reasons=3
+    )
     assert gone.p_churn.max() <= 1
     assert gone.value_if_buys == pytest.approx(gone.ltv / SMALLEST_CHANCE)
 
@@ -96,7 +98,7 @@ def test_each_target_reads_its_own_features(champions, rows, scores):
     other = simulated(200, days=(17_600,), seed=10)
     table = pa.table({name: other.column(name) for name in other.names})
     for target in TARGETS:
-        mixed = predict(champions, rows | {target: table})
+        mixed = predict(champions, rows | {target: table}, reasons=3)
         changed = {
             "churn": not np.array_equal(mixed.p_churn, scores.p_churn),
             "lifetime_value": not np.array_equal(mixed.ltv, scores.ltv),
@@ -106,14 +108,16 @@ def test_each_target_reads_its_own_features(champions, rows, scores):
 
 
 def test_customers_are_scored_alike_alone_or_among_all(champions, rows, scores):
-    alone = predict(champions, {target: table.slice(17, 1) for target, table in rows.items()})
+    alone = predict(
+        champions, {target: table.slice(17, 1) for target, table in rows.items()}, reasons=3
+    )
     for name in ("p_churn", "ltv", "ltv_low", "ltv_high", "value_if_buys", "segment_id"):
         assert getattr(alone, name)[0] == getattr(scores, name)[17]
 
 
 def test_a_chunked_table_is_scored_as_a_whole_one(champions, rows, scores):
     chunked = {t: pa.concat_tables([r.slice(0, 70), r.slice(70)]) for t, r in rows.items()}
-    assert np.array_equal(predict(champions, chunked).ltv, scores.ltv)
+    assert np.array_equal(predict(champions, chunked, reasons=3).ltv, scores.ltv)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +134,7 @@ def test_scores_say_where_no_trees_stand_behind_them(
 ):
     churn, value = candidates.churn[chosen[0]], candidates.lifetime_value[chosen[1]]
     mixed = replace(champions, churn=churn, lifetime_value=value)
-    assert predict(mixed, rows).abstention == abstention
+    assert predict(mixed, rows, reasons=3).abstention == abstention
 
 
 # Champions from their files
@@ -146,7 +150,7 @@ def test_champions_survive_their_files(champions, files, rows, scores):
     again = champions_from(files, champions.versions)
     assert again.versions == {"churn": "3", "lifetime_value": "4", "segments": "5"}
     assert again.frozen == champions.frozen
-    assert np.array_equal(predict(again, rows).ltv_high, scores.ltv_high)
+    assert np.array_equal(predict(again, rows, reasons=3).ltv_high, scores.ltv_high)
 
 
 @pytest.mark.parametrize("target", TARGETS)

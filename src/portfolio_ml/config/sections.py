@@ -279,6 +279,16 @@ class Tuning(Section):
     url: Url = "sqlite:///tuning.db"
 
 
+class Scoring(Section):
+    """What the scores tell.
+
+    Attributes:
+        reasons: How many churn reasons a customer gets, at most; 0 for none.
+    """
+
+    reasons: Annotated[Whole, Field(ge=0, le=10)] = 3
+
+
 class SqlTarget(Section):
     """A table of the package's own in a SQL database.
 

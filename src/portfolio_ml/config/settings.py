@@ -16,6 +16,7 @@ from portfolio_ml.config.sections import (
     ExcludedPeriod,
     Gate,
     Report,
+    Scoring,
     Target,
     Targets,
     Tracking,
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
         tuning: Where trials of other parameters are kept.
         gate: When a challenger may take over.
         tracking: Where runs and models are kept.
+        scoring: What the scores tell.
         delivery: Where the scores are written to.
         report: The HTML page.
     """
@@ -83,6 +85,7 @@ class Settings(BaseSettings):
     tuning: Tuning = Tuning()
     gate: Gate = Gate()
     tracking: Tracking = Tracking()
+    scoring: Scoring = Scoring()
     delivery: tuple[Target, ...] = ()
     report: Report = Report()
 

@@ -17,7 +17,7 @@ _HEAD = ("name", "unit", "window", "formula", "null", "needs", "models learn fro
 
 def markdown() -> str:
     """The page: a table per family, a row per feature."""
-    features = _everything().features
+    features = everything().features
     order = list(dict.fromkeys(feature.family for feature in features))
     ranked = sorted(features, key=lambda feature: order.index(feature.family))
     families = groupby(ranked, key=lambda feature: feature.family)
@@ -25,7 +25,8 @@ def markdown() -> str:
     return "\n".join([_INTRODUCTION, *tables])
 
 
-def _everything() -> Catalogue:
+def everything() -> Catalogue:
+    """The catalogue of a portfolio with every table and column."""
     every = catalogue(attributes=["ATTRIBUTE"], kinds=["KIND"])
     needs = {need for absent in every.left_out.values() for need in absent}
     return catalogue(needs, attributes=["ATTRIBUTE"], kinds=["KIND"])

@@ -38,6 +38,9 @@ KIND = "churn"
 CUSTOMER_BASE = "p_no_purchase"
 CANDIDATES: tuple[Candidate, ...] = ("blend", "boosted", "customer_base")
 
+# The mean contributions of more rows than these differ by less than any reason has to be worth.
+STAYER_ROWS = 2_000
+
 
 @dataclass(frozen=True, slots=True)
 class ChurnModel:
@@ -49,6 +52,8 @@ class ChurnModel:
         horizon_days: The horizon of its probabilities.
         calibration: The map that ends it.
         trees: The ensemble; None for the customer-base model.
+        stayers: Per feature, its mean contribution to the trees' log-odds among those who bought
+            within the horizon, against whom `contributions` are told; empty without trees.
     """
 
     candidate: Candidate
@@ -56,12 +61,17 @@ class ChurnModel:
     horizon_days: int
     calibration: Calibration
     trees: Trees | None
+    stayers: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.candidate not in CANDIDATES or CUSTOMER_BASE not in self.names:
             raise ValueError(f"no churn model: {self.candidate} on {len(self.names)} features")
         if (self.trees is None) != (self.candidate == "customer_base"):
             raise ValueError(f"trees and a {self.candidate} model do not go together")
+        if len(self.stayers) != (0 if self.trees is None else len(self.names)):
+            raise ValueError(f"{len(self.stayers)} contributions of {len(self.names)} features")
+        if not np.isfinite(self.stayers).all():
+            raise ValueError("a mean contribution is not finite")
 
     def predict(self, features: NDArray[np.float32]) -> Floats:
         """P(no purchase within the horizon), shape (rows,).
@@ -73,6 +83,26 @@ class ChurnModel:
         boosted = base if self.trees is None else self.trees.predict(features)
         return self.calibration(_combined(self.candidate, boosted, base))
 
+    def contributions(self, features: NDArray[np.float32]) -> Floats:
+        """What each feature adds to the trees' log-odds, against the mean of those who stay.
+
+        Exact SHAP values, shifted: those of a row add up to its log-odds before calibration, minus
+        the mean log-odds of those who stay.
+
+        Args:
+            features: Shape (rows, len(names)); NaN is null.
+
+        Returns:
+            Shape (rows, len(names)).
+
+        Raises:
+            ValueError: The model has no trees.
+        """
+        if self.trees is None:
+            raise ValueError("a model without trees has no contributions")
+        against_stayers: Floats = self.trees.contributions(features) - np.asarray(self.stayers)
+        return against_stayers
+
     def to_files(self) -> ModelFiles:
         """The model as data."""
         values = {
@@ -80,6 +110,7 @@ class ChurnModel:
             "names": self.names,
             "horizon_days": self.horizon_days,
             "calibration": self.calibration.to_dict(),
+            "stayers": self.stayers,
         }
         files = {DESCRIPTION: described(KIND, values)}
         return files | ({TREES: self.trees.text.encode()} if self.trees else {})
@@ -100,6 +131,7 @@ class ChurnModel:
                 horizon_days=int(values["horizon_days"]),
                 calibration=Calibration.from_dict(values["calibration"]),
                 trees=load(files[TREES].decode(), names=names) if TREES in files else None,
+                stayers=tuple(map(float, values["stayers"])),
             )
 
 
@@ -118,7 +150,11 @@ def fit_churn(
     """
     fit = fit_churn_trees(snapshots, weight, seed=seed, parameters=parameters)
     candidates: tuple[Candidate, ...] = CANDIDATES if fit else ("customer_base",)
-    return {c: _fitted(c, fit, snapshots, weight, horizon_days) for c in candidates}
+    stayers = _stayers(fit.trees, snapshots, weight, seed) if fit else ()
+    return {
+        c: _fitted(c, fit, snapshots, weight, stayers=stayers, horizon_days=horizon_days)
+        for c in candidates
+    }
 
 
 def fit_churn_trees(
@@ -141,17 +177,34 @@ def fit_churn_trees(
 
 
 def _fitted(
-    candidate: Candidate, fit: Fit | None, snapshots: Snapshots, weight: Floats, horizon_days: int
+    candidate: Candidate,
+    fit: Fit | None,
+    snapshots: Snapshots,
+    weight: Floats,
+    *,
+    stayers: tuple[float, ...],
+    horizon_days: int,
 ) -> ChurnModel:
     base = snapshots.column(CUSTOMER_BASE).astype(np.float64)
     held_out = _combined(candidate, fit.held_out if fit else base, base)
+    trees = fit.trees if fit and candidate != "customer_base" else None
     return ChurnModel(
         candidate=candidate,
         names=snapshots.names,
         horizon_days=horizon_days,
         calibration=fit_calibration(held_out, snapshots.churned, weight),
-        trees=fit.trees if fit and candidate != "customer_base" else None,
+        trees=trees,
+        stayers=stayers if trees else (),
     )
+
+
+def _stayers(trees: Trees, snapshots: Snapshots, weight: Floats, seed: int) -> tuple[float, ...]:
+    """Each feature's mean contribution among those who bought within the horizon."""
+    rows = np.flatnonzero(~snapshots.churned)
+    if rows.size > STAYER_ROWS:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, STAYER_ROWS, replace=False))
+    contributions = trees.contributions(snapshots.features[rows])
+    return tuple(np.average(contributions, axis=0, weights=weight[rows]).tolist())
 
 
 def _combined(candidate: Candidate, boosted: Floats, base: Floats) -> Floats:

@@ -65,6 +65,16 @@ class Trees:
         values: Floats = np.asarray(self.booster.predict(features), dtype=np.float64)
         return values
 
+    def contributions(self, features: NDArray[np.float32]) -> Floats:
+        """What each feature adds to the prediction before its link, shape (rows, features).
+
+        They are exact SHAP values: with the ensemble's mean, which is the same for every row, they
+        add up to the raw score, such as the log-odds.
+        """
+        values = np.asarray(self.booster.predict(features, pred_contrib=True), dtype=np.float64)
+        of_features: Floats = values[:, :-1]
+        return of_features
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:

@@ -8,11 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from portfolio_ml.models.reasons.codes import sentences
 from portfolio_ml.report.number import finite, share
 
 STAGES = ("new", "developing", "mature", "veteran", "lapsed")
 TIERS = ("A", "B", "C", "D")
 SHOWN = 20
+_PLACE = "place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,17 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """A customer with much to lose; the fields are those of the customer row."""
+    """A customer with much to lose; the fields are those of the customer row.
+
+    `reasons` has a sentence for each of the row's churn reasons.
+    """
 
     customer_id: str
     value_tier: str
     lifecycle_stage: str
     segment_name: str
     p_churn: float | None
+    reasons: tuple[str, ...]
     ltv: float | None
     ltv_low: float | None
     ltv_high: float | None
@@ -132,9 +138,15 @@ def value_tiers(rows: pa.Table) -> tuple[Group, ...]:
     return _groups(rows, "value_tier", TIERS)
 
 
-def attention(rows: pa.Table) -> tuple[Attention, ...]:
-    """The active customers of the highest value at risk, if above 0; ties by customer."""
-    at_risk = rows.filter(
+def attention(rows: pa.Table, features: pa.Table) -> tuple[Attention, ...]:
+    """The active customers of the highest value at risk, if above 0; ties by customer.
+
+    Args:
+        rows: The customer rows.
+        features: The features behind them, of the same customers in the same order.
+    """
+    placed = rows.append_column(_PLACE, pa.array(range(rows.num_rows), pa.int64()))
+    at_risk = placed.filter(
         pc.and_(pc.is_finite(rows["value_at_risk"]), pc.greater(rows["value_at_risk"], 0))
     )
     ordered = at_risk.sort_by([("value_at_risk", "descending"), ("customer_id", "ascending")])
@@ -145,6 +157,7 @@ def attention(rows: pa.Table) -> tuple[Attention, ...]:
             lifecycle_stage=row["lifecycle_stage"],
             segment_name=row["segment_name"],
             p_churn=finite(row["p_churn"]),
+            reasons=sentences(row["churn_reasons"], features.slice(row[_PLACE], 1)),
             ltv=finite(row["ltv"]),
             ltv_low=finite(row["ltv_low"]),
             ltv_high=finite(row["ltv_high"]),

@@ -136,6 +136,7 @@ def history_facts(history: History) -> HistoryFacts:
 
 def gather(
     rows: pa.Table,
+    features: pa.Table,
     *,
     name: str,
     currency: str,
@@ -154,6 +155,7 @@ def gather(
 
     Args:
         rows: One row per customer, as in `schema.CUSTOMER_ROWS`.
+        features: The churn model's features, of the same customers in the same order.
         name: The portfolio's name.
         currency: Its currency, or empty.
         as_of: The rows' as-of date.
@@ -177,7 +179,7 @@ def gather(
         coverage=coverage,
         history=history,
         headline=customers.headline(rows),
-        attention=customers.attention(rows),
+        attention=customers.attention(rows, features),
         segments=customers.segments(rows),
         lifecycle_stages=customers.lifecycle_stages(rows),
         value_tiers=customers.value_tiers(rows),
