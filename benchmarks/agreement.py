@@ -18,8 +18,8 @@ EXPECTATIONS = (
     "p_alive",
     "p_no_purchase",
     "expected_purchase_days",
-    "p_alive_pareto",
-    "expected_purchase_days_pareto",
+    "p_alive_bg_nbd",
+    "expected_purchase_days_bg_nbd",
     "expected_ticket",
     "expected_spend",
 )

@@ -32,8 +32,8 @@ REFERENCE = Reference(
     },
     tier_edges=(30.0, 80.0, 200.0),
     gap_days=45.0,
-    purchase_model=BetaGeo(r=0.3, alpha=40.0, a=0.8, b=2.4),
-    pareto_model=ParetoNBD(r=0.4, alpha=45.0, s=0.5, beta=90.0),
+    purchase_model=ParetoNBD(r=0.4, alpha=45.0, s=0.5, beta=90.0),
+    bg_nbd_model=BetaGeo(r=0.3, alpha=40.0, a=0.8, b=2.4),
     spend_model=GammaGamma(p=6.2, q=3.7, v=15.4),
     known_shares={"region": {"north": 0.6, "south": 0.3}},
 )

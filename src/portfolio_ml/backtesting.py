@@ -116,7 +116,7 @@ def _churn_predictions(
         actual=rows.churned.astype(np.float64),
         candidates={c: model.predict(rows.features) for c, model in candidates.churn.items()},
         baselines={
-            "bg_nbd": rows.column("p_no_purchase").astype(np.float64),
+            "pareto_nbd": rows.column("p_no_purchase").astype(np.float64),
             "recency": rows.column("recency_days").astype(np.float64),
             "persistence": -rows.column(f"purchase_days_{window}d").astype(np.float64),
         },
@@ -138,7 +138,7 @@ def _value_predictions(
             c: np.column_stack(model.interval(rows.features)) for c, model in models.items()
         },
         baselines={
-            "bg_nbd_gamma_gamma": rows.column("expected_spend").astype(np.float64),
+            "pareto_nbd_gamma_gamma": rows.column("expected_spend").astype(np.float64),
             "past_spend": rows.column("net_spend").astype(np.float64),
             "persistence": rows.column(f"spend_{window}d").astype(np.float64),
         },

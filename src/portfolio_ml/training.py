@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from portfolio_ml.config import Settings
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import Horizons
-from portfolio_ml.models.churn import ChurnModel, fit_churn
-from portfolio_ml.models.lifetime_value import LifetimeValueModel, fit_lifetime_value
+from portfolio_ml.models.churn import ChurnModel, churn_candidates, fit_churn_trees
+from portfolio_ml.models.hurdle import fit_amount_trees, fit_silence_trees, hurdle_of
+from portfolio_ml.models.lifetime_value import LifetimeValueModel, value_candidates
 from portfolio_ml.models.trees import DEFAULTS, TreeParameters
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.timeline import Span, snapshots, to_date, to_day
@@ -79,6 +80,12 @@ class Recipe:
         return max(self.horizons.churn_days, self.horizons.value_days)
 
     @property
+    def shares_trees(self) -> bool:
+        """Whether the value model's chance of a purchase is the churn model's."""
+        horizons = self.horizons
+        return horizons.churn_days == horizons.value_days and self.churn_trees == self.value_trees
+
+    @property
     def min_history_days(self) -> int:
         """The history that a snapshot needs before it: half the horizon, at least 28 days."""
         return max(28, self.longest_days // 2)
@@ -115,29 +122,29 @@ def fit_candidates(
         tier_edges: The net spend that parts the value tiers.
     """
     rows = snapshots.at_most(recipe.max_rows, recipe.seed)
-    weight = recency_weight(rows.day)
-    # Side by side, for LightGBM's own threads wait for each other where the machine is shared.
-    churn, value = Parallel(n_jobs=2, prefer="threads")(
-        (
-            delayed(fit_churn)(
-                rows,
-                weight,
-                horizon_days=recipe.horizons.churn_days,
-                seed=recipe.seed,
-                parameters=recipe.churn_trees,
-            ),
-            delayed(fit_lifetime_value)(
-                rows,
-                weight,
-                horizon_days=recipe.horizons.value_days,
-                coverage=recipe.coverage,
-                tier_edges=tier_edges,
-                seed=recipe.seed,
-                parameters=recipe.value_trees,
-            ),
+    weight, seed = recency_weight(rows.day), recipe.seed
+    tasks = {
+        "churn": delayed(fit_churn_trees)(rows, weight, seed=seed, parameters=recipe.churn_trees),
+        "amount": delayed(fit_amount_trees)(rows, weight, seed=seed, parameters=recipe.value_trees),
+    }
+    if not recipe.shares_trees:
+        tasks["silence"] = delayed(fit_silence_trees)(
+            rows, weight, seed=seed, parameters=recipe.value_trees
         )
+    # Side by side, for LightGBM's own threads wait for each other where the machine is shared.
+    fits = dict(zip(tasks, Parallel(n_jobs=2, prefer="threads")(tasks.values()), strict=True))
+    return Candidates(
+        churn=churn_candidates(
+            rows, weight, fits["churn"], horizon_days=recipe.horizons.churn_days, seed=seed
+        ),
+        lifetime_value=value_candidates(
+            rows,
+            hurdle_of(fits.get("silence", fits["churn"]), fits["amount"]),
+            horizon_days=recipe.horizons.value_days,
+            coverage=recipe.coverage,
+            tier_edges=tier_edges,
+        ),
     )
-    return Candidates(churn=churn, lifetime_value=value)
 
 
 def recency_weight(day: NDArray[np.int32]) -> Floats:

@@ -19,7 +19,7 @@ from portfolio_ml.errors import DataError
 from portfolio_ml.judgement import CHOSEN_BY, LEVEL, Supervised
 from portfolio_ml.metrics import METRICS, Difference, Metric, paired_bootstrap
 from portfolio_ml.models.churn import fit_churn_trees
-from portfolio_ml.models.lifetime_value import fit_value_trees
+from portfolio_ml.models.hurdle import fit_value_trees
 from portfolio_ml.models.trees import DEFAULTS, TreeParameters, default_min_leaf_rows
 from portfolio_ml.search import Dimension, Search, Trial, Values
 from portfolio_ml.snapshots import Snapshots

@@ -16,8 +16,8 @@ _MODELS = {
     "blend": "blend (trees + customer base)",
     "boosted": "boosted trees",
     "customer_base": "customer-base model",
-    "bg_nbd": "BG/NBD",
-    "bg_nbd_gamma_gamma": "BG/NBD + Gamma-Gamma",
+    "pareto_nbd": "Pareto/NBD",
+    "pareto_nbd_gamma_gamma": "Pareto/NBD + Gamma-Gamma",
     "past_spend": "net spend so far",
     "recency": "days since last purchase",
 }

@@ -26,8 +26,8 @@ class Models:
 def models_of(reference: Reference) -> Models:
     spend = reference.spend_model
     return Models(
+        reference.bg_nbd_model.parameters,
         reference.purchase_model.parameters,
-        reference.pareto_model.parameters,
         {**spend.parameters, "mean": spend.population_mean},
     )
 
@@ -35,7 +35,7 @@ def models_of(reference: Reference) -> Models:
 # BG/NBD
 
 
-def p_alive(past: Past, models: Models, horizons: Horizons) -> float:
+def p_alive_bg_nbd(past: Past, models: Models, horizons: Horizons) -> float:
     """Fader, Hardie & Lee (2005), equation 4.2 of the note on P(alive)."""
     r, alpha, a, b = (models.bg_nbd[name] for name in ("r", "alpha", "a", "b"))
     x, t_x, T = repeat_days(past), purchase_span_days(past), tenure_days(past)
@@ -44,15 +44,7 @@ def p_alive(past: Past, models: Models, horizons: Horizons) -> float:
     return 1 / (1 + a / (b + x - 1) * ((alpha + T) / (alpha + t_x)) ** (r + x))
 
 
-def p_no_purchase(past: Past, models: Models, horizons: Horizons) -> float:
-    r, alpha = models.bg_nbd["r"], models.bg_nbd["alpha"]
-    T = tenure_days(past)
-    silent = ((alpha + T) / (alpha + T + horizons.churn_days)) ** (r + repeat_days(past))
-    alive = p_alive(past, models, horizons)
-    return (1 - alive) + alive * silent
-
-
-def expected_purchase_days(past: Past, models: Models, horizons: Horizons) -> float:
+def expected_purchase_days_bg_nbd(past: Past, models: Models, horizons: Horizons) -> float:
     """The sum over k of P(at least k purchases fall due) x P(still there after k - 1 of them)."""
     r, alpha, a, b = (models.bg_nbd[name] for name in ("r", "alpha", "a", "b"))
     x, T, horizon = repeat_days(past), tenure_days(past), horizons.value_days
@@ -65,7 +57,7 @@ def expected_purchase_days(past: Past, models: Models, horizons: Horizons) -> fl
         exactly *= (r + x + k - 1) / k * horizon / (alpha + T + horizon)
         at_least -= exactly
         stays *= (b + x + k - 1) / (a + b + x + k - 1)
-    return p_alive(past, models, horizons) * total
+    return p_alive_bg_nbd(past, models, horizons) * total
 
 
 # Pareto/NBD
@@ -80,7 +72,7 @@ def log_integral(log_value: Callable[[np.ndarray], np.ndarray], span: float) -> 
     return float(terms.max() + np.log(np.exp(terms - terms.max()).sum()))
 
 
-def p_alive_pareto(past: Past, models: Models, horizons: Horizons) -> float:
+def p_alive(past: Past, models: Models, horizons: Horizons) -> float:
     """One over 1 plus the odds of having left, an integral over when since the last purchase."""
     r, alpha, s, beta = (models.pareto[name] for name in ("r", "alpha", "s", "beta"))
     x, t_x, T = repeat_days(past), purchase_span_days(past), tenure_days(past)
@@ -95,12 +87,27 @@ def p_alive_pareto(past: Past, models: Models, horizons: Horizons) -> float:
     return 1 / (1 + exp(min(log_integral(left_at, T - t_x), 700)))
 
 
-def expected_purchase_days_pareto(past: Past, models: Models, horizons: Horizons) -> float:
+def expected_purchase_days(past: Past, models: Models, horizons: Horizons) -> float:
     """P(alive) x the mean rate x the mean time alive within the horizon."""
     r, alpha, s, beta = (models.pareto[name] for name in ("r", "alpha", "s", "beta"))
     x, T = repeat_days(past), tenure_days(past)
     time = exp(log_integral(lambda u: -s * np.log1p(u / (beta + T)), horizons.value_days))
-    return p_alive_pareto(past, models, horizons) * (r + x) / (alpha + T) * time
+    return p_alive(past, models, horizons) * (r + x) / (alpha + T) * time
+
+
+def p_no_purchase(past: Past, models: Models, horizons: Horizons) -> float:
+    """Gone already; or alive and silent to the end of the horizon, or until leaving within it."""
+    r, alpha, s, beta = (models.pareto[name] for name in ("r", "alpha", "s", "beta"))
+    R, A, B = r + repeat_days(past), alpha + tenure_days(past), beta + tenure_days(past)
+    horizon = horizons.churn_days
+
+    def leaves_silent_at(u: np.ndarray) -> np.ndarray:
+        return log(s / B) - R * np.log1p(u / A) - (s + 1) * np.log1p(u / B)
+
+    stays = exp(-R * np.log1p(horizon / A) - s * np.log1p(horizon / B))
+    silent = stays + exp(log_integral(leaves_silent_at, horizon))
+    alive = p_alive(past, models, horizons)
+    return (1 - alive) + alive * silent
 
 
 # Spend
@@ -108,8 +115,8 @@ def expected_purchase_days_pareto(past: Past, models: Models, horizons: Horizons
 
 def expected_ticket(past: Past, models: Models, horizons: Horizons) -> float:
     p, q, mean = (models.gamma_gamma[name] for name in ("p", "q", "mean"))
-    x, own = repeat_days(past), float(monetary(past))
-    if x == 0 or own == 0:
+    x, own = repeat_days(past) + 1, float(monetary(past))
+    if own == 0:
         return mean
     return ((max(q, 1) - 1) * mean + p * x * own) / (max(q, 1) - 1 + p * x)
 
@@ -121,7 +128,7 @@ def expected_spend(past: Past, models: Models, horizons: Horizons) -> float:
 OF_MODEL: dict[str, Callable[[Past, Models, Horizons], float]] = {
     of.__name__: of
     for of in (
-        p_alive, p_no_purchase, expected_purchase_days, p_alive_pareto,
-        expected_purchase_days_pareto, expected_ticket, expected_spend,
+        p_alive, p_no_purchase, expected_purchase_days, p_alive_bg_nbd,
+        expected_purchase_days_bg_nbd, expected_ticket, expected_spend,
     )
 }  # fmt: skip

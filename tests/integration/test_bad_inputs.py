@@ -553,7 +553,7 @@ def test_thin_data_is_trained_on_and_scored_with_what_can_be_known(
     trained = capsys.readouterr()
     assert f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db" in trained.out
     assert trained.out.endswith("Next: portfolio-ml score --config shop.yaml\n")
-    assert "bg_nbd" not in trained.out
+    assert "pareto_nbd" not in trained.out
     assert app.run(["score", "-c", "shop.yaml", "-q"]) == 0
     scored = capsys.readouterr()
     assert scored.out.endswith("Next: portfolio-ml report --config shop.yaml\n")

@@ -45,7 +45,7 @@ def replaced(values, path, by):
 
 
 WHOLE = json.loads(FROZEN.to_json())
-MODELS = {"purchase_model", "pareto_model", "spend_model"}  # they answer for what they read
+MODELS = {"purchase_model", "bg_nbd_model", "spend_model"}  # they answer for what they read
 PLACES = [path for path in paths(WHOLE) if not MODELS & {*path}]
 
 

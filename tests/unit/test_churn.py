@@ -10,15 +10,24 @@ from tests.simulated import simulated
 from portfolio_ml.errors import DataError
 from portfolio_ml.metrics import auroc, calibration_slope
 from portfolio_ml.models.calibration import Calibration
-from portfolio_ml.models.churn import CANDIDATES, CUSTOMER_BASE, ChurnModel, fit_churn
+from portfolio_ml.models.churn import (
+    CANDIDATES,
+    CUSTOMER_BASE,
+    ChurnModel,
+    churn_candidates,
+    fit_churn_trees,
+)
 from portfolio_ml.models.files import DESCRIPTION, TREES, described
+from portfolio_ml.models.trees import DEFAULTS
 from portfolio_ml.training import recency_weight
 
 pytestmark = pytest.mark.unit
 
 
 def fitted(snapshots, seed=7):
-    return fit_churn(snapshots, recency_weight(snapshots.day), horizon_days=90, seed=seed)
+    weight = recency_weight(snapshots.day)
+    fit = fit_churn_trees(snapshots, weight, seed=seed, parameters=DEFAULTS)
+    return churn_candidates(snapshots, weight, fit, horizon_days=90, seed=seed)
 
 
 @pytest.fixture(scope="module")

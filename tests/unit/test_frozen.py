@@ -171,7 +171,7 @@ def test_other_feature_definitions_are_refused_with_the_advice_to_retrain(engine
         reference(known_shares=None),
         reference(known_shares=["north"]),
         reference(known_shares={"region": {"north": "much"}}),
-        reference(pareto_model=REFERENCE.purchase_model.to_dict()),
+        reference(bg_nbd_model=REFERENCE.purchase_model.to_dict()),
         reference(purchase_model={}),
         reference(purchase_model=[]),
         reference(purchase_model=REFERENCE.spend_model.to_dict()),

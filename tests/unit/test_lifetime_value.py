@@ -11,26 +11,28 @@ from tests.simulated import simulated
 from portfolio_ml.errors import DataError
 from portfolio_ml.metrics import coverage, normalised_gini
 from portfolio_ml.models.files import DESCRIPTION, described
+from portfolio_ml.models.hurdle import AMOUNT, SILENCE, fit_value_trees, hurdle_of
 from portfolio_ml.models.lifetime_value import (
     CANDIDATES,
     PRIOR_TICKETS,
     LifetimeValueModel,
     Returns,
-    fit_lifetime_value,
+    value_candidates,
 )
+from portfolio_ml.models.trees import DEFAULTS
 from portfolio_ml.training import recency_weight
 
 pytestmark = pytest.mark.unit
 
 
-def fitted(snapshots, seed=7):
-    return fit_lifetime_value(
+def fitted(snapshots, seed=7, tier_edges=REFERENCE.tier_edges):
+    weight = recency_weight(snapshots.day)
+    return value_candidates(
         snapshots,
-        recency_weight(snapshots.day),
+        fit_value_trees(snapshots, weight, seed=seed, parameters=DEFAULTS),
         horizon_days=90,
         coverage=0.8,
-        tier_edges=REFERENCE.tier_edges,
-        seed=seed,
+        tier_edges=tier_edges,
     )
 
 
@@ -61,26 +63,9 @@ def test_predictions_are_values_that_tell_spenders(model, later):
     assert normalised_gini(later.net, predicted) > 0.6
 
 
-def test_the_level_is_that_of_the_learned_outcomes(model, learned, later):
-    assert model.level == pytest.approx(1, abs=0.25)
+def test_the_total_is_that_of_other_customers_outcomes(model, later):
     total = model.predict(later.features).sum()
     assert total == pytest.approx(later.net.sum(), rel=0.2)
-
-
-def test_a_level_at_fault_is_mended_but_for_200_buyers_met_exactly(learned):
-    snapshots = replace(learned, spend=10 * learned.spend)
-    model = fit_lifetime_value(
-        snapshots,
-        np.ones(len(snapshots)),
-        horizon_days=90,
-        coverage=0.8,
-        tier_edges=REFERENCE.tier_edges,
-        seed=7,
-    )["customer_base"]
-    prior = 200 * snapshots.spend[snapshots.spend > 0].mean()
-    expected = snapshots.column("expected_spend").astype(float).sum()
-    assert model.level == pytest.approx((snapshots.spend.sum() + prior) / (expected + prior))
-    assert 3 < model.level < 10
 
 
 def test_the_interval_contains_the_prediction(model, later):
@@ -147,19 +132,72 @@ def test_no_spend_leaves_the_customer_base(learned):
     nothing = np.zeros(len(learned))
     models = fitted(replace(learned, spend=nothing, returned=nothing))
     assert set(models) == {"customer_base"}
-    assert models["customer_base"].level == 1
     low, high = models["customer_base"].interval(learned.features)
     assert np.isfinite([low, high]).all()
 
 
 def test_one_buyer_leaves_the_customer_base(learned):
-    """LightGBM ends a fit on no spend at all, which is what holding the buyer out would leave."""
+    """Holding the buyer out would leave nobody to learn an amount from."""
     spend = np.where(learned.customer == 11, learned.spend + 10, 0.0)
     assert set(fitted(replace(learned, spend=spend, returned=0 * spend))) == {"customer_base"}
 
 
-def test_a_portfolio_in_which_everybody_buys_has_every_candidate(learned):
-    assert set(fitted(replace(learned, spend=learned.spend + 1))) == set(CANDIDATES)
+def test_a_portfolio_in_which_everybody_buys_has_every_candidate(learned, later):
+    models = fitted(replace(learned, spend=learned.spend + 1))
+    assert set(models) == set(CANDIDATES)
+    boosted = models["boosted"]
+    assert boosted.trees.silence is None
+    assert set(boosted.to_files()) == {DESCRIPTION, AMOUNT}
+    again = LifetimeValueModel.from_files(boosted.to_files())
+    assert np.array_equal(again.predict(later.features), boosted.predict(later.features))
+
+
+# The hurdle
+
+
+def test_the_hurdle_is_a_chance_times_an_amount(models, later):
+    hurdle = models["boosted"].trees
+    chance = 1 - hurdle.silence.predict(later.features)
+    amount = hurdle.amount.predict(later.features)
+    assert hurdle.predict(later.features) == pytest.approx(chance * amount)
+    buys = later.spend > 0
+    assert chance.mean() == pytest.approx(buys.mean(), abs=0.05)
+    assert amount[buys].mean() == pytest.approx(later.spend[buys].mean(), rel=0.2)
+
+
+def test_a_customer_who_surely_leaves_is_worth_next_to_nothing(models, later):
+    """Churn and value tell one story."""
+    hurdle = models["boosted"].trees
+    p_no_purchase = hurdle.silence.predict(later.features)
+    leaving = p_no_purchase > np.quantile(p_no_purchase, 0.9)
+    value = hurdle.predict(later.features)
+    assert value[leaving] == pytest.approx(
+        (1 - p_no_purchase[leaving]) * hurdle.amount.predict(later.features)[leaving]
+    )
+    assert value[leaving].mean() < 0.5 * value[~leaving].mean()
+
+
+def test_amounts_are_learnt_from_buyers_alone(learned):
+    """What stands in the rows without a purchase changes nothing of the amounts."""
+    weight = recency_weight(learned.day)
+    silent = learned.spend <= 0
+    features = learned.features.copy()
+    features[silent] = 0
+    with_other_silent = replace(learned, features=features)
+    amounts = [
+        fit_value_trees(rows, weight, seed=7, parameters=DEFAULTS).hurdle.amount.text
+        for rows in (learned, with_other_silent)
+    ]
+    assert amounts[0] == amounts[1]
+
+
+def test_without_amounts_there_is_no_hurdle():
+    assert hurdle_of(None, None) is None
+
+
+def test_both_parts_are_files(models):
+    assert set(models["blend"].to_files()) == {DESCRIPTION, SILENCE, AMOUNT}
+    assert set(models["customer_base"].to_files()) == {DESCRIPTION}
 
 
 @pytest.mark.parametrize("customers", [1, 2, 3, 4, 10])
@@ -189,14 +227,7 @@ def test_two_fits_of_one_seed_are_the_same_files(models, learned):
 
 def test_edges_below_everybody_survive(learned, later):
     """Where the lower tiers are empty, their edge is minus infinity, which JSON does not know."""
-    model = fit_lifetime_value(
-        learned,
-        recency_weight(learned.day),
-        horizon_days=90,
-        coverage=0.8,
-        tier_edges=(-np.inf, -np.inf, 80.0),
-        seed=7,
-    )["customer_base"]
+    model = fitted(learned, tier_edges=(-np.inf, -np.inf, 80.0))["customer_base"]
     again = LifetimeValueModel.from_files(model.to_files())
     assert np.array_equal(again.interval(later.features), model.interval(later.features))
 
@@ -207,7 +238,6 @@ def test_edges_below_everybody_survive(learned, later):
         ("candidate", "unheard of"),
         ("candidate", "customer_base"),
         ("names", ["expected_spend", "spend"]),
-        ("level", "much"),
         ("returns", {"rate": 0.1}),
         ("returns", {"rate": 0.1, "prior_spend": 1, "more": 2}),
         ("intervals", None),

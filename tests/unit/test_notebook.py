@@ -117,8 +117,8 @@ class TestResultsOnAConsole:
     def test_a_backtest_names_models_as_people_do(self, judgements):
         shown = repr(notebook.BacktestResult(judgements))
         assert shown.startswith("Churn: AUROC by cutoff, and the chosen model's gain (90 %)")
-        assert "BG/NBD + Gamma-Gamma" in shown
-        assert "bg_nbd" not in shown
+        assert "Pareto/NBD + Gamma-Gamma" in shown
+        assert "pareto_nbd" not in shown
         assert "Judgement(" not in shown
         assert max(map(len, shown.splitlines())) < 100
 

@@ -10,7 +10,7 @@ import pytest
 from tests.simulated import simulated
 
 from portfolio_ml.features.page import everything
-from portfolio_ml.models.churn import fit_churn
+from portfolio_ml.models.churn import churn_candidates, fit_churn_trees
 from portfolio_ml.models.reasons import explained, page
 from portfolio_ml.models.reasons.codes import (
     BY_CODE,
@@ -23,6 +23,7 @@ from portfolio_ml.models.reasons.codes import (
 from portfolio_ml.models.reasons.explained import Pushes, churn_reasons, pushes
 from portfolio_ml.models.reasons.reason import Figures
 from portfolio_ml.models.reasons.relations import OTHER
+from portfolio_ml.models.trees import DEFAULTS
 from portfolio_ml.training import recency_weight
 
 pytestmark = pytest.mark.unit
@@ -115,7 +116,7 @@ def test_every_code_can_be_told():
         ("last_survey_interactions_days", "ENGAGEMENT_FADING:survey"),
         ("survey_value_change", "INTERACTION_VALUE:survey"),
         ("basket_value_change", "OWN_FEATURE:basket_value_change"),  # no such interactions
-        ("p_alive_pareto", "OVERDUE"),
+        ("p_alive_bg_nbd", "OVERDUE"),
         ("p_no_purchase", "FEW_PURCHASES"),
     ],
 )
@@ -345,7 +346,9 @@ def learned():
 
 @pytest.fixture(scope="module")
 def models(learned):
-    return fit_churn(learned, recency_weight(learned.day), horizon_days=90, seed=7)
+    weight = recency_weight(learned.day)
+    fit = fit_churn_trees(learned, weight, seed=7, parameters=DEFAULTS)
+    return churn_candidates(learned, weight, fit, horizon_days=90, seed=7)
 
 
 @pytest.fixture(scope="module")

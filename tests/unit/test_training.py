@@ -58,8 +58,26 @@ def test_the_trees_of_each_target_are_held_back_as_the_recipe_says():
     )
     fitted = fit_candidates(simulated(200), recipe, tier_edges=REFERENCE.tier_edges)
     for models, leaves in ((fitted.churn, 2), (fitted.lifetime_value, 3)):
-        text = models["boosted"].to_files()["trees.txt"].decode()
-        assert {int(n) for n in re.findall(r"^num_leaves=(\d+)$", text, re.MULTILINE)} == {leaves}
+        texts = [f.decode() for n, f in models["boosted"].to_files().items() if n.endswith(".txt")]
+        for text in texts:
+            grown = {int(n) for n in re.findall(r"^num_leaves=(\d+)$", text, re.MULTILINE)}
+            assert grown == {leaves}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "is_shared"),
+    [
+        (of_horizons(90, 90), True),
+        (of_horizons(90, 30), False),
+        (replace(of_horizons(90, 90), value_trees=TreeParameters(leaves=3)), False),
+    ],
+)
+def test_churn_and_value_share_the_chance_of_a_purchase_where_they_ask_the_same(recipe, is_shared):
+    assert recipe.shares_trees == is_shared
+    if is_shared:
+        fitted = fit_candidates(simulated(200), recipe, tier_edges=REFERENCE.tier_edges)
+        churn, value = fitted.churn["boosted"].trees, fitted.lifetime_value["boosted"].trees
+        assert churn.text == value.silence.text
 
 
 @pytest.mark.parametrize(

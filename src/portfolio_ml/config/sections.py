@@ -198,10 +198,10 @@ class Trees(Section):
     """
 
     leaves: Annotated[Whole, Field(ge=2, le=63)] = 7
-    learning_rate: Number = Field(default=0.08, ge=0.01, le=0.5)
+    learning_rate: Number = Field(default=0.05, ge=0.01, le=0.5)
     l2: Number = Field(default=10.0, ge=0, le=10_000)
     min_leaf_rows: Count | None = None
-    feature_fraction: Number = Field(default=0.7, ge=0.1, le=1)
+    feature_fraction: Number = Field(default=0.4, ge=0.1, le=1)
     bagging_fraction: Number = Field(default=0.8, ge=0.1, le=1)
 
 

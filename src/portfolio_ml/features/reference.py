@@ -56,8 +56,8 @@ class Reference:
         score_edges: Per score (`rfm_r`, ...) the four values that part the quintiles, ascending.
         tier_edges: The three values of net spend that part the tiers D, C, B and A, ascending.
         gap_days: Median over repeat customers of their median gap.
-        purchase_model: BG/NBD, in days.
-        pareto_model: Pareto/NBD, in days.
+        purchase_model: Pareto/NBD, in days.
+        bg_nbd_model: BG/NBD, in days.
         spend_model: Gamma-Gamma, in currency units per purchase day.
         known_shares: Per attribute that is a text, the share of customers with each value; of
             many values the most frequent ones.
@@ -67,8 +67,8 @@ class Reference:
     score_edges: Mapping[str, tuple[float, ...]]
     tier_edges: tuple[float, ...]
     gap_days: float
-    purchase_model: BetaGeo
-    pareto_model: ParetoNBD
+    purchase_model: ParetoNBD
+    bg_nbd_model: BetaGeo
     spend_model: GammaGamma
     known_shares: Mapping[str, Mapping[str, float]]
 
@@ -81,16 +81,15 @@ class Reference:
             value_days: The horizon of the expected purchase days and spend.
         """
         x, t_x, age, monetary = facts
-        bg_nbd, pareto = self.purchase_model, self.pareto_model
-        alive, expected = bg_nbd.forecast(x, t_x, age, horizon=value_days)
-        alive_pareto, expected_pareto = pareto.forecast(x, t_x, age, horizon=value_days)
-        ticket = self.spend_model.expected_spend(x, monetary)
+        alive, expected = self.purchase_model.forecast(x, t_x, age, horizon=value_days)
+        alive_bg, expected_bg = self.bg_nbd_model.forecast(x, t_x, age, horizon=value_days)
+        ticket = self.spend_model.expected_spend(x + 1, monetary)
         return {
             "p_alive": alive,
-            "p_no_purchase": bg_nbd.p_no_purchase(x, t_x, age, churn_days),
+            "p_no_purchase": self.purchase_model.p_no_purchase(x, t_x, age, churn_days),
             "expected_purchase_days": expected,
-            "p_alive_pareto": alive_pareto,
-            "expected_purchase_days_pareto": expected_pareto,
+            "p_alive_bg_nbd": alive_bg,
+            "expected_purchase_days_bg_nbd": expected_bg,
             "expected_ticket": ticket,
             "expected_spend": expected * ticket,
         }
@@ -103,7 +102,7 @@ class Reference:
             "tier_edges": _to_json(self.tier_edges),
             "gap_days": self.gap_days,
             "purchase_model": self.purchase_model.to_dict(),
-            "pareto_model": self.pareto_model.to_dict(),
+            "bg_nbd_model": self.bg_nbd_model.to_dict(),
             "spend_model": self.spend_model.to_dict(),
             "known_shares": {name: {**shares} for name, shares in self.known_shares.items()},
         }
@@ -124,8 +123,8 @@ class Reference:
             score_edges={name: _from_json(edges[name], len(QUINTILES)) for name in SCORED},
             tier_edges=_from_json(values["tier_edges"], len(TIERS)),
             gap_days=gap_days,
-            purchase_model=BetaGeo.from_dict(values["purchase_model"]),
-            pareto_model=ParetoNBD.from_dict(values["pareto_model"]),
+            purchase_model=ParetoNBD.from_dict(values["purchase_model"]),
+            bg_nbd_model=BetaGeo.from_dict(values["bg_nbd_model"]),
             spend_model=spend_model,
             known_shares={
                 name: {value: float(share) for value, share in shares.items()}
@@ -179,9 +178,9 @@ def _fitted(
             score_edges={name: edges(values[source], QUINTILES) for name, source in SCORED.items()},
             tier_edges=edges(values["net_spend"], TIERS),
             gap_days=_typical_gap(values["gap_median_days"], values["tenure_days"]),
-            purchase_model=fit_bg_nbd(counts.represented(BG_NBD_ROWS)),
-            pareto_model=fit_pareto_nbd(counts.represented(PARETO_NBD_ROWS)),
-            spend_model=_spend_model(values["repeat_days"], values["monetary"]),
+            purchase_model=fit_pareto_nbd(counts.represented(PARETO_NBD_ROWS)),
+            bg_nbd_model=fit_bg_nbd(counts.represented(BG_NBD_ROWS)),
+            spend_model=_spend_model(values["purchase_days"], values["monetary"]),
             known_shares={name: _shares(customers, name, engine) for name in attributes},
         )
 
@@ -249,13 +248,17 @@ def _typical_gap(gaps: Floats, tenures: Floats) -> float:
     return float(np.median(known)) if known.size else max(1.0, float(np.median(tenures)) / 2)
 
 
-def _spend_model(repeats: Floats, monetary: Floats) -> GammaGamma:
-    """The spend of repeat customers; where there is none, everybody is expected to spend alike."""
-    if ((repeats > 0) & (monetary > 0)).any():
-        order = np.lexsort((monetary, repeats))
+def _spend_model(purchase_days: Floats, monetary: Floats) -> GammaGamma:
+    """The spend per purchase day; where nobody bought again, everybody is expected to spend alike.
+
+    A single purchase day of each customer cannot tell how much customers differ from how much
+    their purchases do.
+    """
+    if ((purchase_days > 1) & (monetary > 0)).any():
+        order = np.lexsort((monetary, purchase_days))
         chosen, weight = representatives(np.ones(order.size), BG_NBD_ROWS)
         rows = order[chosen]
-        return fit_gamma_gamma(repeats[rows], monetary[rows], weight=weight)
+        return fit_gamma_gamma(purchase_days[rows], monetary[rows], weight=weight)
     mean = float(np.sort(monetary).mean())  # the same in whatever order the rows come
     remark = "nobody has bought again at a price above 0: the mean over all customers stands in"
     return GammaGamma(p=1.0, q=2.0, v=mean or 1.0, fallback_mean=mean, warnings=(remark,))

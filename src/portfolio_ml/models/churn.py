@@ -21,7 +21,6 @@ from portfolio_ml.models.files import (
     understood,
 )
 from portfolio_ml.models.trees import (
-    DEFAULTS,
     Fit,
     TreeParameters,
     Trees,
@@ -135,20 +134,18 @@ class ChurnModel:
             )
 
 
-def fit_churn(
-    snapshots: Snapshots,
-    weight: Floats,
-    *,
-    horizon_days: int,
-    seed: int,
-    parameters: TreeParameters = DEFAULTS,
+def churn_candidates(
+    snapshots: Snapshots, weight: Floats, fit: Fit | None, *, horizon_days: int, seed: int
 ) -> dict[str, ChurnModel]:
     """Every candidate, fitted on labelled snapshots.
 
-    Where some fold's rows to learn from lack one of the outcomes, only the customer-base model
-    comes back.
+    Args:
+        snapshots: The rows.
+        weight: What each weighs, shape (rows,).
+        fit: The trees fitted on them; without any, only the customer-base model comes back.
+        horizon_days: How far the probabilities look ahead.
+        seed: Chooses the rows whose contributions stand for those who stay.
     """
-    fit = fit_churn_trees(snapshots, weight, seed=seed, parameters=parameters)
     candidates: tuple[Candidate, ...] = CANDIDATES if fit else ("customer_base",)
     stayers = _stayers(fit.trees, snapshots, weight, seed) if fit else ()
     return {

@@ -1,8 +1,12 @@
 """Net spend within the horizon, with an interval.
 
-Candidates model gross purchases: boosted trees with a Tweedie deviance, the customer-base model
-(BG/NBD x Gamma-Gamma), and the mean of both. Each is scaled to the level of the held-out
-outcomes; a shrunk return rate is subtracted.
+Candidates model gross purchases: boosted trees (a hurdle model), the customer-base model
+(Pareto/NBD x Gamma-Gamma), and the mean of both. A shrunk return rate is subtracted.
+
+Nothing is scaled to the level of recent outcomes. At 70 cutoffs of CDNOW, Online Retail, the
+grocery and the resellers' data the totals of the mean of both were off by 11 % on average, of the
+trees by 13 %, and of trees scaled to the level of their held-out predictions by 14 to 15 %: how
+far one window's total lies off says little of the next one's.
 """
 
 from collections.abc import Mapping
@@ -14,22 +18,13 @@ from numpy.typing import NDArray
 
 from portfolio_ml.models.files import (
     DESCRIPTION,
-    TREES,
     ModelFiles,
     described,
     description,
     understood,
 )
+from portfolio_ml.models.hurdle import AMOUNT, Hurdle, HurdleFit
 from portfolio_ml.models.intervals import Intervals, fit_intervals
-from portfolio_ml.models.trees import (
-    DEFAULTS,
-    Fit,
-    TreeParameters,
-    Trees,
-    fit_trees,
-    is_learnable,
-    load,
-)
 from portfolio_ml.snapshots import Snapshots
 
 Floats = NDArray[np.float64]
@@ -40,7 +35,6 @@ CUSTOMER_BASE = "expected_spend"
 COLUMNS = (CUSTOMER_BASE, "spend", "net_spend")
 CANDIDATES: tuple[Candidate, ...] = ("blend", "boosted", "customer_base")
 PRIOR_TICKETS = 5.0
-PRIOR_BUYERS = 200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +70,17 @@ class LifetimeValueModel:
         candidate: Which of the candidates it is.
         names: The features it expects, in order.
         horizon_days: The horizon of its values.
-        level: The factor that scales gross predictions.
         returns: The return rate that is subtracted.
         intervals: The intervals around its predictions.
-        trees: The ensemble; None for the customer-base model.
+        trees: The ensembles; None for the customer-base model.
     """
 
     candidate: Candidate
     names: tuple[str, ...]
     horizon_days: int
-    level: float
     returns: Returns
     intervals: Intervals
-    trees: Trees | None
+    trees: Hurdle | None
 
     def __post_init__(self) -> None:
         if self.candidate not in CANDIDATES or not {*COLUMNS}.issubset(self.names):
@@ -100,7 +92,7 @@ class LifetimeValueModel:
         """Net spend expected within the horizon, currency units, at least 0, shape (rows,)."""
         base = self._column(features, CUSTOMER_BASE)
         boosted = base if self.trees is None else self.trees.predict(features)
-        gross = self.level * _combined(self.candidate, boosted, base)
+        gross = _combined(self.candidate, boosted, base)
         spend, net_spend = self._column(features, "spend"), self._column(features, "net_spend")
         kept: Floats = gross * (1 - self.returns.of(spend, net_spend))
         return kept
@@ -115,12 +107,11 @@ class LifetimeValueModel:
             "candidate": self.candidate,
             "names": self.names,
             "horizon_days": self.horizon_days,
-            "level": self.level,
             "returns": {"rate": self.returns.rate, "prior_spend": self.returns.prior_spend},
             "intervals": self.intervals.to_dict(),
         }
         files = {DESCRIPTION: described(KIND, values)}
-        return files | ({TREES: self.trees.text.encode()} if self.trees else {})
+        return files | (self.trees.to_files() if self.trees else {})
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> "LifetimeValueModel":
@@ -136,31 +127,32 @@ class LifetimeValueModel:
                 candidate=values["candidate"],
                 names=names,
                 horizon_days=int(values["horizon_days"]),
-                level=float(values["level"]),
                 returns=Returns(**values["returns"]),
                 intervals=Intervals.from_dict(values["intervals"]),
-                trees=load(files[TREES].decode(), names=names) if TREES in files else None,
+                trees=Hurdle.from_files(files, names=names) if AMOUNT in files else None,
             )
 
     def _column(self, features: NDArray[np.float32], name: str) -> Floats:
         return features[:, self.names.index(name)].astype(np.float64)
 
 
-def fit_lifetime_value(
+def value_candidates(
     snapshots: Snapshots,
-    weight: Floats,
+    fit: HurdleFit | None,
     *,
     horizon_days: int,
     coverage: float,
     tier_edges: tuple[float, ...],
-    seed: int,
-    parameters: TreeParameters = DEFAULTS,
 ) -> dict[str, LifetimeValueModel]:
     """Every candidate, fitted on labelled snapshots.
 
-    Where some fold's rows to learn from hold no spend, only the customer-base model comes back.
+    Args:
+        snapshots: The rows.
+        fit: The trees fitted on them; without any, only the customer-base model comes back.
+        horizon_days: How far the values look ahead.
+        coverage: The share of outcomes meant to lie inside an interval.
+        tier_edges: The net spend that parts the value tiers.
     """
-    fit = fit_value_trees(snapshots, weight, seed=seed, parameters=parameters)
     returns = _fit_returns(snapshots)
     candidates: tuple[Candidate, ...] = CANDIDATES if fit else ("customer_base",)
     return {
@@ -168,7 +160,6 @@ def fit_lifetime_value(
             candidate,
             fit=fit,
             snapshots=snapshots,
-            weight=weight,
             returns=returns,
             horizon_days=horizon_days,
             coverage=coverage,
@@ -178,30 +169,11 @@ def fit_lifetime_value(
     }
 
 
-def fit_value_trees(
-    snapshots: Snapshots, weight: Floats, *, seed: int, parameters: TreeParameters
-) -> Fit | None:
-    """The trees of gross spend alone; None where some fold's rows to learn from hold no spend."""
-    if not is_learnable(snapshots.spend > 0, snapshots.customer, seed):
-        return None
-    return fit_trees(
-        snapshots.features,
-        snapshots.spend,
-        names=snapshots.names,
-        customer=snapshots.customer,
-        objective="tweedie",
-        seed=seed,
-        weight=weight,
-        parameters=parameters,
-    )
-
-
 def _fitted(
     candidate: Candidate,
     *,
-    fit: Fit | None,
+    fit: HurdleFit | None,
     snapshots: Snapshots,
-    weight: Floats,
     returns: Returns,
     horizon_days: int,
     coverage: float,
@@ -209,16 +181,14 @@ def _fitted(
 ) -> LifetimeValueModel:
     base = snapshots.column(CUSTOMER_BASE).astype(np.float64)
     gross = _combined(candidate, fit.held_out if fit else base, base)
-    level = _level(gross, snapshots.spend, weight)
     spend = snapshots.column("spend").astype(np.float64)
     net_spend = snapshots.column("net_spend").astype(np.float64)
-    predicted = level * gross * (1 - returns.of(spend, net_spend))
+    predicted = gross * (1 - returns.of(spend, net_spend))
     latest = _latest_row(snapshots)
     return LifetimeValueModel(
         candidate=candidate,
         names=snapshots.names,
         horizon_days=horizon_days,
-        level=level,
         returns=returns,
         intervals=fit_intervals(
             predicted[latest],
@@ -227,7 +197,7 @@ def _fitted(
             tier_edges=tier_edges,
             coverage=coverage,
         ),
-        trees=fit.trees if fit and candidate != "customer_base" else None,
+        trees=fit.hurdle if fit and candidate != "customer_base" else None,
     )
 
 
@@ -238,16 +208,6 @@ def _combined(candidate: Candidate, boosted: Floats, base: Floats) -> Floats:
         return base
     combined: Floats = (boosted + base) / 2
     return combined
-
-
-def _level(gross: Floats, spend: Floats, weight: Floats) -> float:
-    """The factor to the outcomes' total, shrunk to 1 as if 200 buyers had been met exactly."""
-    buyers = spend > 0
-    if not buyers.any():
-        return 1.0
-    prior = PRIOR_BUYERS * float(np.average(spend[buyers], weights=weight[buyers]))
-    actual, expected = float((weight * spend).sum()), float((weight * gross).sum())
-    return (actual + prior) / (expected + prior)
 
 
 def _fit_returns(snapshots: Snapshots) -> Returns:

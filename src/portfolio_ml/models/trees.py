@@ -19,9 +19,9 @@ Floats = NDArray[np.float64]
 Objective = Literal["binary", "tweedie"]
 
 FOLDS = 3
-MAX_ROUNDS = 300
+MAX_ROUNDS = 400
 MIN_ROUNDS = 20
-PATIENCE = 20
+PATIENCE = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class TreeParameters:
     """
 
     leaves: int = 7
-    learning_rate: float = 0.08
+    learning_rate: float = 0.05
     l2: float = 10.0
     min_leaf_rows: int | None = None
-    feature_fraction: float = 0.7
+    feature_fraction: float = 0.4
     bagging_fraction: float = 0.8
 
 
@@ -100,6 +100,7 @@ def fit_trees(
     objective: Objective,
     seed: int,
     weight: Floats | None = None,
+    among: NDArray[np.bool_] | None = None,
     parameters: TreeParameters = DEFAULTS,
 ) -> Fit:
     """Trees for `outcome`, with the number of rounds chosen on customer-grouped folds.
@@ -112,16 +113,20 @@ def fit_trees(
         objective: What is fitted.
         seed: Makes folds and trees reproducible.
         weight: Row weights; all 1 where not given.
+        among: The rows to learn from, whose outcomes alone matter; held-out predictions are of
+            all rows. All where not given.
         parameters: How the trees are held back.
     """
     fold = customer_folds(customer, seed)
-    options = _options(parameters, objective, len(outcome), seed)
-    weights = np.ones(len(outcome)) if weight is None else weight
+    learned = slice(None) if among is None else among
+    labels = outcome[learned]
+    options = _options(parameters, objective, len(labels), seed)
+    weights = np.ones(len(labels)) if weight is None else weight[learned]
     data = lgb.Dataset(
-        features, outcome, weight=weights, feature_name=list(names), params=options,
+        features[learned], labels, weight=weights, feature_name=list(names), params=options,
         free_raw_data=False,
     ).construct()  # fmt: skip
-    boosters = [_fold_booster(data, fold, k, options) for k in range(FOLDS)]
+    boosters = [_fold_booster(data, fold[learned], k, options) for k in range(FOLDS)]
     rounds = max(MIN_ROUNDS, round(float(np.mean([b.best_iteration for b in boosters]))))
     held_out = np.empty(len(outcome))
     for k, booster in enumerate(boosters):
@@ -148,13 +153,20 @@ def customer_folds(customer: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     return fold[position]
 
 
-def is_learnable(outcome: NDArray[np.bool_], customer: NDArray[np.int64], seed: int) -> bool:
+def is_learnable(
+    outcome: NDArray[np.bool_],
+    customer: NDArray[np.int64],
+    seed: int,
+    *,
+    in_each_fold: bool = False,
+) -> bool:
     """Whether the outcome is met among the rows to learn from, whichever fold is held out.
 
     Args:
         outcome: Shape (rows,).
         customer: A number per customer, shape (rows,).
         seed: What the folds are drawn with.
+        in_each_fold: Whether it is to be met among those held out, too.
 
     Example:
         >>> is_learnable(np.array([True, False, False]), np.array([1, 2, 3]), seed=7)
@@ -162,7 +174,8 @@ def is_learnable(outcome: NDArray[np.bool_], customer: NDArray[np.int64], seed: 
     """
     if np.unique(customer).size < FOLDS:
         return False
-    return np.unique(customer_folds(customer, seed)[outcome]).size > 1
+    folds = np.unique(customer_folds(customer, seed)[outcome]).size
+    return folds == FOLDS if in_each_fold else folds > 1
 
 
 def load(text: str, *, names: tuple[str, ...] | None = None) -> Trees:

@@ -51,7 +51,7 @@ PURCHASES: tuple[Reason, ...] = (
             "overdue_ratio",
             "missed_cycles",
             "recency_to_longest_gap",
-            "p_alive(?:_pareto)?",
+            "p_alive(?:_bg_nbd)?",
         ),
         tellings=(
             Telling(
@@ -113,7 +113,7 @@ PURCHASES: tuple[Reason, ...] = (
             "rate_per_year",
             "rfm_f",
             "p_no_purchase",
-            "expected_purchase_days(?:_pareto)?",
+            "expected_purchase_days(?:_bg_nbd)?",
             "expected_spend",
         ),
         tellings=(
