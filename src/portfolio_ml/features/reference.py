@@ -249,10 +249,10 @@ def _typical_gap(gaps: Floats, tenures: Floats) -> float:
 
 
 def _spend_model(purchase_days: Floats, monetary: Floats) -> GammaGamma:
-    """The spend per purchase day; where nobody bought again, everybody is expected to spend alike.
+    """The spend per purchase day.
 
     A single purchase day of each customer cannot tell how much customers differ from how much
-    their purchases do.
+    their purchases do: where nobody bought again, a customer's own counts as much as the mean.
     """
     if ((purchase_days > 1) & (monetary > 0)).any():
         order = np.lexsort((monetary, purchase_days))
@@ -260,7 +260,7 @@ def _spend_model(purchase_days: Floats, monetary: Floats) -> GammaGamma:
         rows = order[chosen]
         return fit_gamma_gamma(purchase_days[rows], monetary[rows], weight=weight)
     mean = float(np.sort(monetary).mean())  # the same in whatever order the rows come
-    remark = "nobody has bought again at a price above 0: the mean over all customers stands in"
+    remark = "nobody has bought again at a price above 0: own spend and the mean count alike"
     return GammaGamma(p=1.0, q=2.0, v=mean or 1.0, fallback_mean=mean, warnings=(remark,))
 
 
