@@ -9,6 +9,7 @@ pytestmark = pytest.mark.unit
 
 MODULES = [
     "models.calibration",
+    "models.blend",
     "models.files",
     "models.intervals",
     "models.lifetime_value",

@@ -1,17 +1,20 @@
 """The probability of no purchase within the horizon.
 
-Three candidates, from the same held-out predictions: boosted trees, the customer-base model, and
-the mean of their log-odds. Each is calibrated by a strictly increasing map.
+Three candidates, from the same held-out predictions: boosted trees, the customer-base model, and a
+blend of both. Each is calibrated by a strictly increasing map.
+
+No feature is held to a direction: constraints on recency, purchase days and the expectations
+changed AUROC by -.0007 and log loss by -.0001 on average over ten cutoffs of four data sets.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from portfolio_ml.models.calibration import Calibration, fit_calibration, log_odds
+from portfolio_ml.models.blend import CANDIDATES, Candidate, of_chances
+from portfolio_ml.models.calibration import Calibration, fit_calibration
 from portfolio_ml.models.files import (
     DESCRIPTION,
     TREES,
@@ -31,11 +34,9 @@ from portfolio_ml.models.trees import (
 from portfolio_ml.snapshots import Snapshots
 
 Floats = NDArray[np.float64]
-Candidate = Literal["boosted", "blend", "customer_base"]
 
 KIND = "churn"
 CUSTOMER_BASE = "p_no_purchase"
-CANDIDATES: tuple[Candidate, ...] = ("blend", "boosted", "customer_base")
 
 # The mean contributions of more rows than these differ by less than any reason has to be worth.
 STAYER_ROWS = 2_000
@@ -80,7 +81,7 @@ class ChurnModel:
         """
         base = features[:, self.names.index(CUSTOMER_BASE)].astype(np.float64)
         boosted = base if self.trees is None else self.trees.predict(features)
-        return self.calibration(_combined(self.candidate, boosted, base))
+        return self.calibration(of_chances(self.candidate, boosted, base))
 
     def contributions(self, features: NDArray[np.float32]) -> Floats:
         """What each feature adds to the trees' log-odds, against the mean of those who stay.
@@ -183,7 +184,7 @@ def _fitted(
     horizon_days: int,
 ) -> ChurnModel:
     base = snapshots.column(CUSTOMER_BASE).astype(np.float64)
-    held_out = _combined(candidate, fit.held_out if fit else base, base)
+    held_out = of_chances(candidate, fit.held_out if fit else base, base)
     trees = fit.trees if fit and candidate != "customer_base" else None
     return ChurnModel(
         candidate=candidate,
@@ -202,13 +203,3 @@ def _stayers(trees: Trees, snapshots: Snapshots, weight: Floats, seed: int) -> t
         rows = np.sort(np.random.default_rng(seed).choice(rows, STAYER_ROWS, replace=False))
     contributions = trees.contributions(snapshots.features[rows])
     return tuple(np.average(contributions, axis=0, weights=weight[rows]).tolist())
-
-
-def _combined(candidate: Candidate, boosted: Floats, base: Floats) -> Floats:
-    if candidate == "boosted":
-        return boosted
-    if candidate == "customer_base":
-        return base
-    mean = (log_odds(boosted) + log_odds(base)) / 2
-    combined: Floats = 1 / (1 + np.exp(-mean))
-    return combined

@@ -1,7 +1,7 @@
 """Net spend within the horizon, with an interval.
 
 Candidates model gross purchases: boosted trees (a hurdle model), the customer-base model
-(Pareto/NBD x Gamma-Gamma), and the mean of both. A shrunk return rate is subtracted.
+(Pareto/NBD x Gamma-Gamma), and a blend of both. A shrunk return rate is subtracted.
 
 Nothing is scaled to the level of recent outcomes. At 70 cutoffs of CDNOW, Online Retail, the
 grocery and the resellers' data the totals of the mean of both were off by 11 % on average, of the
@@ -11,11 +11,12 @@ far one window's total lies off says little of the next one's.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from portfolio_ml.models.blend import CANDIDATES, Candidate, of_values
 from portfolio_ml.models.files import (
     DESCRIPTION,
     ModelFiles,
@@ -28,12 +29,10 @@ from portfolio_ml.models.intervals import Intervals, fit_intervals
 from portfolio_ml.snapshots import Snapshots
 
 Floats = NDArray[np.float64]
-Candidate = Literal["boosted", "blend", "customer_base"]
 
 KIND = "lifetime_value"
 CUSTOMER_BASE = "expected_spend"
 COLUMNS = (CUSTOMER_BASE, "spend", "net_spend")
-CANDIDATES: tuple[Candidate, ...] = ("blend", "boosted", "customer_base")
 PRIOR_TICKETS = 5.0
 
 
@@ -92,7 +91,7 @@ class LifetimeValueModel:
         """Net spend expected within the horizon, currency units, at least 0, shape (rows,)."""
         base = self._column(features, CUSTOMER_BASE)
         boosted = base if self.trees is None else self.trees.predict(features)
-        gross = _combined(self.candidate, boosted, base)
+        gross = of_values(self.candidate, boosted, base)
         spend, net_spend = self._column(features, "spend"), self._column(features, "net_spend")
         kept: Floats = gross * (1 - self.returns.of(spend, net_spend))
         return kept
@@ -180,7 +179,7 @@ def _fitted(
     tier_edges: tuple[float, ...],
 ) -> LifetimeValueModel:
     base = snapshots.column(CUSTOMER_BASE).astype(np.float64)
-    gross = _combined(candidate, fit.held_out if fit else base, base)
+    gross = of_values(candidate, fit.held_out if fit else base, base)
     spend = snapshots.column("spend").astype(np.float64)
     net_spend = snapshots.column("net_spend").astype(np.float64)
     predicted = gross * (1 - returns.of(spend, net_spend))
@@ -199,15 +198,6 @@ def _fitted(
         ),
         trees=fit.hurdle if fit and candidate != "customer_base" else None,
     )
-
-
-def _combined(candidate: Candidate, boosted: Floats, base: Floats) -> Floats:
-    if candidate == "boosted":
-        return boosted
-    if candidate == "customer_base":
-        return base
-    combined: Floats = (boosted + base) / 2
-    return combined
 
 
 def _fit_returns(snapshots: Snapshots) -> Returns:
