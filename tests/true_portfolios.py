@@ -34,8 +34,8 @@ PURCHASES = ParetoNBD(r=0.8, alpha=40.0, s=0.9, beta=300.0)
 SPEND = GammaGamma(p=6.0, q=4.0, v=20.0)
 
 
-def _always(_: Floats) -> Floats:
-    return np.ones_like(_)
+def _always(time: Floats) -> Floats:
+    return np.ones_like(time)
 
 
 def _evenly(rng: np.random.Generator, customers: int) -> Floats:
