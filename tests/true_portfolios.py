@@ -174,16 +174,11 @@ def simulated(world: World, seed: int) -> tuple[pa.Table, Truth]:
     amount = rng.gamma(SPEND.p, size=day.size) / ticket_rate[customer]
     amount = np.round(amount * world.price(day.astype(float)), 2)
 
-    ahead = np.arange(HISTORY_DAYS, end)
-    pace = rate[:, None] * world.season(ahead + 0.5)
-    survives = np.exp(-leaving[:, None] * (np.arange(HORIZON_DAYS) + 0.5))
-    survives *= (left >= HISTORY_DAYS)[:, None]
-    buys = -np.expm1(-pace)
-    quiet_until = np.exp(pace - np.cumsum(pace, axis=1))
     later = day >= HISTORY_DAYS
+    p_no_purchase, purchases = _ahead(world, rate, leaving, left >= HISTORY_DAYS)
     truth = Truth(
-        p_no_purchase=1 - (survives * quiet_until * buys).sum(axis=1),
-        spend=(survives * buys) @ world.price(ahead.astype(float)) * SPEND.p / ticket_rate,
+        p_no_purchase=p_no_purchase,
+        spend=purchases * SPEND.p / ticket_rate,
         happened=np.bincount(customer[later], amount[later], minlength=n),
     )
     table = pa.table(
@@ -194,3 +189,16 @@ def simulated(world: World, seed: int) -> tuple[pa.Table, Truth]:
         }
     )
     return table, truth
+
+
+def _ahead(
+    world: World, rate: Floats, leaving: Floats, is_alive: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """P(no purchase), and the purchase days expected, each times its price; summed day by day."""
+    ahead = np.arange(HISTORY_DAYS, HISTORY_DAYS + HORIZON_DAYS) + 0.5
+    pace = rate[:, None] * world.season(ahead)
+    buys = -np.expm1(-pace)
+    survives = np.exp(-leaving[:, None] * (ahead - HISTORY_DAYS)) * is_alive[:, None]
+    quiet_until = np.exp(pace - np.cumsum(pace, axis=1))
+    first = (survives * quiet_until * buys).sum(axis=1)
+    return 1 - first, (survives * buys) @ world.price(np.floor(ahead))
