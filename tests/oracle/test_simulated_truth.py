@@ -95,7 +95,7 @@ def covered(found: Walked, candidate: str):
 
 
 def check_churn(found: Walked, predicted) -> None:
-    """What is to hold wherever tomorrow is like yesterday; seen over eight seeds in brackets."""
+    """What is to hold wherever tomorrow is like yesterday; seen over six seeds in brackets."""
     truth = found.truth.p_no_purchase
     assert abs(predicted.mean() - truth.mean()) < 0.03  # [0.020]
     assert slope(found, predicted) == pytest.approx(1, abs=0.08)  # [0.05]
