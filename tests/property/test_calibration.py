@@ -56,3 +56,16 @@ def test_calling_churn_by_its_opposite_mirrors_the_map(rows):
 def test_a_map_survives_json(intercept, slope):
     given_map = Calibration(intercept=intercept, slope=slope)
     assert Calibration.from_dict(given_map.to_dict()) == given_map
+
+
+@few_examples
+@given(held_out(), st.sampled_from([1e-9, 1e6, 1e12]))
+def test_no_mass_of_evidence_breaks_the_map(rows, mass):
+    """Under any weight a map keeps the order and gives chances; equal only where floats end."""
+    probability, outcome, weight = rows
+    fitted = fit_calibration(probability, outcome, mass * weight)
+    mapped = fitted(np.concatenate([[0.0, 1e-300], GRID, [1 - 1e-16, 1.0]]))
+    assert np.isfinite([fitted.intercept, fitted.slope]).all()
+    assert (np.diff(mapped) >= 0).all()
+    assert ((mapped >= 0) & (mapped <= 1)).all()
+    assert mapped[0] < mapped[-1] or fitted.slope > 2

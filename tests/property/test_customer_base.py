@@ -194,3 +194,90 @@ def test_a_spend_fit_does_not_depend_on_the_currency(rows, unit):
     one, other = fit_gamma_gamma(x, z), fit_gamma_gamma(x, z * unit)
     lost = one.log_likelihood - other.log_likelihood
     assert lost == pytest.approx((x >= 1).sum() * np.log(unit), rel=1e-6, abs=1e-3)
+
+
+# --- the ends of the world ---
+
+vast = st.sampled_from([0.0, 1e-6, 1.0, 3e4, 1e9])
+
+
+@st.composite
+def extreme_histories(draw):
+    """A few customers at most: of a day or a century, with up to a purchase on every day."""
+    rows = draw(st.integers(1, 4))
+    T = np.array(draw(st.lists(st.sampled_from([0, 1, 400, 36_500]), min_size=rows, max_size=rows)))
+    x = np.array(draw(st.lists(st.sampled_from([0, 1, 365, 36_500]), min_size=rows, max_size=rows)))
+    x = np.minimum(x, T).astype(float)
+    share = draw(st.sampled_from([0.0, 0.5, 1.0]))
+    return x, np.where(x > 0, np.maximum(1, T * share), 0.0), T.astype(float)
+
+
+def check_forecasts(model, rows):
+    """Chances are chances, all is finite, and both are monotone in the horizon."""
+    horizon = np.array([0.0, 1e-6, 1.0, 90.0, 3_650.0])[:, None]
+    quiet, expected = model.p_no_purchase(*rows, horizon), model.expected_purchases(*rows, horizon)
+    assert np.isfinite([quiet, expected]).all()
+    assert ((quiet >= 0) & (quiet <= 1)).all()
+    assert (np.diff(quiet, axis=0) <= 1e-6).all()
+    assert (np.diff(expected, axis=0) >= -1e-6 * expected[1:]).all()
+    assert (quiet[0] == 1).all()
+    assert (expected[0] == 0).all()
+    p_alive = model.p_alive(*rows)
+    assert ((p_alive >= 0) & (p_alive <= 1)).all()
+
+
+@ANY_KIND
+@examples
+@given(
+    values=st.lists(st.floats(-6, 6).map(np.exp), min_size=4, max_size=4), rows=extreme_histories()
+)
+def test_extreme_customers_get_finite_forecasts(model, values, rows):
+    check_forecasts(model(*values), rows)
+
+
+@ANY_FIT
+@few_examples
+@given(rows=extreme_histories())
+def test_a_fit_of_extreme_customers_forecasts(fit, rows):
+    model = fit(group_purchases(*rows))
+    assert np.isfinite(model.log_likelihood)
+    check_forecasts(model, rows)
+
+
+@ANY_KIND
+@examples
+@given(values=parameters, rows=histories(), silence=vast)
+def test_a_century_of_silence_leaves_no_more_hope(model, values, rows, silence):
+    fitted, (x, t_x, T) = model(*values), rows
+    now, later = fitted.p_alive(x, t_x, T), fitted.p_alive(x, t_x, T + silence)
+    assert (later <= now + 1e-6).all()
+
+
+@examples
+@given(
+    values=st.lists(st.floats(-8, 8).map(np.exp), min_size=3, max_size=3),
+    x=st.sampled_from([1, 3, 10**6]),
+    spends=st.lists(st.floats(1e-4, 1e9), min_size=2, max_size=6).map(sorted),
+)
+def test_who_spent_more_is_expected_to_spend_no_less(values, x, spends):
+    p, q, v = values
+    expected = GammaGamma(p=p, q=1 + q, v=v).expected_spend(x, spends)
+    assert np.isfinite(expected).all()
+    assert (np.diff(expected) >= -1e-9 * expected[1:]).all()
+
+
+@few_examples
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from([1, 2, 10**6]), st.sampled_from([1e-4, 1.0, 1e9])),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_a_spend_fit_of_extreme_amounts_stays_within_reason(rows):
+    x, z = np.array(rows, float).T
+    model = fit_gamma_gamma(x, z)
+    expected = model.expected_spend([0, *x], [0, *z])
+    assert np.isfinite(expected).all()
+    assert (expected > 0).all()
+    assert expected.max() <= 1.02 * z.max()

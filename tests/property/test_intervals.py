@@ -75,3 +75,35 @@ def test_intervals_survive_json(rows):
     (predicted, actual, net_spend), edges = rows
     fitted = fit_intervals(predicted, actual, net_spend, tier_edges=edges, coverage=0.8)
     assert Intervals.from_dict(fitted.to_dict()) == fitted
+
+
+amounts = st.sampled_from([0.0, 1e-12, 1e-8, 0.01, 1.0, 50.0, 1e9])
+
+
+@few_examples
+@given(
+    st.lists(st.tuples(amounts, st.one_of(amounts, st.just(-1e9))), max_size=8),
+    st.sampled_from([(), (0.0,), (0.0, 1e9)]),
+)
+def test_extreme_amounts_give_finite_intervals(rows, edges):
+    predicted, actual = np.array(rows, float).reshape(-1, 2).T
+    fitted = fit_intervals(predicted, actual, predicted, tier_edges=edges, coverage=0.8)
+    asked = np.array([0.0, 1e-12, 1.0, 1e9])
+    low, high = fitted.around(asked, asked)
+    assert np.isfinite([low, high]).all()
+    assert ((low <= asked) & (asked <= high)).all()
+    assert (low[0], high[0]) == (0, 0)
+
+
+@few_examples
+@given(st.integers(1, 400), st.integers(0, 9), st.sampled_from([0.5, 0.8, 0.95]), st.floats(0, 0.9))
+def test_either_tail_of_the_learnt_rows_is_at_most_its_half(rows, seed, coverage, silent):
+    """Whatever their number: few rows can only be covered more often than asked."""
+    rng = np.random.default_rng(seed)
+    predicted = rng.gamma(0.5, 20, rows) + 0.01
+    actual = predicted * rng.lognormal(0, 1, rows) * (rng.random(rows) >= silent)
+    fitted = fit_intervals(predicted, actual, predicted, tier_edges=(), coverage=coverage)
+    low, high = fitted.around(predicted, predicted)
+    tail = (1 - coverage) / 2 + 1e-9
+    assert (actual > high * (1 + 1e-9)).mean() <= tail
+    assert (actual < low * (1 - 1e-9)).mean() <= tail

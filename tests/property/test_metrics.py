@@ -242,3 +242,71 @@ def test_a_bootstrap_does_not_depend_on_the_order_of_rows(rows, seed):
     )
     assert (first.low, first.high) == (approx(second.low), approx(second.high))
     assert first.n == second.n
+
+
+# --- extremes, and what better predictions do ---
+
+INTERVAL = pytest.mark.parametrize(
+    "metric", metrics.interval_metrics(0.8), ids=lambda metric: metric.name
+)
+certain = st.sampled_from([0.0, 1e-300, 1e-12, 0.5, 1 - 1e-16, 1.0])
+money = st.sampled_from([0.0, 1e-4, 1.0, 1e9, 1e12])
+
+
+@CHURN
+@few_examples
+@given(rows=st.lists(st.tuples(st.integers(0, 1), certain), max_size=8))
+def test_certain_probabilities_give_finite_figures_or_none(metric, rows):
+    y, p = np.array(rows, float).reshape(-1, 2).T
+    assert not np.isinf(metric.value(y, p))
+
+
+@VALUE
+@few_examples
+@given(rows=st.lists(st.tuples(st.one_of(money, st.just(-1e9)), money), max_size=8))
+def test_extreme_amounts_give_finite_figures_or_none(metric, rows):
+    actual, predicted = np.array(rows, float).reshape(-1, 2).T
+    assert not np.isinf(metric.value(actual, predicted))
+
+
+@few_examples
+@given(rows=churn_rows(), share=st.floats(0, 1))
+def test_chances_nearer_to_the_outcome_are_no_worse(rows, share):
+    y, p, weight = rows
+    nearer = p + share * (y - p)
+    for name in ("log_loss", "brier", "auroc"):
+        metric = metrics.METRICS[name]
+        before, after = (metric.value(y, each, weight=weight) for each in (p, nearer))
+        assert np.isnan(before) or metric.gain(after, before) >= -1e-9
+
+
+@few_examples
+@given(rows=value_rows(), share=st.floats(0, 1))
+def test_amounts_nearer_to_the_outcome_are_no_worse(rows, share):
+    actual, predicted, weight = rows
+    nearer = predicted + share * (actual - predicted)
+    for name in ("mae", "rmse", "total_bias"):
+        metric = metrics.METRICS[name]
+        before, after = (metric.value(actual, each, weight=weight) for each in (predicted, nearer))
+        assert np.isnan(before) or metric.gain(after, before) >= -1e-9
+
+
+@INTERVAL
+@few_examples
+@given(rows=value_rows())
+def test_integer_weights_equal_repeated_rows_for_intervals(metric, rows):
+    actual, middle, weight = rows
+    ends = np.column_stack([middle - 5, middle + 10])
+    repeated = metric.value(np.repeat(actual, weight), np.repeat(ends, weight, axis=0))
+    assert metric.value(actual, ends, weight=weight) == approx(repeated)
+
+
+@few_examples
+@given(rows=value_rows(), more=st.integers(0, 40))
+def test_wider_intervals_cover_no_less(rows, more):
+    actual, middle, weight = rows
+    narrow, wide = (
+        metrics.coverage(actual, middle - reach, middle + reach, weight=weight)
+        for reach in (5, 5 + more)
+    )
+    assert np.isnan(narrow) or narrow <= wide
