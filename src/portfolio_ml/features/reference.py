@@ -44,7 +44,8 @@ MOST_VALUES = 1_000
 
 Floats = NDArray[np.float64]
 
-_READ = ("as_of", *FACTS, "purchase_days", "recency_days", "net_spend", "gap_median_days")
+# What a reference is fitted on, beside the attributes.
+READ = ("as_of", *FACTS, "purchase_days", "recency_days", "net_spend", "gap_median_days")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def fit_references(
         DataError: Nobody had bought on any of the days.
     """
     names = [f.name.removesuffix(KNOWN_SHARE) for f in _known_shares(inputs.catalogue)]
-    customers = nw.concat([part.select(*_READ, *names) for part in parts])
+    customers = nw.concat([part.select(*READ, *names) for part in parts])
     found = {
         day: _fitted(customers.filter(nw.col("as_of") == day), day, names, inputs.engine)
         for day in sorted({*as_of_days})
@@ -165,7 +166,7 @@ def fit_references(
 def _fitted(
     customers: Frame, day: int, attributes: Sequence[str], engine: Engine
 ) -> Reference | None:
-    rows = engine.collect(customers.select(*_READ[1:]))
+    rows = engine.collect(customers.select(*READ[1:]))
     if not rows.num_rows:
         return None
     values = {n: rows[n].to_numpy().astype(np.float64) for n in rows.column_names}
