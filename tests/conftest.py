@@ -1,6 +1,7 @@
 """What tests of every level share."""
 
 import pytest
+from tests import examples  # noqa: F401 - the profile `long`
 
 from portfolio_ml.config import DuckDB
 from portfolio_ml.engine import opened

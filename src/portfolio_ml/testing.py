@@ -27,9 +27,11 @@ from portfolio_ml.customers import CustomerTable
 from portfolio_ml.engine import Engine
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.events import Events
+from portfolio_ml.features.account import KNOWN_SHARE
 from portfolio_ml.features.catalogue import Catalogue
 from portfolio_ml.features.feature import Feature
 from portfolio_ml.features.inputs import Inputs, inputs_of
+from portfolio_ml.features.reference import READ
 from portfolio_ml.features.soundness import demand_sound
 from portfolio_ml.features.table import Horizons, at, customers_at
 from portfolio_ml.schema import HISTORY, MONEY_SCALE, QUARANTINE
@@ -190,12 +192,12 @@ def _values(
     inputs = _inputs(world, features, engine)
     names = [feature.name for feature in features]
     if any(feature.is_relative for feature in features):
-        rows = at(inputs, as_of_days, horizons=HORIZONS).rows
+        fitted = (n for n in inputs.catalogue.names if n in READ or n.endswith(KNOWN_SHARE))
+        needed = replace(inputs, catalogue=_needed([*names, *fitted], inputs.catalogue))
+        rows = at(needed, as_of_days, horizons=HORIZONS).rows
     else:
-        needed = _needed(names, inputs.catalogue)
-        frame = customers_at(replace(inputs, catalogue=needed), as_of_days).join(
-            inputs.customers, on="customer", how="inner"
-        )
+        needed = replace(inputs, catalogue=_needed(names, inputs.catalogue))
+        frame = customers_at(needed, as_of_days).join(inputs.customers, on="customer", how="inner")
         numbers = (nw.col(name).cast(nw.Float32) for name in names)
         rows = engine.collect(frame.select("customer_id", "as_of", *numbers))
     return {

@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import shown
 
 from portfolio_ml.models.calibration import SMALLEST_SLOPE, Calibration, fit_calibration
 
 pytestmark = pytest.mark.property
 
-few_examples = settings(max_examples=80, deadline=None)
+few_examples = shown(80)
 GRID = np.linspace(0.001, 0.999, 200)
 
 

@@ -4,8 +4,9 @@ import contextlib
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from tests.examples import shown
 
 from portfolio_ml.config import Settings, load_settings, settings_from
 from portfolio_ml.errors import ConfigError
@@ -15,9 +16,7 @@ pytestmark = pytest.mark.property
 SECRET = "s3cret"
 SHOP = {"name": "shop", "data": {"transactions": {"source": "a.csv"}}}
 
-examples = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+examples = shown(60, HealthCheck.function_scoped_fixture)
 
 keys = st.one_of(
     st.sampled_from(

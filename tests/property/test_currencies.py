@@ -4,8 +4,9 @@ from datetime import date
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from tests.examples import shown
 
 from portfolio_ml import transactions
 from portfolio_ml.config import settings_from
@@ -19,9 +20,7 @@ RATES = {"EUR": 1.0, "USD": 0.92, "JPY": 0.0061}
 
 codes = st.sampled_from(("EUR", " eur", "USD", "usd ", "JPY", "GBP", "", None))
 rows = st.lists(st.tuples(codes, st.integers(-10_000, 10_000)), min_size=1, max_size=30)
-examples = settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+examples = shown(30, HealthCheck.function_scoped_fixture)
 
 
 def loaded(rows, engine, rates):

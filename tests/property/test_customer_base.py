@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import shown
 
 from portfolio_ml.customer_base import (
     PURCHASE_FITS,
@@ -18,8 +19,8 @@ pytestmark = pytest.mark.property
 ANY_KIND = pytest.mark.parametrize("model", PURCHASE_MODELS.values(), ids=PURCHASE_MODELS.keys())
 ANY_FIT = pytest.mark.parametrize("fit", PURCHASE_FITS.values(), ids=PURCHASE_FITS.keys())
 
-examples = settings(max_examples=60, deadline=None)
-few_examples = settings(max_examples=5, deadline=None)
+examples = shown(60)
+few_examples = shown(5)
 
 parameters = st.lists(st.floats(-11, 11).map(np.exp), min_size=4, max_size=4)
 horizons = st.lists(st.floats(0, 1e4), min_size=2, max_size=6).map(

@@ -7,8 +7,9 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from tests.examples import shown
 
 from portfolio_ml import transactions
 from portfolio_ml.config import CsvFormat, settings_from
@@ -17,9 +18,7 @@ from portfolio_ml.timeline import to_date
 
 pytestmark = pytest.mark.property
 
-examples = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+examples = shown(40, HealthCheck.function_scoped_fixture)
 
 COLUMNS = ("customer_id", "timestamp", "amount")
 ENDS = st.sampled_from(["\n", "\r\n"])

@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from tests.by_hand import assert_as_by_hand, pasts_in
+from tests.examples import shown
 from tests.histories import HORIZONS, REFERENCE, after, day_of
 from tests.portfolios import Known, portfolios
 
@@ -20,9 +21,8 @@ pytestmark = pytest.mark.property
 
 EARLIER, AS_OF, LATER = (day_of(after(days)) for days in (300, 700, 1000))
 
-settled = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-examples = settings(settled, max_examples=6)
-few_examples = settings(settled, max_examples=3)
+examples = shown(3, HealthCheck.too_slow)
+few_examples = shown(2, HealthCheck.too_slow)
 
 bought_by = portfolios().filter(lambda drawn: bool(pasts_in(drawn, AS_OF)))
 """Portfolios in which somebody has bought something up to the day `AS_OF`."""

@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import shown
 from tests.histories import FROZEN
 
 from portfolio_ml.errors import DataError
@@ -49,7 +50,7 @@ MODELS = {"purchase_model", "bg_nbd_model", "spend_model"}  # they answer for wh
 PLACES = [path for path in paths(WHOLE) if not MODELS & {*path}]
 
 
-@settings(max_examples=300, deadline=None)
+@shown(300)
 @given(place=st.sampled_from(PLACES), value=json_values)
 def test_a_file_with_one_value_replaced_is_refused_or_can_be_used(place, value):
     content = json.dumps(replaced(WHOLE, place, value)).encode()
@@ -62,7 +63,7 @@ def test_a_file_with_one_value_replaced_is_refused_or_can_be_used(place, value):
     assert reference_table({0: frozen.reference}).num_rows == 1
 
 
-@settings(max_examples=200, deadline=None)
+@shown(200)
 @given(content=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_any_other_content_is_refused(content):
     with pytest.raises(DataError):

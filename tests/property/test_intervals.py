@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import shown
 
 from portfolio_ml.models.intervals import Intervals, fit_intervals
 
 pytestmark = pytest.mark.property
 
-few_examples = settings(max_examples=60, deadline=None)
+few_examples = shown(60)
 
 
 @st.composite

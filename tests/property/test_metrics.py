@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import shown
 
 from portfolio_ml import metrics
 
@@ -13,7 +14,7 @@ CHURN = pytest.mark.parametrize("metric", metrics.CHURN_METRICS, ids=lambda metr
 VALUE = pytest.mark.parametrize("metric", metrics.VALUE_METRICS, ids=lambda metric: metric.name)
 BY_RANK = [metric for metric in metrics.METRICS.values() if metric.by_rank]
 
-few_examples = settings(max_examples=60, deadline=None)
+few_examples = shown(60)
 
 
 @st.composite

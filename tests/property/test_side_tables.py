@@ -5,8 +5,9 @@ from collections.abc import Callable
 from datetime import date
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from tests.examples import shown
 
 from portfolio_ml import customers, events
 from portfolio_ml.config import settings_from
@@ -37,9 +38,7 @@ moments = st.sampled_from(tuple(MOMENTS))
 texts = st.sampled_from(("call", " ", "", "x"))
 rows = st.lists(st.tuples(ids, moments, texts), min_size=1, max_size=30)
 
-examples = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+examples = shown(25, HealthCheck.function_scoped_fixture)
 
 
 @pytest.fixture

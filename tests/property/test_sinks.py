@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
+from tests.examples import shown
 
 from portfolio_ml.databases import read_table
 from portfolio_ml.schema import Column, Table
@@ -68,7 +69,7 @@ one_row = st.fixed_dictionaries(
 )
 many_rows = st.lists(one_row, max_size=5)
 
-few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = shown(25, HealthCheck.too_slow)
 
 
 def arrow(rows: list[dict[str, object]], contract: Table = CONTRACT) -> pa.Table:

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from tests.by_hand import activity_days, outcome, pasts
+from tests.examples import shown
 from tests.histories import after, day_of, history_of, lines
 
 from portfolio_ml.features.inputs import inputs_of
@@ -17,8 +18,8 @@ pytestmark = pytest.mark.property
 HORIZONS = Horizons(churn_days=60, value_days=90)
 EARLIER, AS_OF = day_of(after(250)), day_of(after(300))
 
-examples = settings(max_examples=20, deadline=None)
-few_examples = settings(max_examples=4, deadline=None)
+examples = shown(20)
+few_examples = shown(4)
 
 histories = lines(last_day=400)
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
+from tests.examples import shown
 
 from portfolio_ml import transactions
 from portfolio_ml.config import settings_from
@@ -26,10 +27,8 @@ pytestmark = pytest.mark.property
 TODAY = date(2024, 3, 10)
 HEADER = ("customer_id", "timestamp", "amount")
 
-examples = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-few_examples = settings(examples, max_examples=10)
+examples = shown(20, HealthCheck.function_scoped_fixture)
+few_examples = shown(10, HealthCheck.function_scoped_fixture)
 
 
 class Row(NamedTuple):

@@ -3,8 +3,9 @@
 import lightgbm as lgb
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from tests.examples import shown
 from tests.model_texts import edited, loaded_apart
 
 from portfolio_ml.errors import DataError
@@ -26,7 +27,7 @@ def _text():
 TEXT = _text()
 
 
-@settings(max_examples=300, deadline=None)
+@shown(300)
 @given(edited(TEXT))
 def test_a_damaged_text_is_refused_or_lawful(text):
     try:
@@ -36,13 +37,13 @@ def test_a_damaged_text_is_refused_or_lawful(text):
     assert text.startswith("tree\n")
 
 
-@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@shown(2, HealthCheck.too_slow)
 @given(st.lists(edited(TEXT), min_size=60, max_size=90))
 def test_no_damaged_text_crashes_the_process(texts):
     assert set(loaded_apart([TEXT, *texts])) <= {"loaded", "refused"}
 
 
-@settings(max_examples=30, deadline=None)
+@shown(30)
 @given(
     seed=st.integers(0, 2**31 - 1),
     rows=st.integers(3, 120),

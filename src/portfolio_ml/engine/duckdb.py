@@ -56,9 +56,8 @@ class DuckDBEngine:
 
     def from_arrow(self, table: pa.Table) -> Frame:
         """A frame over an Arrow table, without a copy."""
-        name = next(self._names)
-        self._connection.register(name, table)
-        return nw.from_native(self._connection.table(name))
+        # Not by `register`: a change of the catalogue has all relations bound anew.
+        return nw.from_native(self._connection.from_arrow(table))
 
     def taken(self, frame: Frame) -> Frame:
         """The frame itself: it is this engine's."""

@@ -51,11 +51,14 @@ def aggregated(inputs: Inputs, as_of_days: Sequence[int]) -> Frame:
     catalogue = inputs.catalogue
     days = _grouped(seen_at(inputs, as_of_days), catalogue, Stage.DAYS)
     customers = days.filter(nw.col("purchase_days") > 0)
+    zero_if_absent: list[nw.Expr] = []
     for stage, frame in _others(inputs, as_of_days).items():
-        found = _grouped(frame, catalogue, stage)
-        customers = customers.join(found, on=[*KEYS], how="left").with_columns(
+        customers = customers.join(_grouped(frame, catalogue, stage), on=[*KEYS], how="left")
+        zero_if_absent += [
             nw.col(f.name).fill_null(0) for f in catalogue.of_stage(stage) if not f.null
-        )
+        ]
+    if zero_if_absent:
+        customers = customers.with_columns(*zero_if_absent)
     if inputs.attributes is None:
         return customers
     known = _attributes_at(inputs.attributes, as_of_days, inputs.engine)

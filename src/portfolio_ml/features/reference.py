@@ -44,7 +44,8 @@ MOST_VALUES = 1_000
 
 Floats = NDArray[np.float64]
 
-_READ = ("as_of", *FACTS, "purchase_days", "recency_days", "net_spend", "gap_median_days")
+# What a reference is fitted on, beside the attributes.
+READ = ("as_of", *FACTS, "purchase_days", "recency_days", "net_spend", "gap_median_days")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def fit_references(
         DataError: Nobody had bought on any of the days.
     """
     names = [f.name.removesuffix(KNOWN_SHARE) for f in _known_shares(inputs.catalogue)]
-    customers = nw.concat([part.select(*_READ, *names) for part in parts])
+    customers = nw.concat([part.select(*READ, *names) for part in parts])
     found = {
         day: _fitted(customers.filter(nw.col("as_of") == day), day, names, inputs.engine)
         for day in sorted({*as_of_days})
@@ -165,7 +166,7 @@ def fit_references(
 def _fitted(
     customers: Frame, day: int, attributes: Sequence[str], engine: Engine
 ) -> Reference | None:
-    rows = engine.collect(customers.select(*_READ[1:]))
+    rows = engine.collect(customers.select(*READ[1:]))
     if not rows.num_rows:
         return None
     values = {n: rows[n].to_numpy().astype(np.float64) for n in rows.column_names}
@@ -185,20 +186,28 @@ def _fitted(
         )
 
 
-def with_reference(frame: Frame, reference: Reference, inputs: Inputs) -> Frame:
-    """The customers of one as-of day with the reference's values, as columns `reference_*`."""
-    engine, table = inputs.engine, reference_table({reference.day: reference})
-    joined = frame.join(engine.from_arrow(table.drop(["as_of"])), how="cross")
+def with_references(frame: Frame, references: Mapping[int, Reference], inputs: Inputs) -> Frame:
+    """The customers of the references' as-of days with their values, as columns `reference_*`."""
+    from_arrow = inputs.engine.from_arrow
+    joined = frame.join(from_arrow(reference_table(references)), on="as_of", how="inner")
     for feature in _known_shares(inputs.catalogue):
         name = feature.name.removesuffix(KNOWN_SHARE)
-        shares = reference.known_shares.get(name, {})
-        values = {name: pa.array([*shares], pa.string()), f"reference_{name}": [*shares.values()]}
-        if shares:
-            joined = joined.join(engine.from_arrow(pa.table(values)), on=name, how="left")
-        else:
-            nothing = nw.lit(None, dtype=nw.Float64)
-            joined = joined.with_columns(nothing.alias(f"reference_{name}"))
+        shares = from_arrow(_shares_table(references, name))
+        joined = joined.join(shares, on=["as_of", name], how="left")
     return joined
+
+
+def _shares_table(references: Mapping[int, Reference], attribute: str) -> pa.Table:
+    """The known shares of one attribute: one row per as-of day and value."""
+    rows = [
+        (day, value, share)
+        for day, reference in references.items()
+        for value, share in reference.known_shares.get(attribute, {}).items()
+    ]
+    types = {"as_of": pa.int32(), attribute: pa.string(), f"reference_{attribute}": pa.float64()}
+    return pa.Table.from_pylist(
+        [dict(zip(types, row, strict=True)) for row in rows], schema=pa.schema([*types.items()])
+    )
 
 
 def reference_table(references: Mapping[int, Reference]) -> pa.Table:

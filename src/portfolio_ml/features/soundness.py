@@ -19,6 +19,7 @@ from portfolio_ml.features.feature import AGGREGATES, Feature, Stage
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.features.own import WHERE
 from portfolio_ml.features.rfm import SCORED
+from portfolio_ml.features.table import with_features
 
 _TABLES = {
     Stage.CATEGORIES: "category",
@@ -42,22 +43,24 @@ def demand_sound(own: Collection[Feature], inputs: Inputs) -> None:
     """
     if not own:
         return
-    names = {feature.name for feature in own}
     nobody = _without_rows(inputs)
     _demand_tables(own, inputs)
     offered = stages_seen(nobody, [inputs.span.last_day])
     for feature in own:
         if feature.stage in offered:
             _demand_aggregate(feature, offered[feature.stage])
+    names = {feature.name for feature in own}
+    ours = (feature for feature in inputs.catalogue.features if feature.name not in names)
+    standard = replace(inputs.catalogue, features=tuple(ours))
     frame = inputs.engine.keep(aggregated(nobody, [inputs.span.last_day]))
     for stage in (Stage.ATTRIBUTES, Stage.CUSTOMER, Stage.PORTFOLIO):
         if stage is Stage.PORTFOLIO:
             frame = _with_reference_columns(frame, inputs.catalogue)
+        frame = with_features(frame, standard, stage)
         for feature in inputs.catalogue.of_stage(stage):
             if feature.name in names:
                 _demand_formula(feature, frame)
-            if feature.value is not None:
-                frame = frame.with_columns(feature.value.alias(feature.name))
+                frame = frame.with_columns(_value(feature).alias(feature.name))
 
 
 def _demand_tables(own: Collection[Feature], inputs: Inputs) -> None:

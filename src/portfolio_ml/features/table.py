@@ -20,7 +20,7 @@ from portfolio_ml.features.catalogue import Catalogue
 from portfolio_ml.features.cut import KEYS, aggregated
 from portfolio_ml.features.feature import Feature, Stage, features_hash
 from portfolio_ml.features.inputs import Inputs
-from portfolio_ml.features.reference import FACTS, Reference, fit_references, with_reference
+from portfolio_ml.features.reference import FACTS, Reference, fit_references, with_references
 
 Floats = NDArray[np.float64]
 
@@ -94,33 +94,32 @@ class Computed:
             beside: At most one row per customer and as-of day, whose other columns are to come
                 along, null where it has none.
         """
+        expressed = (
+            [self._expressed(part, beside) for part in self.parts] if self.references else []
+        )
         for day in sorted(self.references):
-            for part in self.parts:
-                expressed = self._expressed(part, day, beside)
-                for batch in self.inputs.engine.batches(expressed):
+            for part in expressed:
+                on_day = part.filter(nw.col("as_of") == day).sort("customer").drop("customer")
+                for batch in self.inputs.engine.batches(on_day):
                     yield self._with_expectations(batch, self.references[day])
 
-    def _expressed(self, part: Frame, day: int, beside: Frame | None) -> Frame:
+    def _expressed(self, part: Frame, beside: Frame | None) -> Frame:
         """All that is not of the customer-base models, as float32, with the facts for those."""
         inputs = self.inputs
-        on_day = part.filter(nw.col("as_of") == day)
-        referred = with_reference(on_day, self.references[day], inputs)
+        referred = with_references(part, self.references, inputs)
         frame = with_features(referred, inputs.catalogue, Stage.PORTFOLIO)
         names = [f.name for f in inputs.catalogue.features if f.stage is not Stage.MODEL]
         others: list[str] = []
         if beside is not None:
             others = [name for name in beside.columns if name not in KEYS]
             frame = frame.join(beside, on=[*KEYS], how="left")
-        return (
-            frame.join(inputs.customers, on="customer", how="inner")
-            .sort("customer")
-            .select(
-                "customer_id",
-                "as_of",
-                *(nw.col(name).cast(nw.Float64).alias(f"_{name}") for name in FACTS),
-                *(nw.col(name).cast(nw.Float32) for name in names),
-                *others,
-            )
+        return frame.join(inputs.customers, on="customer", how="inner").select(
+            "customer",
+            "customer_id",
+            "as_of",
+            *(nw.col(name).cast(nw.Float64).alias(f"_{name}") for name in FACTS),
+            *(nw.col(name).cast(nw.Float32) for name in names),
+            *others,
         )
 
     def _with_expectations(self, batch: pa.RecordBatch, reference: Reference) -> pa.RecordBatch:
