@@ -101,6 +101,7 @@ def backtest(
             n=bootstrap,
             seed=recipe.seed,
             coverage=recipe.coverage,
+            measure=recipe.measure,
         ),
     }
 
@@ -128,18 +129,20 @@ def _value_predictions(
 ) -> Predictions:
     window = _nearest_window(recipe.horizons.value_days)
     models = candidates.lifetime_value
+    past = "past_spend" if recipe.measure == "revenue" else "past_margin"
+    column = "net_spend" if recipe.measure == "revenue" else "margin"
     return Predictions(
         cutoff=rows.day,
         customer=rows.customer,
         is_active=is_active,
-        actual=rows.net,
+        actual=rows.value,
         candidates={c: model.predict(rows.features) for c, model in models.items()},
         intervals={
             c: np.column_stack(model.interval(rows.features)) for c, model in models.items()
         },
         baselines={
             "pareto_nbd_gamma_gamma": rows.column("expected_spend").astype(np.float64),
-            "past_spend": rows.column("net_spend").astype(np.float64),
+            past: rows.column(column).astype(np.float64),
             "persistence": rows.column(f"spend_{window}d").astype(np.float64),
         },
     )

@@ -21,6 +21,7 @@ from portfolio_ml.metrics import (
     interval_metrics,
     paired_bootstraps,
 )
+from portfolio_ml.schema import Measure
 from portfolio_ml.timeline import to_date
 
 Floats = NDArray[np.float64]
@@ -42,7 +43,7 @@ class Predictions:
         cutoff: The cutoff's day.
         customer: A number per customer.
         is_active: Whether the customer was active at the cutoff.
-        actual: Churned (0 or 1), or net spend in currency units.
+        actual: Churned (0 or 1), or net spend or margin in currency units.
         candidates: Per candidate, its predictions.
         baselines: Per baseline, its scores; only their order means something.
         intervals: Per candidate, the ends of its intervals, shape (rows, 2); empty for churn.
@@ -81,6 +82,7 @@ class Judgement:
         gains: Per metric and opponent (baselines and other candidates), the winner's gain.
         curves: The winner's calibration and gains (churn) or deciles (value), for drawing.
         predictions: What was judged.
+        measure: What value is.
     """
 
     target: Supervised
@@ -91,6 +93,7 @@ class Judgement:
     gains: Mapping[str, Mapping[str, Difference]]
     curves: Mapping[str, list[dict[str, float]]]
     predictions: Predictions
+    measure: Measure = "revenue"
 
     @property
     def primary(self) -> str:
@@ -138,6 +141,7 @@ class Judgement:
                 for metric, gains in self.gains.items()
             },
             "curves": {name: list(points) for name, points in self.curves.items()},
+            **({} if self.measure == "revenue" else {"measure": self.measure}),
         }
 
 
@@ -149,6 +153,7 @@ def judge(
     n: int,
     seed: int,
     coverage: float | None = None,
+    measure: Measure = "revenue",
 ) -> Judgement:
     """Every figure of one target, the winner among its candidates, and how sure that is."""
     scores = [
@@ -189,6 +194,7 @@ def judge(
         gains=gains,
         curves=_curves(target, predictions.actual, predictions.candidates[winner]),
         predictions=predictions,
+        measure=measure,
     )
 
 

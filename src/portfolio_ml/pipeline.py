@@ -141,7 +141,7 @@ def tune(
     dates = f"{to_date(days[0])} to {to_date(days[-1])}"
     say(f"computing features and outcomes at {counted(len(days), 'date')}, {dates}")
     return tuning.tune(
-        labelled(portfolio.inputs, days, horizons=recipe.horizons),
+        labelled(portfolio.inputs, days, horizons=recipe.horizons, measure=recipe.measure),
         recipe,
         targets=targets,
         budget=budget,
@@ -251,7 +251,7 @@ def _judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], S
     evaluated = evaluation_days(span, recipe, settings.backtest.cutoffs)
     needed = needed_days(span, recipe, evaluated)
     say(f"computing features and outcomes at {len(needed)} dates")
-    snapshots = labelled(portfolio.inputs, needed, horizons=recipe.horizons)
+    snapshots = labelled(portfolio.inputs, needed, horizons=recipe.horizons, measure=recipe.measure)
     judgements = backtesting.backtest(
         snapshots,
         recipe,
@@ -294,6 +294,7 @@ def _parameters(portfolio: Opened) -> dict[str, object]:
             f"{to_date(period.first_day)}/{to_date(period.last_day)}" for period in recipe.excluded
         )
         or "none",
+        "value_measure": recipe.measure,
         "seed": recipe.seed,
         "churn_trees": asdict(recipe.churn_trees),
         "value_trees": asdict(recipe.value_trees),
@@ -403,6 +404,7 @@ def _facts(
         churn_days=champions.churn.horizon_days,
         value_days=value.horizon_days,
         coverage=value.intervals.coverage,
+        measure=value.measure,
         history=history_facts(portfolio.history),
         judgements={target: judged[target] for target in PRIMARY},
         decisions=None,

@@ -19,6 +19,7 @@ from portfolio_ml.models.segment_profiles import profiles
 from portfolio_ml.models.segments import SegmentModel
 from portfolio_ml.report.charts import plots, segment_plots
 from portfolio_ml.report.customers import segment_groups
+from portfolio_ml.schema import Measure
 from portfolio_ml.training import Candidates
 
 JUDGEMENT = "judgement.json"
@@ -76,8 +77,7 @@ def publish(
     """
     store.prepare()
     decisions = _decisions(training, store, settings)
-    as_of, currency = training.params["as_of"], settings.currency
-    with store.run(f"train {as_of}") as run_id:
+    with store.run(f"train {training.params['as_of']}") as run_id:
         store.log(run_id, params=training.params, tags=training.tags)
         beside = _beside(training.migration)
         versions = {
@@ -86,7 +86,7 @@ def publish(
                 decisions[target],
                 store,
                 parent=run_id,
-                currency=currency,
+                settings=settings,
                 beside=beside.get(target, {}),
             )
             for target, files in models.items()
@@ -170,11 +170,13 @@ def _logged(
     store: registry.Store,
     *,
     parent: str,
-    currency: str,
+    settings: Settings,
     beside: ModelFiles,
 ) -> str:
     """Log one target's run and register its model; gives the version."""
     target, judged = decision.target, json.loads(files[JUDGEMENT])
+    measure = settings.targets.lifetime_value.measure
+    drawn = _plots(target, judged, currency=settings.currency, measure=measure)
     with store.run(target, parent=parent) as run_id:
         store.log(
             run_id,
@@ -185,16 +187,18 @@ def _logged(
                 JUDGEMENT: files[JUDGEMENT],
                 "gate.json": _as_json(decision.to_dict()),
                 **beside,
-                **{f"plots/{name}": png for name, png in _plots(target, judged, currency).items()},
+                **{f"plots/{name}": png for name, png in drawn.items()},
             },
         )
         return store.register(target, run_id, files)
 
 
-def _plots(target: str, judged: Mapping[str, Any], currency: str) -> dict[str, bytes]:
+def _plots(
+    target: str, judged: Mapping[str, Any], *, currency: str, measure: Measure
+) -> dict[str, bytes]:
     if target in PRIMARY:
         return plots(judged, currency=currency)
-    return segment_plots(segment_groups(judged["profiles"]))
+    return segment_plots(segment_groups(judged["profiles"]), measure=measure)
 
 
 def _as_json(values: Mapping[str, Any]) -> bytes:

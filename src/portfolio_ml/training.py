@@ -15,6 +15,7 @@ from portfolio_ml.models.churn import ChurnModel, churn_candidates, fit_churn_tr
 from portfolio_ml.models.hurdle import fit_amount_trees, fit_silence_trees, hurdle_of
 from portfolio_ml.models.lifetime_value import LifetimeValueModel, value_candidates
 from portfolio_ml.models.trees import DEFAULTS, TreeParameters
+from portfolio_ml.schema import Measure
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.timeline import Span, snapshots, to_date, to_day
 from portfolio_ml.wording import counted
@@ -39,6 +40,7 @@ class Recipe:
         excluded: Periods that no outcome window may touch.
         churn_trees: How the trees of churn are held back.
         value_trees: How those of lifetime value are.
+        measure: What value is.
     """
 
     horizons: Horizons
@@ -51,6 +53,7 @@ class Recipe:
     excluded: tuple[Span, ...] = ()
     churn_trees: TreeParameters = DEFAULTS
     value_trees: TreeParameters = DEFAULTS
+    measure: Measure = "revenue"
 
     @classmethod
     def of(cls, settings: Settings) -> "Recipe":
@@ -72,6 +75,7 @@ class Recipe:
             ),
             churn_trees=TreeParameters(**training.trees.churn.model_dump()),
             value_trees=TreeParameters(**training.trees.lifetime_value.model_dump()),
+            measure=targets.lifetime_value.measure,
         )
 
     @property

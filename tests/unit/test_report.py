@@ -415,6 +415,19 @@ def test_value_is_told_in_words(facts):
 # Charts
 
 
+def test_a_page_of_margins_speaks_of_margins():
+    judged = value_judgement() | {"measure": "margin"}
+    facts = some_facts(measure="margin", judgements={"lifetime_value": judged})
+    html = page.render(facts)
+    assert "<dt>Expected margin</dt>" in html
+    assert "churn probability × margin if they buy" in html
+    assert "Margin is expected margin over" in html
+    assert "what margin each customer would bring" in words.setting(facts.models[0], 90)
+    assert words.caption("deciles", "margin") == "Predicted and actual margin"
+    assert "than came of them" in " ".join(words.meaning(facts.models[0]))
+    assert "xpected spend" not in html
+
+
 @pytest.mark.parametrize("judgement", [churn_judgement(), value_judgement()])
 def test_plots_are_png_files_named_by_target(judgement):
     drawn = charts.plots(judgement)

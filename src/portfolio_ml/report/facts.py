@@ -12,6 +12,7 @@ import pyarrow as pa
 from portfolio_ml.report import customers
 from portfolio_ml.report.customers import Abstention, Attention, Group, Headline
 from portfolio_ml.report.evidence import ModelFacts, model_facts
+from portfolio_ml.schema import Measure
 from portfolio_ml.timeline import to_date
 from portfolio_ml.transactions import History
 
@@ -89,6 +90,7 @@ class Facts:
         churn_days: The churn horizon.
         value_days: The value horizon.
         coverage: The nominal coverage of value intervals.
+        measure: What value is.
         history: The rows that were read.
         headline: The portfolio in five numbers.
         attention: The active customers of the highest value at risk.
@@ -107,6 +109,7 @@ class Facts:
     churn_days: int
     value_days: int
     coverage: float
+    measure: Measure
     history: HistoryFacts
     headline: Headline
     attention: tuple[Attention, ...]
@@ -144,6 +147,7 @@ def gather(
     churn_days: int,
     value_days: int,
     coverage: float,
+    measure: Measure = "revenue",
     history: HistoryFacts,
     judgements: Mapping[str, Mapping[str, Any]],
     decisions: Mapping[str, Mapping[str, Any]] | None,
@@ -162,6 +166,7 @@ def gather(
         churn_days: The churn horizon.
         value_days: The value horizon.
         coverage: The nominal coverage of value intervals.
+        measure: What value is.
         history: The rows that were read.
         judgements: Per supervised target, as given by `Judgement.to_dict`; those that are not at
             hand are left out.
@@ -177,6 +182,7 @@ def gather(
         churn_days=churn_days,
         value_days=value_days,
         coverage=coverage,
+        measure=measure,
         history=history,
         headline=customers.headline(rows),
         attention=customers.attention(rows, features),
