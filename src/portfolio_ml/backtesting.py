@@ -5,6 +5,7 @@ followed.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,40 @@ from portfolio_ml.judgement import Judgement, Predictions, Supervised, judge
 from portfolio_ml.metrics import CHURN_METRICS, VALUE_METRICS
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.timeline import Span, cutoffs, to_date
-from portfolio_ml.training import Candidates, Recipe, all_excluded, fit_candidates
+from portfolio_ml.training import Candidates, Recipe, all_excluded, fit_candidates, history_to_judge
 from portfolio_ml.wording import counted
 
 Floats = NDArray[np.float64]
+
+
+SHORTEST_LEARNED_DAYS = 28
+FARTHEST = 3
+"""No model is asked for more than so many times the days that were seen."""
+
+
+def judgeable(span: Span, recipe: Recipe, count: int) -> Recipe:
+    """The recipe with the longest value horizon, up to its own, that leaves a cutoff to judge at.
+
+    A shorter one than its own is marked as extended. Where no horizon from 28 days on leaves a
+    cutoff, or the one asked for is beyond three times the history, the recipe stays as it is.
+
+    Example:
+        >>> from portfolio_ml.config import settings_from
+        >>> settings = settings_from({"name": "shop", "data": {"transactions": {"source": "x.csv"}},
+        ...                           "targets": {"lifetime_value": {"horizon_days": 365}}})
+        >>> recipe = judgeable(Span(1, 546), Recipe.of(settings), 3)
+        >>> recipe.horizons.value_days, recipe.extended_days
+        (218, 365)
+    """
+    asked = recipe.horizons.value_days
+    if _cutoffs(span, recipe, count) or asked > FARTHEST * span.days:
+        return recipe
+    for days in range(min(asked - 1, span.days), SHORTEST_LEARNED_DAYS - 1, -1):
+        horizons = replace(recipe.horizons, value_days=days)
+        shorter = replace(recipe, horizons=horizons, extended_days=asked)
+        if _cutoffs(span, shorter, count):
+            return shorter
+    return recipe
 
 
 def evaluation_days(span: Span, recipe: Recipe, count: int) -> tuple[int, ...]:
@@ -27,16 +58,9 @@ def evaluation_days(span: Span, recipe: Recipe, count: int) -> tuple[int, ...]:
     Raises:
         DataError: There is none; the message says how much history would be needed.
     """
-    days = cutoffs(
-        span,
-        recipe.longest_days,
-        count,
-        min_history_days=recipe.longest_days + recipe.min_history_days,
-        excluded=recipe.excluded,
-    )
-    days = tuple(day for day in days if recipe.snapshot_days(span.first_day, day))
+    days = _cutoffs(span, recipe, count)
     if not days:
-        needed = 2 * recipe.longest_days + recipe.min_history_days
+        needed = history_to_judge(recipe.longest_days)
         if span.days >= needed:
             raise all_excluded("cutoff to judge at that has a snapshot to learn from", recipe)
         fits = min((span.days - 28) // 2, int(span.days / 2.5))
@@ -49,6 +73,17 @@ def evaluation_days(span: Span, recipe: Recipe, count: int) -> tuple[int, ...]:
             else "wait for more history",
         )
     return days
+
+
+def _cutoffs(span: Span, recipe: Recipe, count: int) -> tuple[int, ...]:
+    days = cutoffs(
+        span,
+        recipe.longest_days,
+        count,
+        min_history_days=recipe.longest_days + recipe.min_history_days,
+        excluded=recipe.excluded,
+    )
+    return tuple(day for day in days if recipe.snapshot_days(span.first_day, day))
 
 
 def needed_days(span: Span, recipe: Recipe, evaluated: tuple[int, ...]) -> tuple[int, ...]:

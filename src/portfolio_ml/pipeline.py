@@ -7,7 +7,7 @@ Each function opens the engine, walks downstream, and gives a frozen result. Not
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from portfolio_ml import backtesting, registry, search, tuning
-from portfolio_ml.backtesting import evaluation_days, needed_days
+from portfolio_ml.backtesting import evaluation_days, judgeable, needed_days
 from portfolio_ml.config import ParquetTarget, Settings, Target
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.databases import redacted
@@ -116,7 +116,7 @@ def features(portfolio: Opened, *, say: Say) -> FeatureTable:
 
 def backtest(portfolio: Opened, *, say: Say) -> dict[Supervised, Judgement]:
     """How the recipe would have done at rolling cutoffs, against baselines."""
-    judgements, _ = _judged(portfolio, say)
+    judgements, _ = _judged(_judgeable(portfolio, say), say)
     return judgements
 
 
@@ -136,6 +136,7 @@ def tune(
         DataError: The history is too short.
     """
     search.demand_optuna()
+    portfolio = _judgeable(portfolio, say)
     settings, recipe, span = portfolio.settings, portfolio.recipe, portfolio.span
     days = tuning.tuning_days(span, recipe, settings.backtest.cutoffs)
     dates = f"{to_date(days[0])} to {to_date(days[-1])}"
@@ -165,6 +166,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
         promote: Whether accepted challengers become champions.
         say: Told what is being done.
     """
+    portfolio = _judgeable(portfolio, say)
     settings, recipe = portfolio.settings, portfolio.recipe
     judgements, snapshots = _judged(portfolio, say)
     say("fitting the final models")
@@ -178,16 +180,25 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
     segments = fit_segments(
         inputs, names=snapshots.names, count=recipe.segments, seed=recipe.seed, before=before
     )
+    note = recipe.extension_note
     say("logging to MLflow and passing the gate")
     with registry.opened(settings) as store:
         published = publish(
-            models_as_files(judgements, candidates, segments, frozen, inputs),
+            models_as_files(
+                judgements,
+                candidates,
+                segments,
+                frozen,
+                inputs,
+                extended_days=recipe.extended_days,
+            ),
             Training(
                 judgements=judgements,
                 segments=segments,
                 migration=None if before is None else migration(before, segments, inputs),
                 params=_parameters(portfolio),
                 tags=_tags(portfolio),
+                notes={} if note is None else {"lifetime_value": note},
             ),
             store,
             settings=settings,
@@ -245,6 +256,15 @@ def write_report(facts: Facts, settings: Settings) -> Path:
     return path
 
 
+def _judgeable(portfolio: Opened, say: Say) -> Opened:
+    """The portfolio with a recipe that its history can judge, as far as there is one."""
+    cutoffs = portfolio.settings.backtest.cutoffs
+    recipe = judgeable(portfolio.span, portfolio.recipe, cutoffs)
+    if recipe.extension_note:
+        say(recipe.extension_note)
+    return replace(portfolio, recipe=recipe)
+
+
 def _judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Snapshots]:
     settings, recipe, span = portfolio.settings, portfolio.recipe, portfolio.span
     demand_history(span, recipe)
@@ -294,6 +314,7 @@ def _parameters(portfolio: Opened) -> dict[str, object]:
             f"{to_date(period.first_day)}/{to_date(period.last_day)}" for period in recipe.excluded
         )
         or "none",
+        "value_extended_days": recipe.extended_days,
         "value_measure": recipe.measure,
         "seed": recipe.seed,
         "churn_trees": asdict(recipe.churn_trees),
@@ -402,7 +423,8 @@ def _facts(
         currency=portfolio.history.currency,
         as_of=portfolio.as_of,
         churn_days=champions.churn.horizon_days,
-        value_days=value.horizon_days,
+        value_days=value.predicted_days,
+        learned_value_days=value.horizon_days,
         coverage=value.intervals.coverage,
         measure=value.measure,
         history=history_facts(portfolio.history),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from portfolio_ml.config import Settings
 from portfolio_ml.frozen import FILE, Frozen
 from portfolio_ml.gate import Decision, decide, decide_segments
 from portfolio_ml.judgement import PRIMARY, Judgement, Supervised
+from portfolio_ml.models.extension import Extension
 from portfolio_ml.models.files import DESCRIPTION, ModelFiles
 from portfolio_ml.models.segment_identity import Migration
 from portfolio_ml.models.segment_profiles import profiles
@@ -38,6 +39,7 @@ class Training:
         migration: Where the customers of the champion's segments went, if those can be found.
         params: What the parent run is told of the data and the recipe.
         tags: Its digests and versions.
+        notes: Per target, what its model rests on where history says too little.
     """
 
     judgements: Mapping[Supervised, Judgement]
@@ -45,6 +47,7 @@ class Training:
     migration: Migration | None
     params: Mapping[str, object]
     tags: Mapping[str, str]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +108,23 @@ def models_as_files(
     segments: SegmentModel,
     frozen: Frozen,
     inputs: NDArray[np.float32],
+    *,
+    extended_days: int | None = None,
 ) -> dict[str, ModelFiles]:
-    """The winners as data, each with the portfolio that it froze and how it was judged."""
+    """The winners as data, each with the portfolio that it froze and how it was judged.
+
+    Args:
+        judgements: Per supervised target, how the recipe did.
+        candidates: The models, fitted on all that is known.
+        segments: The segments.
+        frozen: The portfolio as of today.
+        inputs: Today's features, shape (customers, features).
+        extended_days: The value horizon to stretch to, where a shorter one was learnt.
+    """
     churn = _winner(candidates.churn, judgements["churn"])
     value = _winner(candidates.lifetime_value, judgements["lifetime_value"])
+    if extended_days is not None:
+        value = replace(value, extension=Extension(extended_days, frozen.reference.purchase_model))
     models: dict[str, ModelFiles] = {
         "churn": churn.to_files(),
         "lifetime_value": value.to_files(),
@@ -152,7 +168,14 @@ def _decisions(
         has_champion=store.champion("segments") is not None,
         migration=training.migration,
     )
-    return {**decisions, "segments": segments}
+    return {
+        target: replace(decision, reasons=(*decision.reasons, *_notes(training, target)))
+        for target, decision in {**decisions, "segments": segments}.items()
+    }
+
+
+def _notes(training: Training, target: str) -> tuple[str, ...]:
+    return (training.notes[target],) if target in training.notes else ()
 
 
 def _beside(migration: Migration | None) -> dict[str, ModelFiles]:

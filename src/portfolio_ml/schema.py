@@ -288,7 +288,8 @@ CUSTOMER_ROWS = Table(
         Column(
             "abstention",
             pa.string(),
-            "why a model could not be trained or used, and what the score rests on",
+            "what a score rests on where no trained model stands behind it: customer_base_model "
+            "or horizon_extended, a colon and the targets; joined by a comma and a space",
             null="nothing was held back",
         ),
         Column("churn_model_version", pa.string(), "registered version", lineage=True),

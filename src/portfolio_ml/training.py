@@ -41,6 +41,8 @@ class Recipe:
         churn_trees: How the trees of churn are held back.
         value_trees: How those of lifetime value are.
         measure: What value is.
+        extended_days: The value horizon that is asked for, where history can only label the
+            shorter one in `horizons`; values are stretched to it by the customer-base model.
     """
 
     horizons: Horizons
@@ -54,6 +56,7 @@ class Recipe:
     churn_trees: TreeParameters = DEFAULTS
     value_trees: TreeParameters = DEFAULTS
     measure: Measure = "revenue"
+    extended_days: int | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "Recipe":
@@ -84,6 +87,13 @@ class Recipe:
         return max(self.horizons.churn_days, self.horizons.value_days)
 
     @property
+    def extension_note(self) -> str | None:
+        """What the value over a longer horizon rests on, in a sentence; None without one."""
+        if self.extended_days is None:
+            return None
+        return extension_note(self.horizons.value_days, self.extended_days)
+
+    @property
     def shares_trees(self) -> bool:
         """Whether the value model's chance of a purchase is the churn model's."""
         horizons = self.horizons
@@ -92,7 +102,7 @@ class Recipe:
     @property
     def min_history_days(self) -> int:
         """The history that a snapshot needs before it: half the horizon, at least 28 days."""
-        return max(28, self.longest_days // 2)
+        return history_before(self.longest_days)
 
     def snapshot_days(self, first_day: int, known_until: int) -> tuple[int, ...]:
         """The snapshot days whose outcomes are known on `known_until`, ascending."""
@@ -105,6 +115,35 @@ class Recipe:
             min_history_days=self.min_history_days,
             excluded=self.excluded,
         )
+
+
+def history_before(horizon_days: int) -> int:
+    """The history that a snapshot needs before it: half the horizon, at least 28 days."""
+    return max(28, horizon_days // 2)
+
+
+def history_to_judge(horizon_days: int) -> int:
+    """The history that a backtest needs: a past, an outcome to learn from, one to be judged by.
+
+    Example:
+        >>> history_to_judge(90)
+        225
+    """
+    return 2 * horizon_days + history_before(horizon_days)
+
+
+def extension_note(learned_days: int, extended_days: int) -> str:
+    """What the value over a longer horizon than history can label rests on.
+
+    Example:
+        >>> print(extension_note(168, 365))
+        value over 365 days was learnt over 168 days, the most that the history can judge, and stretched by the customer-base model; 912 days of history would let it be learnt outright
+    """  # noqa: E501 - one sentence
+    return (
+        f"value over {extended_days} days was learnt over {learned_days} days, the most that the "
+        "history can judge, and stretched by the customer-base model; "
+        f"{history_to_judge(extended_days)} days of history would let it be learnt outright"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from tests.simulated import simulated
 
 from portfolio_ml.errors import DataError
 from portfolio_ml.metrics import coverage, normalised_gini
+from portfolio_ml.models.extension import FACTS, Extension
 from portfolio_ml.models.files import DESCRIPTION, described
 from portfolio_ml.models.hurdle import AMOUNT, SILENCE, fit_value_trees, hurdle_of
 from portfolio_ml.models.lifetime_value import (
@@ -260,25 +261,27 @@ def test_intervals_of_another_shape_are_refused(models):
         LifetimeValueModel.from_files(files | {DESCRIPTION: described("lifetime_value", values)})
 
 
+@pytest.fixture(scope="module")
+def sold():
+    """Customers of odd number are served below cost, others keep a half."""
+    snapshots = simulated(seed=1)
+    share = np.where(snapshots.customer % 2, -0.25, 0.5)
+    margin = (snapshots.column("net_spend") * share).astype(np.float32)
+    return replace(
+        snapshots,
+        names=(*snapshots.names, "margin"),
+        features=np.column_stack([snapshots.features, margin]),
+        margin=snapshots.net * share,
+    )
+
+
+@pytest.fixture(scope="module")
+def margin_models(sold):
+    return fitted(sold)
+
+
 class TestMargin:
     """What is left of net spend after the cost of the goods."""
-
-    @pytest.fixture(scope="class")
-    def sold(self):
-        """Customers of odd number are served below cost, others keep a half."""
-        snapshots = simulated(seed=1)
-        share = np.where(snapshots.customer % 2, -0.25, 0.5)
-        margin = (snapshots.column("net_spend") * share).astype(np.float32)
-        return replace(
-            snapshots,
-            names=(*snapshots.names, "margin"),
-            features=np.column_stack([snapshots.features, margin]),
-            margin=snapshots.net * share,
-        )
-
-    @pytest.fixture(scope="class")
-    def margin_models(self, sold):
-        return fitted(sold)
 
     def test_is_net_spend_times_a_shrunk_share(self, sold, margin_models):
         model = margin_models["customer_base"]
@@ -328,3 +331,63 @@ class TestMargin:
     def test_refuses_shares_that_are_none(self, values):
         with pytest.raises(ValueError, match="no margin share"):
             Margins(*values)
+
+
+class TestExtension:
+    """A value over a longer horizon than history could label."""
+
+    FACTS = np.array([[0.0, 5.0, 2.0], [0.0, 20.0, 10.0], [30.0, 30.0, 310.0]])
+    LONG = Extension(365, REFERENCE.purchase_model)
+
+    @pytest.fixture
+    def later(self, later):
+        """The same with purchases that a history could hold."""
+        features = later.features.copy()
+        repeats = np.floor(later.column("purchase_days")) - 1
+        ages = np.ceil(later.column("tenure_days")) + 1
+        for name, values in zip(
+            FACTS, (repeats, np.where(repeats, ages - 1, 0), ages), strict=True
+        ):
+            features[:, later.names.index(name)] = values
+        return replace(later, features=features)
+
+    def test_stretches_by_the_ratio_of_expected_spend(self, later, models):
+        model = models["customer_base"]
+        facts = np.stack([later.column(name).astype(float) for name in FACTS])
+        four = np.vstack([facts, later.column("monetary")])
+        short, long = (
+            REFERENCE.expectations(four, churn_days=90, value_days=days)["expected_spend"]
+            for days in (90, 365)
+        )
+        found = self.LONG.stretch(facts, learned_days=90)
+        assert found == pytest.approx(np.clip(long / short, 1, 365 / 90))
+        assert replace(model, extension=self.LONG).predicted_days == 365
+
+    def test_lies_between_no_growth_and_that_of_the_horizons(self):
+        found = self.LONG.stretch(self.FACTS, learned_days=90)
+        assert (found > 1).all()
+        assert (found < 365 / 90).all()
+        assert found[1] == pytest.approx(found[0])  # of one age
+        assert found[2] > found[1]  # who has stayed for long leaves late
+
+    @pytest.mark.parametrize("candidate", CANDIDATES)
+    def test_stretches_interval_and_value_alike(self, later, models, candidate):
+        model = models[candidate]
+        long = replace(model, extension=self.LONG)
+        stretch = long.stretch(later.features)
+        assert np.array_equal(long.predict(later.features), model.predict(later.features) * stretch)
+        assert np.array_equal(long.learned(later.features), model.predict(later.features))
+        for end, learned in zip(
+            long.interval(later.features), model.interval(later.features), strict=True
+        ):
+            assert np.array_equal(end, learned * stretch)
+
+    def test_survives_its_files(self, later, models):
+        long = replace(models["blend"], extension=self.LONG)
+        again = LifetimeValueModel.from_files(long.to_files())
+        assert again.extension == long.extension
+        assert np.array_equal(again.predict(later.features), long.predict(later.features))
+
+    def test_leads_to_no_shorter_horizon(self, models):
+        with pytest.raises(ValueError, match="no extension of 90 to 90 days"):
+            replace(models["blend"], extension=Extension(90, REFERENCE.purchase_model))

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from portfolio_ml.models.extension import FACTS, Extension
 from portfolio_ml.models.files import (
     DESCRIPTION,
     ModelFiles,
@@ -73,11 +74,12 @@ class LifetimeValueModel:
     Attributes:
         candidate: Which of the candidates it is.
         names: The features it expects, in order.
-        horizon_days: The horizon of its values.
+        horizon_days: The horizon that it learnt.
         returns: The return rate that is subtracted.
         intervals: The intervals around its predictions.
         trees: The ensembles; None for the customer-base model.
         margins: The margin share; None where value is revenue.
+        extension: What stretches values to a longer horizon than history could label, if any.
     """
 
     candidate: Candidate
@@ -87,6 +89,7 @@ class LifetimeValueModel:
     intervals: Intervals
     trees: Hurdle | None
     margins: Margins | None = None
+    extension: Extension | None = None
 
     def __post_init__(self) -> None:
         if self.candidate not in CANDIDATES or not {*COLUMNS}.issubset(self.names):
@@ -95,27 +98,55 @@ class LifetimeValueModel:
             raise ValueError(f"trees and a {self.candidate} model do not go together")
         if self.margins is not None and MARGIN not in self.names:
             raise ValueError("no margin model without the margin so far")
+        if self.extension is not None and (
+            self.extension.days <= self.horizon_days or not {*FACTS}.issubset(self.names)
+        ):
+            raise ValueError(f"no extension of {self.horizon_days} to {self.extension.days} days")
 
     @property
     def measure(self) -> Measure:
         """What its values are."""
         return "revenue" if self.margins is None else "margin"
 
+    @property
+    def predicted_days(self) -> int:
+        """The horizon of its values: the one that it learnt, or the one it is extended to."""
+        return self.horizon_days if self.extension is None else self.extension.days
+
     def predict(self, features: NDArray[np.float32]) -> Floats:
-        """Value expected within the horizon, currency units, shape (rows,).
+        """Value expected within `predicted_days`, currency units, shape (rows,).
 
         Net spend is at least 0; margin is below it where cost exceeds what is paid.
         """
-        return self._valued(self._net(features), features)
+        return self.learned(features) * self.stretch(features)
 
     def interval(self, features: NDArray[np.float32]) -> tuple[Floats, Floats]:
-        """The ends of the interval around `predict`, each of shape (rows,)."""
+        """The ends of the interval around `predict`, each of shape (rows,).
+
+        Those of an extended value are stretched like it; no outcome has shown their coverage.
+        """
+        low, high = self._learned_interval(features)
+        stretch = self.stretch(features)
+        return low * stretch, high * stretch
+
+    def learned(self, features: NDArray[np.float32]) -> Floats:
+        """Value expected within `horizon_days`, currency units, shape (rows,)."""
+        return self._valued(self._net(features), features)
+
+    def stretch(self, features: NDArray[np.float32]) -> Floats:
+        """By how much the extension makes values grow, shape (rows,); 1 without one."""
+        if self.extension is None:
+            return np.ones(len(features))
+        facts = np.stack([self._column(features, name) for name in FACTS])
+        return self.extension.stretch(facts, learned_days=self.horizon_days)
+
+    def _learned_interval(self, features: NDArray[np.float32]) -> tuple[Floats, Floats]:
         net = self._net(features)
         low, high = self.intervals.around(net, self._column(features, "net_spend"))
         if self.margins is None:
             return low, high
-        value = self._valued(net, features)
-        return np.minimum(low, value), np.maximum(high, value)
+        shift = self._valued(net, features) - net
+        return low + shift, high + shift
 
     def _net(self, features: NDArray[np.float32]) -> Floats:
         base = self._column(features, CUSTOMER_BASE)
@@ -143,6 +174,8 @@ class LifetimeValueModel:
         }
         if self.margins is not None:
             values["margins"] = asdict(self.margins)
+        if self.extension is not None:
+            values["extension"] = self.extension.to_dict()
         files = {DESCRIPTION: described(KIND, values)}
         return files | (self.trees.to_files() if self.trees else {})
 
@@ -164,6 +197,9 @@ class LifetimeValueModel:
                 intervals=Intervals.from_dict(values["intervals"]),
                 trees=Hurdle.from_files(files, names=names) if AMOUNT in files else None,
                 margins=Margins(**values["margins"]) if "margins" in values else None,
+                extension=(
+                    Extension.from_dict(values["extension"]) if "extension" in values else None
+                ),
             )
 
     def _column(self, features: NDArray[np.float32], name: str) -> Floats:
@@ -218,6 +254,10 @@ def _fitted(
     spend = snapshots.column("spend").astype(np.float64)
     net_spend = snapshots.column("net_spend").astype(np.float64)
     predicted = gross * (1 - returns.of(spend, net_spend))
+    actual, margins = snapshots.value, fit_margins(snapshots, returns.prior_spend)
+    if margins is not None:  # an interval is what net spend would have been, missed by as much
+        share = margins.of(net_spend, snapshots.column(MARGIN).astype(np.float64))
+        actual = actual + predicted * (1 - share)
     latest = _latest_row(snapshots)
     return LifetimeValueModel(
         candidate=candidate,
@@ -226,13 +266,13 @@ def _fitted(
         returns=returns,
         intervals=fit_intervals(
             predicted[latest],
-            snapshots.value[latest],
+            actual[latest],
             net_spend[latest],
             tier_edges=tier_edges,
             coverage=coverage,
         ),
         trees=fit.hurdle if fit and candidate != "customer_base" else None,
-        margins=fit_margins(snapshots, returns.prior_spend),
+        margins=margins,
     )
 
 

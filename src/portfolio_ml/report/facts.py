@@ -89,6 +89,7 @@ class Facts:
         as_of: History up to and including this day was used.
         churn_days: The churn horizon.
         value_days: The value horizon.
+        learned_value_days: The one that the value model learnt; shorter where it is extended.
         coverage: The nominal coverage of value intervals.
         measure: What value is.
         history: The rows that were read.
@@ -108,6 +109,7 @@ class Facts:
     as_of: date
     churn_days: int
     value_days: int
+    learned_value_days: int
     coverage: float
     measure: Measure
     history: HistoryFacts
@@ -148,6 +150,7 @@ def gather(
     value_days: int,
     coverage: float,
     measure: Measure = "revenue",
+    learned_value_days: int | None = None,
     history: HistoryFacts,
     judgements: Mapping[str, Mapping[str, Any]],
     decisions: Mapping[str, Mapping[str, Any]] | None,
@@ -167,6 +170,7 @@ def gather(
         value_days: The value horizon.
         coverage: The nominal coverage of value intervals.
         measure: What value is.
+        learned_value_days: The horizon that the value model learnt; `value_days` where not given.
         history: The rows that were read.
         judgements: Per supervised target, as given by `Judgement.to_dict`; those that are not at
             hand are left out.
@@ -181,6 +185,7 @@ def gather(
         as_of=as_of,
         churn_days=churn_days,
         value_days=value_days,
+        learned_value_days=learned_value_days or value_days,
         coverage=coverage,
         measure=measure,
         history=history,

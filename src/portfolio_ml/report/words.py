@@ -7,7 +7,9 @@ from portfolio_ml.report.customers import Abstention, Headline
 from portfolio_ml.report.evidence import Figure, Gain, ModelFacts
 from portfolio_ml.report.facts import Facts, HistoryFacts
 from portfolio_ml.report.number import ABSENT, percent, plain, share, signed
+from portfolio_ml.scoring import CUSTOMER_BASE, EXTENDED
 from portfolio_ml.standing import DEVELOPING_AFTER_DAYS
+from portfolio_ml.training import extension_note
 from portfolio_ml.wording import TARGET_NAMES, counted, model_name, value_name
 
 _SHARES = {"calibration_error", "coverage", "decile_mape", "total_bias"}
@@ -112,17 +114,22 @@ def churners(headline: Headline, horizon_days: int) -> str:
     return f"{percent(part)} of active customers: no purchase in the next {horizon_days} days"
 
 
-def resting(abstention: Abstention, customers: int) -> str:
-    """What the scores of some customers rest on."""
-    model, _, targets = abstention.code.partition(":")
-    about = " and ".join(TARGET_NAMES.get(t, t).lower() for t in targets.split("+"))
-    some = f"{plain(abstention.customers)} of {plain(customers)} customers"
-    if model != "customer_base_model":
-        return f"For {some} something was held back: {abstention.code}."
-    return (
-        f"For {some}, {about} figures rest on the customer-base model alone: no boosted trees "
-        "stand behind them."
-    )
+def resting(abstention: Abstention, facts: Facts) -> Iterator[str]:
+    """What the scores of some customers rest on, a sentence for each code."""
+    some = f"{plain(abstention.customers)} of {plain(facts.headline.customers)} customers"
+    for code in abstention.code.split(", "):
+        model, _, targets = code.partition(":")
+        about = " and ".join(TARGET_NAMES.get(t, t).lower() for t in targets.split("+"))
+        if model == CUSTOMER_BASE:
+            yield (
+                f"For {some}, {about} figures rest on the customer-base model alone: no boosted "
+                "trees stand behind them."
+            )
+        elif model == EXTENDED:
+            note = extension_note(facts.learned_value_days, facts.value_days)
+            yield f"For {some}, {note}. Its intervals are stretched alike, and untested."
+        else:
+            yield f"For {some} something was held back: {code}."
 
 
 def young_history(facts: Facts) -> str | None:
