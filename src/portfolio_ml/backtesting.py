@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from portfolio_ml.errors import DataError
+from portfolio_ml.errors import DataError, HistoryTooShortError
 from portfolio_ml.features.windows import WINDOW_DAYS
 from portfolio_ml.judgement import Judgement, Predictions, Supervised, judge
 from portfolio_ml.metrics import CHURN_METRICS, VALUE_METRICS
@@ -52,6 +52,19 @@ def judgeable(span: Span, recipe: Recipe, count: int) -> Recipe:
     return recipe
 
 
+def is_enough_unjudged(span: Span, recipe: Recipe) -> bool:
+    """Whether the customer-base model alone may speak: 28 days seen, and a third of any horizon.
+
+    Example:
+        >>> from portfolio_ml.config import settings_from
+        >>> recipe = Recipe.of(settings_from(
+        ...     {"name": "shop", "data": {"transactions": {"source": "x.csv"}}}))
+        >>> is_enough_unjudged(Span(1, 42), recipe), is_enough_unjudged(Span(1, 29), recipe)
+        (True, False)
+    """
+    return span.days >= SHORTEST_LEARNED_DAYS and recipe.longest_days <= FARTHEST * span.days
+
+
 def evaluation_days(span: Span, recipe: Recipe, count: int) -> tuple[int, ...]:
     """The cutoffs at which the recipe can be refitted and judged, ascending.
 
@@ -64,7 +77,7 @@ def evaluation_days(span: Span, recipe: Recipe, count: int) -> tuple[int, ...]:
         if span.days >= needed:
             raise all_excluded("cutoff to judge at that has a snapshot to learn from", recipe)
         fits = min((span.days - 28) // 2, int(span.days / 2.5))
-        raise DataError(
+        raise HistoryTooShortError(
             f"the history is too short for a backtest: horizons of {recipe.longest_days} days "
             f"need at least {needed} days",
             saw=counted(span.days, "day"),

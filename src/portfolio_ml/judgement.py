@@ -145,6 +145,25 @@ class Judgement:
         }
 
 
+def unjudged(target: str) -> dict[str, Any]:
+    """What stands instead of `Judgement.to_dict` where no outcome could judge: nothing but names.
+
+    Example:
+        >>> unjudged("churn")["cutoffs"]
+        []
+    """
+    return {
+        "target": target,
+        "cutoffs": [],
+        "winner": "customer_base",
+        "best_baseline": None,
+        "primary": PRIMARY[target],
+        "scores": [],
+        "gains": {},
+        "curves": {},
+    }
+
+
 def judge(
     target: Supervised,
     predictions: Predictions,
@@ -165,10 +184,10 @@ def judge(
         (s.model, s.metric): s.value for s in scores if s.cutoff is None and s.population == "all"
     }
     chosen_by, primary = METRICS[CHOSEN_BY[target]], METRICS[PRIMARY[target]]
-    winner = max(
-        predictions.candidates, key=lambda c: chosen_by.gain(means[c, chosen_by.name], 0.0)
-    )
-    best = max(predictions.baselines, key=lambda b: means[b, primary.name])
+    gained = {c: chosen_by.gain(means[c, chosen_by.name], 0.0) for c in predictions.candidates}
+    winner = _best(gained, otherwise="customer_base")
+    ranked = {b: means[b, primary.name] for b in predictions.baselines}
+    best = _best(ranked, otherwise=next(iter(ranked)))
     opponents = {**predictions.candidates, **predictions.baselines}
     del opponents[winner]
     gains = {
@@ -196,6 +215,14 @@ def judge(
         predictions=predictions,
         measure=measure,
     )
+
+
+def _best(values: Mapping[str, float], *, otherwise: str) -> str:
+    """The name of the highest value; `otherwise` where none is defined and it is among them."""
+    defined = {name: value for name, value in values.items() if not np.isnan(value)}
+    if defined:
+        return max(defined, key=lambda name: defined[name])
+    return otherwise if otherwise in values else next(iter(values))
 
 
 def _curves(

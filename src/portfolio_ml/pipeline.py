@@ -16,11 +16,16 @@ from typing import Any
 import pyarrow as pa
 
 from portfolio_ml import backtesting, registry, search, tuning
-from portfolio_ml.backtesting import evaluation_days, judgeable, needed_days
+from portfolio_ml.backtesting import (
+    evaluation_days,
+    is_enough_unjudged,
+    judgeable,
+    needed_days,
+)
 from portfolio_ml.config import ParquetTarget, Settings, Target
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.databases import redacted
-from portfolio_ml.errors import DataError
+from portfolio_ml.errors import DataError, HistoryTooShortError
 from portfolio_ml.features.table import FeatureTable, at, definitions_hash
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.gate import Decision
@@ -39,7 +44,7 @@ from portfolio_ml.sinks.sql import deliver_sql
 from portfolio_ml.snapshots import Snapshots, labelled, matrix
 from portfolio_ml.standing import activity_windows, standing_of
 from portfolio_ml.timeline import to_date
-from portfolio_ml.training import demand_history, fit_candidates
+from portfolio_ml.training import demand_history, fit_candidates, unlabelled_candidates
 from portfolio_ml.tuning import Budget, Tuned
 from portfolio_ml.wording import TARGET_NAMES, command, counted
 
@@ -108,6 +113,15 @@ class _Scored:
     features: pa.Table
 
 
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """Judgements and labelled rows to learn from; or neither, and why, in a sentence."""
+
+    judgements: Mapping[Supervised, Judgement]
+    snapshots: Snapshots | None
+    unjudged: str | None
+
+
 def features(portfolio: Opened, *, say: Say) -> FeatureTable:
     """The feature table at the as-of date."""
     say(f"computing features as of {portfolio.as_of}")
@@ -168,17 +182,22 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
     """
     portfolio = _judgeable(portfolio, say)
     settings, recipe = portfolio.settings, portfolio.recipe
-    judgements, snapshots = _judged(portfolio, say)
+    learned = _learned(portfolio, say)
+    judgements = learned.judgements
     say("fitting the final models")
     table = features(portfolio, say=say)
     frozen = _frozen(portfolio, table)
-    span = portfolio.span
-    learned = snapshots.on(recipe.snapshot_days(span.first_day, span.last_day))
-    candidates = fit_candidates(learned, recipe, tier_edges=frozen.reference.tier_edges)
-    inputs = matrix(table.rows, snapshots.names)
+    names = portfolio.inputs.catalogue.model_inputs
+    inputs = matrix(table.rows, names)
+    if learned.snapshots is None:
+        candidates = unlabelled_candidates(inputs, names, recipe)
+    else:
+        candidates = fit_candidates(
+            learned.snapshots, recipe, tier_edges=frozen.reference.tier_edges
+        )
     before = _segments_in_force(settings)
     segments = fit_segments(
-        inputs, names=snapshots.names, count=recipe.segments, seed=recipe.seed, before=before
+        inputs, names=names, count=recipe.segments, seed=recipe.seed, before=before
     )
     note = recipe.extension_note
     say("logging to MLflow and passing the gate")
@@ -198,6 +217,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
                 migration=None if before is None else migration(before, segments, inputs),
                 params=_parameters(portfolio),
                 tags=_tags(portfolio),
+                unjudged=learned.unjudged,
                 notes={} if note is None else {"lifetime_value": note},
             ),
             store,
@@ -254,6 +274,21 @@ def write_report(facts: Facts, settings: Settings) -> Path:
     path = settings.resolve(settings.report.path)
     write_page(facts, path)
     return path
+
+
+def _learned(portfolio: Opened, say: Say) -> _Learned:
+    """What history teaches, or why it is too short to; see `backtesting.is_enough_unjudged`."""
+    recipe, span = portfolio.recipe, portfolio.span
+    try:
+        judgements, snapshots = _judged(portfolio, say)
+    except HistoryTooShortError as error:
+        if not is_enough_unjudged(span, recipe):
+            raise
+        say(f"falling back to the customer-base model: {error}")
+        return _Learned({}, None, str(error).rstrip("."))
+    return _Learned(
+        judgements, snapshots.on(recipe.snapshot_days(span.first_day, span.last_day)), None
+    )
 
 
 def _judgeable(portfolio: Opened, say: Say) -> Opened:
@@ -428,7 +463,7 @@ def _facts(
         coverage=value.intervals.coverage,
         measure=value.measure,
         history=history_facts(portfolio.history),
-        judgements={target: judged[target] for target in PRIMARY},
+        judgements={t: judged[t] for t in PRIMARY if judged[t]["cutoffs"]},
         decisions=None,
         versions=champions.versions,
         tracking=redacted(settings.tracking.uri),

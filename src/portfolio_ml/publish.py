@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from portfolio_ml import registry
 from portfolio_ml.config import Settings
 from portfolio_ml.frozen import FILE, Frozen
-from portfolio_ml.gate import Decision, decide, decide_segments
-from portfolio_ml.judgement import PRIMARY, Judgement, Supervised
+from portfolio_ml.gate import Decision, decide, decide_segments, decide_unjudged
+from portfolio_ml.judgement import PRIMARY, Judgement, Supervised, unjudged
 from portfolio_ml.models.extension import Extension
 from portfolio_ml.models.files import DESCRIPTION, ModelFiles
 from portfolio_ml.models.segment_identity import Migration
@@ -40,6 +40,7 @@ class Training:
         params: What the parent run is told of the data and the recipe.
         tags: Its digests and versions.
         notes: Per target, what its model rests on where history says too little.
+        unjudged: Why there are no judgements, in a sentence; None where there are.
     """
 
     judgements: Mapping[Supervised, Judgement]
@@ -48,6 +49,7 @@ class Training:
     params: Mapping[str, object]
     tags: Mapping[str, str]
     notes: Mapping[str, str] = field(default_factory=dict)
+    unjudged: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,8 @@ def models_as_files(
         inputs: Today's features, shape (customers, features).
         extended_days: The value horizon to stretch to, where a shorter one was learnt.
     """
-    churn = _winner(candidates.churn, judgements["churn"])
-    value = _winner(candidates.lifetime_value, judgements["lifetime_value"])
+    churn = _winner(candidates.churn, judgements.get("churn"))
+    value = _winner(candidates.lifetime_value, judgements.get("lifetime_value"))
     if extended_days is not None:
         value = replace(value, extension=Extension(extended_days, frozen.reference.purchase_model))
     models: dict[str, ModelFiles] = {
@@ -130,7 +132,7 @@ def models_as_files(
         "lifetime_value": value.to_files(),
         "segments": segments.to_files(),
     }
-    judged: dict[str, dict[str, Any]] = {t: j.to_dict() for t, j in judgements.items()}
+    judged = {t: unjudged(t) for t in PRIMARY} | {t: j.to_dict() for t, j in judgements.items()}
     judged["segments"] = {
         "stability": segments.stability,
         "separation": segments.separation,
@@ -145,9 +147,10 @@ def models_as_files(
     }
 
 
-def _winner(candidates: Mapping[str, Model], judgement: Judgement) -> Model:
+def _winner(candidates: Mapping[str, Model], judgement: Judgement | None) -> Model:
     """The backtest's winner, or the customer-base model where it cannot be fitted any more."""
-    return candidates.get(judgement.winner) or candidates["customer_base"]
+    winner = "customer_base" if judgement is None else judgement.winner
+    return candidates.get(winner) or candidates["customer_base"]
 
 
 def _decisions(
@@ -162,6 +165,13 @@ def _decisions(
         )
         for target, judgement in training.judgements.items()
     }
+    if training.unjudged is not None:
+        decisions = {
+            target: decide_unjudged(
+                target, champion=_candidate(store.champion(target)), why=training.unjudged
+            )
+            for target in PRIMARY
+        }
     segments = decide_segments(
         training.segments,
         count=settings.targets.segments.count,
@@ -220,6 +230,8 @@ def _plots(
     target: str, judged: Mapping[str, Any], *, currency: str, measure: Measure
 ) -> dict[str, bytes]:
     if target in PRIMARY:
+        if not judged["cutoffs"]:
+            return {}
         return plots(judged, currency=currency)
     return segment_plots(segment_groups(judged["profiles"]), measure=measure)
 

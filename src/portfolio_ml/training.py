@@ -9,18 +9,20 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from portfolio_ml.config import Settings
-from portfolio_ml.errors import DataError
+from portfolio_ml.errors import DataError, HistoryTooShortError
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.models.churn import ChurnModel, churn_candidates, fit_churn_trees
 from portfolio_ml.models.hurdle import fit_amount_trees, fit_silence_trees, hurdle_of
 from portfolio_ml.models.lifetime_value import LifetimeValueModel, value_candidates
-from portfolio_ml.models.trees import DEFAULTS, TreeParameters
+from portfolio_ml.models.trees import DEFAULTS, Fit, TreeParameters
+from portfolio_ml.models.unlabelled import unlabelled_churn, unlabelled_value
 from portfolio_ml.schema import Measure
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.timeline import Span, snapshots, to_date, to_day
 from portfolio_ml.wording import counted
 
 HALF_LIFE_DAYS = 365.0
+FEWEST_CUSTOMERS = 50
 
 Floats = NDArray[np.float64]
 
@@ -166,6 +168,50 @@ def fit_candidates(
     """
     rows = snapshots.at_most(recipe.max_rows, recipe.seed)
     weight, seed = recency_weight(rows.day), recipe.seed
+    fits = {} if is_few(rows) else _fitted_trees(rows, weight, recipe)
+    return Candidates(
+        churn=churn_candidates(
+            rows, weight, fits.get("churn"), horizon_days=recipe.horizons.churn_days, seed=seed
+        ),
+        lifetime_value=value_candidates(
+            rows,
+            hurdle_of(fits.get("silence", fits.get("churn")), fits.get("amount")),
+            horizon_days=recipe.horizons.value_days,
+            coverage=recipe.coverage,
+            tier_edges=tier_edges,
+        ),
+    )
+
+
+def unlabelled_candidates(
+    features: NDArray[np.float32], names: tuple[str, ...], recipe: Recipe
+) -> Candidates:
+    """The customer-base model alone, for a history that holds no outcome to learn from.
+
+    Args:
+        features: Today's features, shape (customers, names).
+        names: What they are.
+        recipe: How far to look ahead.
+    """
+    horizons = recipe.horizons
+    value = unlabelled_value(
+        features,
+        names,
+        horizon_days=horizons.value_days,
+        coverage=recipe.coverage,
+        measure=recipe.measure,
+    )
+    churn = unlabelled_churn(names, horizon_days=horizons.churn_days)
+    return Candidates(churn={churn.candidate: churn}, lifetime_value={value.candidate: value})
+
+
+def is_few(rows: Snapshots) -> bool:
+    """Whether the customers are too few for trees, whose folds would hold a handful each."""
+    return np.unique(rows.customer).size < FEWEST_CUSTOMERS
+
+
+def _fitted_trees(rows: Snapshots, weight: Floats, recipe: Recipe) -> dict[str, Fit | None]:
+    seed = recipe.seed
     tasks = {
         "churn": delayed(fit_churn_trees)(rows, weight, seed=seed, parameters=recipe.churn_trees),
         "amount": delayed(fit_amount_trees)(rows, weight, seed=seed, parameters=recipe.value_trees),
@@ -175,19 +221,7 @@ def fit_candidates(
             rows, weight, seed=seed, parameters=recipe.value_trees
         )
     # Side by side, for LightGBM's own threads wait for each other where the machine is shared.
-    fits = dict(zip(tasks, Parallel(n_jobs=2, prefer="threads")(tasks.values()), strict=True))
-    return Candidates(
-        churn=churn_candidates(
-            rows, weight, fits["churn"], horizon_days=recipe.horizons.churn_days, seed=seed
-        ),
-        lifetime_value=value_candidates(
-            rows,
-            hurdle_of(fits.get("silence", fits["churn"]), fits["amount"]),
-            horizon_days=recipe.horizons.value_days,
-            coverage=recipe.coverage,
-            tier_edges=tier_edges,
-        ),
-    )
+    return dict(zip(tasks, Parallel(n_jobs=2, prefer="threads")(tasks.values()), strict=True))
 
 
 def recency_weight(day: NDArray[np.int32]) -> Floats:
@@ -213,7 +247,7 @@ def demand_history(span: Span, recipe: Recipe) -> None:
     if span.days >= recipe.longest_days + recipe.min_history_days:
         raise all_excluded("snapshot to learn from", recipe)
     fits = min((span.days - 28) // 2, int(span.days / 2.5))  # a backtest after it, too
-    raise DataError(
+    raise HistoryTooShortError(
         f"the history is too short to learn from: a horizon of {recipe.longest_days} days needs "
         f"at least {recipe.longest_days + recipe.min_history_days} days",
         saw=counted(span.days, "day"),

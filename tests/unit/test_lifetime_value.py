@@ -10,7 +10,7 @@ from tests.simulated import simulated
 
 from portfolio_ml.errors import DataError
 from portfolio_ml.metrics import coverage, normalised_gini
-from portfolio_ml.models.extension import FACTS, Extension
+from portfolio_ml.models.extension import Extension
 from portfolio_ml.models.files import DESCRIPTION, described
 from portfolio_ml.models.hurdle import AMOUNT, SILENCE, fit_value_trees, hurdle_of
 from portfolio_ml.models.lifetime_value import (
@@ -336,39 +336,23 @@ class TestMargin:
 class TestExtension:
     """A value over a longer horizon than history could label."""
 
-    FACTS = np.array([[0.0, 5.0, 2.0], [0.0, 20.0, 10.0], [30.0, 30.0, 310.0]])
     LONG = Extension(365, REFERENCE.purchase_model)
 
-    @pytest.fixture
-    def later(self, later):
-        """The same with purchases that a history could hold."""
-        features = later.features.copy()
-        repeats = np.floor(later.column("purchase_days")) - 1
-        ages = np.ceil(later.column("tenure_days")) + 1
-        for name, values in zip(
-            FACTS, (repeats, np.where(repeats, ages - 1, 0), ages), strict=True
-        ):
-            features[:, later.names.index(name)] = values
-        return replace(later, features=features)
-
-    def test_stretches_by_the_ratio_of_expected_spend(self, later, models):
-        model = models["customer_base"]
-        facts = np.stack([later.column(name).astype(float) for name in FACTS])
-        four = np.vstack([facts, later.column("monetary")])
+    def test_stretches_by_the_ratio_of_expected_spend(self, models):
+        x, t_x, age = (np.array(v, float) for v in ((0, 2, 7), (0, 10, 200), (20, 310, 310)))
+        facts = np.stack([x, t_x, age, np.full(3, 25.0)])
         short, long = (
-            REFERENCE.expectations(four, churn_days=90, value_days=days)["expected_spend"]
+            REFERENCE.expectations(facts, churn_days=90, value_days=days)["expected_spend"]
             for days in (90, 365)
         )
-        found = self.LONG.stretch(facts, learned_days=90)
-        assert found == pytest.approx(np.clip(long / short, 1, 365 / 90))
-        assert replace(model, extension=self.LONG).predicted_days == 365
+        assert self.LONG.stretch(age, learned_days=90) == pytest.approx(long / short)
+        assert replace(models["blend"], extension=self.LONG).predicted_days == 365
 
     def test_lies_between_no_growth_and_that_of_the_horizons(self):
-        found = self.LONG.stretch(self.FACTS, learned_days=90)
+        found = self.LONG.stretch(np.array([0.0, 30.0, 310.0]), learned_days=90)
         assert (found > 1).all()
         assert (found < 365 / 90).all()
-        assert found[1] == pytest.approx(found[0])  # of one age
-        assert found[2] > found[1]  # who has stayed for long leaves late
+        assert (np.diff(found) > 0).all()  # who has stayed for long leaves late
 
     @pytest.mark.parametrize("candidate", CANDIDATES)
     def test_stretches_interval_and_value_alike(self, later, models, candidate):

@@ -22,7 +22,7 @@ from portfolio_ml.customer_base import ParetoNBD
 
 Floats = NDArray[np.float64]
 
-FACTS = ("repeat_days", "purchase_span_days", "tenure_days")
+TENURE = "tenure_days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +35,23 @@ class Extension:
 
     Example:
         >>> extension = Extension(365, ParetoNBD(r=0.4, alpha=45.0, s=0.5, beta=90.0))
-        >>> facts = np.array([[0.0, 5.0], [0.0, 20.0], [30.0, 310.0]])
-        >>> extension.stretch(facts, learned_days=90).round(2)
+        >>> extension.stretch(np.array([30.0, 310.0]), learned_days=90).round(2)
         array([3.13, 3.59])
     """
 
     days: int
     purchase_model: ParetoNBD
 
-    def stretch(self, facts: Floats, *, learned_days: int) -> Floats:
+    def stretch(self, tenure_days: Floats, *, learned_days: int) -> Floats:
         """By how much the value within the learnt horizon grows, shape (rows,).
 
         Args:
-            facts: The customers' `FACTS`, shape (3, rows), days.
+            tenure_days: How long each has been a customer, shape (rows,).
             learned_days: The horizon that was learnt, shorter than `days`.
         """
-        x, t_x, age = facts
-        _, short = self.purchase_model.forecast(x, t_x, age, horizon=learned_days)
-        _, long = self.purchase_model.forecast(x, t_x, age, horizon=self.days)
+        none, age = np.zeros(len(tenure_days)), np.maximum(0.0, tenure_days)
+        _, short = self.purchase_model.forecast(none, none, age, horizon=learned_days)
+        _, long = self.purchase_model.forecast(none, none, age, horizon=self.days)
         ratio = np.divide(long, short, out=np.ones_like(long), where=short > 0)
         return np.clip(ratio, 1.0, self.days / learned_days)
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from portfolio_ml.models.extension import FACTS, Extension
+from portfolio_ml.models.extension import TENURE, Extension
 from portfolio_ml.models.files import (
     DESCRIPTION,
     ModelFiles,
@@ -99,7 +99,7 @@ class LifetimeValueModel:
         if self.margins is not None and MARGIN not in self.names:
             raise ValueError("no margin model without the margin so far")
         if self.extension is not None and (
-            self.extension.days <= self.horizon_days or not {*FACTS}.issubset(self.names)
+            self.extension.days <= self.horizon_days or TENURE not in self.names
         ):
             raise ValueError(f"no extension of {self.horizon_days} to {self.extension.days} days")
 
@@ -137,8 +137,8 @@ class LifetimeValueModel:
         """By how much the extension makes values grow, shape (rows,); 1 without one."""
         if self.extension is None:
             return np.ones(len(features))
-        facts = np.stack([self._column(features, name) for name in FACTS])
-        return self.extension.stretch(facts, learned_days=self.horizon_days)
+        tenure = self._column(features, TENURE)
+        return self.extension.stretch(tenure, learned_days=self.horizon_days)
 
     def _learned_interval(self, features: NDArray[np.float32]) -> tuple[Floats, Floats]:
         net = self._net(features)
@@ -223,7 +223,11 @@ def value_candidates(
         coverage: The share of outcomes meant to lie inside an interval.
         tier_edges: The net spend that parts the value tiers.
     """
-    returns = _fit_returns(snapshots)
+    returns = returns_of(
+        float(snapshots.spend.sum()),
+        float(snapshots.returned.sum()),
+        prior_spend_of(snapshots.column("ticket").astype(np.float64)),
+    )
     candidates: tuple[Candidate, ...] = CANDIDATES if fit else ("customer_base",)
     return {
         candidate: _fitted(
@@ -285,11 +289,15 @@ def _combined(candidate: Candidate, boosted: Floats, base: Floats) -> Floats:
     return combined
 
 
-def _fit_returns(snapshots: Snapshots) -> Returns:
-    total = float(snapshots.spend.sum())
-    rate = min(1.0, float(snapshots.returned.sum()) / total) if total else 0.0
-    ticket = float(np.median(snapshots.column("ticket")))
-    return Returns(rate=rate, prior_spend=PRIOR_TICKETS * max(ticket, 1e-6))
+def returns_of(spend: float, returned: float, prior_spend: float) -> Returns:
+    """The portfolio's returned share of these totals."""
+    rate = min(1.0, float(returned) / float(spend)) if spend else 0.0
+    return Returns(rate=rate, prior_spend=prior_spend)
+
+
+def prior_spend_of(tickets: Floats) -> float:
+    """The spend that a portfolio's rate counts for, of its customers' mean spend per order."""
+    return PRIOR_TICKETS * max(float(np.median(tickets)), 1e-6)
 
 
 def _latest_row(snapshots: Snapshots) -> NDArray[np.int64]:

@@ -57,6 +57,10 @@ def fit_margins(snapshots: Snapshots, prior_spend: float) -> Margins | None:
     """
     if snapshots.margin is None:
         return None
-    net = float(snapshots.net.sum())
-    share = float(snapshots.margin.sum()) / net if net > 0 else 0.0
+    return margins_of(float(snapshots.margin.sum()), float(snapshots.net.sum()), prior_spend)
+
+
+def margins_of(margin: float, net_spend: float, prior_spend: float) -> Margins:
+    """The portfolio's share of these totals; none of net spend that is not above 0."""
+    share = margin / net_spend if net_spend > 0 else 0.0
     return Margins(share=min(1.0, max(-1.0, share)), prior_spend=prior_spend)
