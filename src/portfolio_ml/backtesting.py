@@ -5,20 +5,64 @@ followed.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from portfolio_ml.errors import DataError
+from portfolio_ml.errors import DataError, HistoryTooShortError
 from portfolio_ml.features.windows import WINDOW_DAYS
 from portfolio_ml.judgement import Judgement, Predictions, Supervised, judge
 from portfolio_ml.metrics import CHURN_METRICS, VALUE_METRICS
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.timeline import Span, cutoffs, to_date
-from portfolio_ml.training import Candidates, Recipe, all_excluded, fit_candidates
+from portfolio_ml.training import Candidates, Recipe, all_excluded, fit_candidates, history_to_judge
 from portfolio_ml.wording import counted
 
 Floats = NDArray[np.float64]
+
+
+SHORTEST_LEARNED_DAYS = 28
+FARTHEST = 3
+"""No model is asked for more than so many times the days that were seen."""
+
+
+def judgeable(span: Span, recipe: Recipe, count: int) -> Recipe:
+    """The recipe with the longest value horizon, up to its own, that leaves a cutoff to judge at.
+
+    A shorter one than its own is marked as extended. Where no horizon from 28 days on leaves a
+    cutoff, or the one asked for is beyond three times the history, the recipe stays as it is.
+
+    Example:
+        >>> from portfolio_ml.config import settings_from
+        >>> settings = settings_from({"name": "shop", "data": {"transactions": {"source": "x.csv"}},
+        ...                           "targets": {"lifetime_value": {"horizon_days": 365}}})
+        >>> recipe = judgeable(Span(1, 546), Recipe.of(settings), 3)
+        >>> recipe.horizons.value_days, recipe.extended_days
+        (218, 365)
+    """
+    asked = recipe.horizons.value_days
+    if _cutoffs(span, recipe, count) or asked > FARTHEST * span.days:
+        return recipe
+    for days in range(min(asked - 1, span.days), SHORTEST_LEARNED_DAYS - 1, -1):
+        horizons = replace(recipe.horizons, value_days=days)
+        shorter = replace(recipe, horizons=horizons, extended_days=asked)
+        if _cutoffs(span, shorter, count):
+            return shorter
+    return recipe
+
+
+def is_enough_unjudged(span: Span, recipe: Recipe) -> bool:
+    """Whether the customer-base model alone may speak: 28 days seen, and a third of any horizon.
+
+    Example:
+        >>> from portfolio_ml.config import settings_from
+        >>> recipe = Recipe.of(settings_from(
+        ...     {"name": "shop", "data": {"transactions": {"source": "x.csv"}}}))
+        >>> is_enough_unjudged(Span(1, 42), recipe), is_enough_unjudged(Span(1, 29), recipe)
+        (True, False)
+    """
+    return span.days >= SHORTEST_LEARNED_DAYS and recipe.longest_days <= FARTHEST * span.days
 
 
 def evaluation_days(span: Span, recipe: Recipe, count: int) -> tuple[int, ...]:
@@ -27,20 +71,13 @@ def evaluation_days(span: Span, recipe: Recipe, count: int) -> tuple[int, ...]:
     Raises:
         DataError: There is none; the message says how much history would be needed.
     """
-    days = cutoffs(
-        span,
-        recipe.longest_days,
-        count,
-        min_history_days=recipe.longest_days + recipe.min_history_days,
-        excluded=recipe.excluded,
-    )
-    days = tuple(day for day in days if recipe.snapshot_days(span.first_day, day))
+    days = _cutoffs(span, recipe, count)
     if not days:
-        needed = 2 * recipe.longest_days + recipe.min_history_days
+        needed = history_to_judge(recipe.longest_days)
         if span.days >= needed:
             raise all_excluded("cutoff to judge at that has a snapshot to learn from", recipe)
         fits = min((span.days - 28) // 2, int(span.days / 2.5))
-        raise DataError(
+        raise HistoryTooShortError(
             f"the history is too short for a backtest: horizons of {recipe.longest_days} days "
             f"need at least {needed} days",
             saw=counted(span.days, "day"),
@@ -49,6 +86,17 @@ def evaluation_days(span: Span, recipe: Recipe, count: int) -> tuple[int, ...]:
             else "wait for more history",
         )
     return days
+
+
+def _cutoffs(span: Span, recipe: Recipe, count: int) -> tuple[int, ...]:
+    days = cutoffs(
+        span,
+        recipe.longest_days,
+        count,
+        min_history_days=recipe.longest_days + recipe.min_history_days,
+        excluded=recipe.excluded,
+    )
+    return tuple(day for day in days if recipe.snapshot_days(span.first_day, day))
 
 
 def needed_days(span: Span, recipe: Recipe, evaluated: tuple[int, ...]) -> tuple[int, ...]:
@@ -101,6 +149,7 @@ def backtest(
             n=bootstrap,
             seed=recipe.seed,
             coverage=recipe.coverage,
+            measure=recipe.measure,
         ),
     }
 
@@ -128,18 +177,20 @@ def _value_predictions(
 ) -> Predictions:
     window = _nearest_window(recipe.horizons.value_days)
     models = candidates.lifetime_value
+    past = "past_spend" if recipe.measure == "revenue" else "past_margin"
+    column = "net_spend" if recipe.measure == "revenue" else "margin"
     return Predictions(
         cutoff=rows.day,
         customer=rows.customer,
         is_active=is_active,
-        actual=rows.net,
+        actual=rows.value,
         candidates={c: model.predict(rows.features) for c, model in models.items()},
         intervals={
             c: np.column_stack(model.interval(rows.features)) for c, model in models.items()
         },
         baselines={
             "pareto_nbd_gamma_gamma": rows.column("expected_spend").astype(np.float64),
-            "past_spend": rows.column("net_spend").astype(np.float64),
+            past: rows.column(column).astype(np.float64),
             "persistence": rows.column(f"spend_{window}d").astype(np.float64),
         },
     )

@@ -54,6 +54,10 @@ class DataError(PortfolioError):
     exit_code = 65
 
 
+class HistoryTooShortError(DataError):
+    """No outcome within the history can be learnt from and judged by."""
+
+
 class ServiceUnavailableError(PortfolioError):
     """A database or server that is needed does not answer."""
 

@@ -101,6 +101,7 @@ def training_table(portfolio: Opened) -> TrainingTable:
         inputs=portfolio.inputs,
         weights=dict(zip(days, weights, strict=True)),
         horizons=recipe.horizons,
+        measure=recipe.measure,
     )
 
 

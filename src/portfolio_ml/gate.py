@@ -9,6 +9,7 @@ is among the candidates.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, Literal
 
 from portfolio_ml.judgement import Judgement
@@ -74,6 +75,25 @@ def decide(
     return Decision(judgement.target, is_promoted, (opening, *sentences))
 
 
+def decide_unjudged(target: str, *, champion: str | None, why: str) -> Decision:
+    """The decision on a customer-base model that no outcome has judged.
+
+    It replaces nothing but its like: a champion with trees was judged once.
+
+    Args:
+        target: What it predicts.
+        champion: The candidate that the champion in force is, or None.
+        why: What was missing.
+    """
+    opening = f"the customer-base model was not judged: {why}"
+    if champion is None:
+        return Decision(target, True, (opening, "there is no champion yet"))
+    named = model_name(champion, target)
+    is_alike = champion == "customer_base"
+    ending = f"the champion is a {named} too" if is_alike else f"the champion ({named}) stays"
+    return Decision(target, is_alike, (opening, ending))
+
+
 def decide_segments(
     model: SegmentModel,
     *,
@@ -119,6 +139,11 @@ def _against_baseline(judgement: Judgement) -> str:
     winner, baseline = (
         model_name(name, judgement.target) for name in (judgement.winner, judgement.best_baseline)
     )
+    if isnan(gain.estimate):
+        return (
+            f"{label} is not defined on what followed the cutoffs, where all customers did the "
+            f"same: {winner} is shown to be no better than {baseline}"
+        )
     return (
         f"the gain of {winner} over {baseline} in {label} is {gain.estimate:+.4f} "
         f"({gain.low:+.4f} to {gain.high:+.4f})"

@@ -21,6 +21,7 @@ from portfolio_ml.metrics import (
     interval_metrics,
     paired_bootstraps,
 )
+from portfolio_ml.schema import Measure
 from portfolio_ml.timeline import to_date
 
 Floats = NDArray[np.float64]
@@ -42,7 +43,7 @@ class Predictions:
         cutoff: The cutoff's day.
         customer: A number per customer.
         is_active: Whether the customer was active at the cutoff.
-        actual: Churned (0 or 1), or net spend in currency units.
+        actual: Churned (0 or 1), or net spend or margin in currency units.
         candidates: Per candidate, its predictions.
         baselines: Per baseline, its scores; only their order means something.
         intervals: Per candidate, the ends of its intervals, shape (rows, 2); empty for churn.
@@ -81,6 +82,7 @@ class Judgement:
         gains: Per metric and opponent (baselines and other candidates), the winner's gain.
         curves: The winner's calibration and gains (churn) or deciles (value), for drawing.
         predictions: What was judged.
+        measure: What value is.
     """
 
     target: Supervised
@@ -91,6 +93,7 @@ class Judgement:
     gains: Mapping[str, Mapping[str, Difference]]
     curves: Mapping[str, list[dict[str, float]]]
     predictions: Predictions
+    measure: Measure = "revenue"
 
     @property
     def primary(self) -> str:
@@ -138,7 +141,27 @@ class Judgement:
                 for metric, gains in self.gains.items()
             },
             "curves": {name: list(points) for name, points in self.curves.items()},
+            **({} if self.measure == "revenue" else {"measure": self.measure}),
         }
+
+
+def unjudged(target: str) -> dict[str, Any]:
+    """What stands instead of `Judgement.to_dict` where no outcome could judge: nothing but names.
+
+    Example:
+        >>> unjudged("churn")["cutoffs"]
+        []
+    """
+    return {
+        "target": target,
+        "cutoffs": [],
+        "winner": "customer_base",
+        "best_baseline": None,
+        "primary": PRIMARY[target],
+        "scores": [],
+        "gains": {},
+        "curves": {},
+    }
 
 
 def judge(
@@ -149,6 +172,7 @@ def judge(
     n: int,
     seed: int,
     coverage: float | None = None,
+    measure: Measure = "revenue",
 ) -> Judgement:
     """Every figure of one target, the winner among its candidates, and how sure that is."""
     scores = [
@@ -160,10 +184,10 @@ def judge(
         (s.model, s.metric): s.value for s in scores if s.cutoff is None and s.population == "all"
     }
     chosen_by, primary = METRICS[CHOSEN_BY[target]], METRICS[PRIMARY[target]]
-    winner = max(
-        predictions.candidates, key=lambda c: chosen_by.gain(means[c, chosen_by.name], 0.0)
-    )
-    best = max(predictions.baselines, key=lambda b: means[b, primary.name])
+    gained = {c: chosen_by.gain(means[c, chosen_by.name], 0.0) for c in predictions.candidates}
+    winner = _best(gained, otherwise="customer_base")
+    ranked = {b: means[b, primary.name] for b in predictions.baselines}
+    best = _best(ranked, otherwise=next(iter(ranked)))
     opponents = {**predictions.candidates, **predictions.baselines}
     del opponents[winner]
     gains = {
@@ -189,7 +213,16 @@ def judge(
         gains=gains,
         curves=_curves(target, predictions.actual, predictions.candidates[winner]),
         predictions=predictions,
+        measure=measure,
     )
+
+
+def _best(values: Mapping[str, float], *, otherwise: str) -> str:
+    """The name of the highest value; `otherwise` where none is defined and it is among them."""
+    defined = {name: value for name, value in values.items() if not np.isnan(value)}
+    if defined:
+        return max(defined, key=lambda name: defined[name])
+    return otherwise if otherwise in values else next(iter(values))
 
 
 def _curves(

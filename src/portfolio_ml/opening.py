@@ -129,6 +129,7 @@ def opened(
             kinds=settings.data.interactions.kinds if settings.data.interactions else (),
             own=own,
         )
+        _demand_cost(settings, inputs)
         demand_sound(own, inputs)
         yield Opened(
             settings=settings,
@@ -141,6 +142,16 @@ def opened(
             customers=tables.customers,
             interactions=tables.interactions,
             contacts=tables.contacts,
+        )
+
+
+def _demand_cost(settings: Settings, inputs: Inputs) -> None:
+    if settings.targets.lifetime_value.measure == "margin" and "cost" not in inputs.columns:
+        raise ConfigError(
+            "a margin needs the cost of each line, and the transactions have no column cost",
+            where="targets.lifetime_value.measure",
+            saw=", ".join(sorted(inputs.columns)) or "no optional columns",
+            do="map cost in data.transactions.columns, or set measure: revenue",
         )
 
 

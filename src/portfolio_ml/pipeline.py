@@ -7,7 +7,7 @@ Each function opens the engine, walks downstream, and gives a frozen result. Not
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,11 +16,16 @@ from typing import Any
 import pyarrow as pa
 
 from portfolio_ml import backtesting, registry, search, tuning
-from portfolio_ml.backtesting import evaluation_days, needed_days
+from portfolio_ml.backtesting import (
+    evaluation_days,
+    is_enough_unjudged,
+    judgeable,
+    needed_days,
+)
 from portfolio_ml.config import ParquetTarget, Settings, Target
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.databases import redacted
-from portfolio_ml.errors import DataError
+from portfolio_ml.errors import DataError, HistoryTooShortError
 from portfolio_ml.features.table import FeatureTable, at, definitions_hash
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.gate import Decision
@@ -39,7 +44,7 @@ from portfolio_ml.sinks.sql import deliver_sql
 from portfolio_ml.snapshots import Snapshots, labelled, matrix
 from portfolio_ml.standing import activity_windows, standing_of
 from portfolio_ml.timeline import to_date
-from portfolio_ml.training import demand_history, fit_candidates
+from portfolio_ml.training import demand_history, fit_candidates, unlabelled_candidates
 from portfolio_ml.tuning import Budget, Tuned
 from portfolio_ml.wording import TARGET_NAMES, command, counted
 
@@ -108,6 +113,15 @@ class _Scored:
     features: pa.Table
 
 
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """Judgements and labelled rows to learn from; or neither, and why, in a sentence."""
+
+    judgements: Mapping[Supervised, Judgement]
+    snapshots: Snapshots | None
+    unjudged: str | None
+
+
 def features(portfolio: Opened, *, say: Say) -> FeatureTable:
     """The feature table at the as-of date."""
     say(f"computing features as of {portfolio.as_of}")
@@ -116,7 +130,7 @@ def features(portfolio: Opened, *, say: Say) -> FeatureTable:
 
 def backtest(portfolio: Opened, *, say: Say) -> dict[Supervised, Judgement]:
     """How the recipe would have done at rolling cutoffs, against baselines."""
-    judgements, _ = _judged(portfolio, say)
+    judgements, _ = _judged(_judgeable(portfolio, say), say)
     return judgements
 
 
@@ -136,12 +150,13 @@ def tune(
         DataError: The history is too short.
     """
     search.demand_optuna()
+    portfolio = _judgeable(portfolio, say)
     settings, recipe, span = portfolio.settings, portfolio.recipe, portfolio.span
     days = tuning.tuning_days(span, recipe, settings.backtest.cutoffs)
     dates = f"{to_date(days[0])} to {to_date(days[-1])}"
     say(f"computing features and outcomes at {counted(len(days), 'date')}, {dates}")
     return tuning.tune(
-        labelled(portfolio.inputs, days, horizons=recipe.horizons),
+        labelled(portfolio.inputs, days, horizons=recipe.horizons, measure=recipe.measure),
         recipe,
         targets=targets,
         budget=budget,
@@ -165,29 +180,45 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
         promote: Whether accepted challengers become champions.
         say: Told what is being done.
     """
+    portfolio = _judgeable(portfolio, say)
     settings, recipe = portfolio.settings, portfolio.recipe
-    judgements, snapshots = _judged(portfolio, say)
+    learned = _learned(portfolio, say)
+    judgements = learned.judgements
     say("fitting the final models")
     table = features(portfolio, say=say)
     frozen = _frozen(portfolio, table)
-    span = portfolio.span
-    learned = snapshots.on(recipe.snapshot_days(span.first_day, span.last_day))
-    candidates = fit_candidates(learned, recipe, tier_edges=frozen.reference.tier_edges)
-    inputs = matrix(table.rows, snapshots.names)
+    names = portfolio.inputs.catalogue.model_inputs
+    inputs = matrix(table.rows, names)
+    if learned.snapshots is None:
+        candidates = unlabelled_candidates(inputs, names, recipe)
+    else:
+        candidates = fit_candidates(
+            learned.snapshots, recipe, tier_edges=frozen.reference.tier_edges
+        )
     before = _segments_in_force(settings)
     segments = fit_segments(
-        inputs, names=snapshots.names, count=recipe.segments, seed=recipe.seed, before=before
+        inputs, names=names, count=recipe.segments, seed=recipe.seed, before=before
     )
+    note = recipe.extension_note
     say("logging to MLflow and passing the gate")
     with registry.opened(settings) as store:
         published = publish(
-            models_as_files(judgements, candidates, segments, frozen, inputs),
+            models_as_files(
+                judgements,
+                candidates,
+                segments,
+                frozen,
+                inputs,
+                extended_days=recipe.extended_days,
+            ),
             Training(
                 judgements=judgements,
                 segments=segments,
                 migration=None if before is None else migration(before, segments, inputs),
                 params=_parameters(portfolio),
                 tags=_tags(portfolio),
+                unjudged=learned.unjudged,
+                notes={} if note is None else {"lifetime_value": note},
             ),
             store,
             settings=settings,
@@ -245,13 +276,37 @@ def write_report(facts: Facts, settings: Settings) -> Path:
     return path
 
 
+def _learned(portfolio: Opened, say: Say) -> _Learned:
+    """What history teaches, or why it is too short to; see `backtesting.is_enough_unjudged`."""
+    recipe, span = portfolio.recipe, portfolio.span
+    try:
+        judgements, snapshots = _judged(portfolio, say)
+    except HistoryTooShortError as error:
+        if not is_enough_unjudged(span, recipe):
+            raise
+        say(f"falling back to the customer-base model: {error}")
+        return _Learned({}, None, str(error).rstrip("."))
+    return _Learned(
+        judgements, snapshots.on(recipe.snapshot_days(span.first_day, span.last_day)), None
+    )
+
+
+def _judgeable(portfolio: Opened, say: Say) -> Opened:
+    """The portfolio with a recipe that its history can judge, as far as there is one."""
+    cutoffs = portfolio.settings.backtest.cutoffs
+    recipe = judgeable(portfolio.span, portfolio.recipe, cutoffs)
+    if recipe.extension_note:
+        say(recipe.extension_note)
+    return replace(portfolio, recipe=recipe)
+
+
 def _judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Snapshots]:
     settings, recipe, span = portfolio.settings, portfolio.recipe, portfolio.span
     demand_history(span, recipe)
     evaluated = evaluation_days(span, recipe, settings.backtest.cutoffs)
     needed = needed_days(span, recipe, evaluated)
     say(f"computing features and outcomes at {len(needed)} dates")
-    snapshots = labelled(portfolio.inputs, needed, horizons=recipe.horizons)
+    snapshots = labelled(portfolio.inputs, needed, horizons=recipe.horizons, measure=recipe.measure)
     judgements = backtesting.backtest(
         snapshots,
         recipe,
@@ -294,6 +349,8 @@ def _parameters(portfolio: Opened) -> dict[str, object]:
             f"{to_date(period.first_day)}/{to_date(period.last_day)}" for period in recipe.excluded
         )
         or "none",
+        "value_extended_days": recipe.extended_days,
+        "value_measure": recipe.measure,
         "seed": recipe.seed,
         "churn_trees": asdict(recipe.churn_trees),
         "value_trees": asdict(recipe.value_trees),
@@ -401,10 +458,12 @@ def _facts(
         currency=portfolio.history.currency,
         as_of=portfolio.as_of,
         churn_days=champions.churn.horizon_days,
-        value_days=value.horizon_days,
+        value_days=value.predicted_days,
+        learned_value_days=value.horizon_days,
         coverage=value.intervals.coverage,
+        measure=value.measure,
         history=history_facts(portfolio.history),
-        judgements={target: judged[target] for target in PRIMARY},
+        judgements={t: judged[t] for t in PRIMARY if judged[t]["cutoffs"]},
         decisions=None,
         versions=champions.versions,
         tracking=redacted(settings.tracking.uri),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from portfolio_ml import registry
 from portfolio_ml.config import Settings
 from portfolio_ml.frozen import FILE, Frozen
-from portfolio_ml.gate import Decision, decide, decide_segments
-from portfolio_ml.judgement import PRIMARY, Judgement, Supervised
+from portfolio_ml.gate import Decision, decide, decide_segments, decide_unjudged
+from portfolio_ml.judgement import PRIMARY, Judgement, Supervised, unjudged
+from portfolio_ml.models.extension import Extension
 from portfolio_ml.models.files import DESCRIPTION, ModelFiles
 from portfolio_ml.models.segment_identity import Migration
 from portfolio_ml.models.segment_profiles import profiles
 from portfolio_ml.models.segments import SegmentModel
 from portfolio_ml.report.charts import plots, segment_plots
 from portfolio_ml.report.customers import segment_groups
+from portfolio_ml.schema import Measure
 from portfolio_ml.training import Candidates
 
 JUDGEMENT = "judgement.json"
@@ -37,6 +39,8 @@ class Training:
         migration: Where the customers of the champion's segments went, if those can be found.
         params: What the parent run is told of the data and the recipe.
         tags: Its digests and versions.
+        notes: Per target, what its model rests on where history says too little.
+        unjudged: Why there are no judgements, in a sentence; None where there are.
     """
 
     judgements: Mapping[Supervised, Judgement]
@@ -44,6 +48,8 @@ class Training:
     migration: Migration | None
     params: Mapping[str, object]
     tags: Mapping[str, str]
+    notes: Mapping[str, str] = field(default_factory=dict)
+    unjudged: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,7 @@ def publish(
     """
     store.prepare()
     decisions = _decisions(training, store, settings)
-    as_of, currency = training.params["as_of"], settings.currency
-    with store.run(f"train {as_of}") as run_id:
+    with store.run(f"train {training.params['as_of']}") as run_id:
         store.log(run_id, params=training.params, tags=training.tags)
         beside = _beside(training.migration)
         versions = {
@@ -86,7 +91,7 @@ def publish(
                 decisions[target],
                 store,
                 parent=run_id,
-                currency=currency,
+                settings=settings,
                 beside=beside.get(target, {}),
             )
             for target, files in models.items()
@@ -105,16 +110,29 @@ def models_as_files(
     segments: SegmentModel,
     frozen: Frozen,
     inputs: NDArray[np.float32],
+    *,
+    extended_days: int | None = None,
 ) -> dict[str, ModelFiles]:
-    """The winners as data, each with the portfolio that it froze and how it was judged."""
-    churn = _winner(candidates.churn, judgements["churn"])
-    value = _winner(candidates.lifetime_value, judgements["lifetime_value"])
+    """The winners as data, each with the portfolio that it froze and how it was judged.
+
+    Args:
+        judgements: Per supervised target, how the recipe did.
+        candidates: The models, fitted on all that is known.
+        segments: The segments.
+        frozen: The portfolio as of today.
+        inputs: Today's features, shape (customers, features).
+        extended_days: The value horizon to stretch to, where a shorter one was learnt.
+    """
+    churn = _winner(candidates.churn, judgements.get("churn"))
+    value = _winner(candidates.lifetime_value, judgements.get("lifetime_value"))
+    if extended_days is not None:
+        value = replace(value, extension=Extension(extended_days, frozen.reference.purchase_model))
     models: dict[str, ModelFiles] = {
         "churn": churn.to_files(),
         "lifetime_value": value.to_files(),
         "segments": segments.to_files(),
     }
-    judged: dict[str, dict[str, Any]] = {t: j.to_dict() for t, j in judgements.items()}
+    judged = {t: unjudged(t) for t in PRIMARY} | {t: j.to_dict() for t, j in judgements.items()}
     judged["segments"] = {
         "stability": segments.stability,
         "separation": segments.separation,
@@ -129,9 +147,10 @@ def models_as_files(
     }
 
 
-def _winner(candidates: Mapping[str, Model], judgement: Judgement) -> Model:
+def _winner(candidates: Mapping[str, Model], judgement: Judgement | None) -> Model:
     """The backtest's winner, or the customer-base model where it cannot be fitted any more."""
-    return candidates.get(judgement.winner) or candidates["customer_base"]
+    winner = "customer_base" if judgement is None else judgement.winner
+    return candidates.get(winner) or candidates["customer_base"]
 
 
 def _decisions(
@@ -146,13 +165,27 @@ def _decisions(
         )
         for target, judgement in training.judgements.items()
     }
+    if training.unjudged is not None:
+        decisions = {
+            target: decide_unjudged(
+                target, champion=_candidate(store.champion(target)), why=training.unjudged
+            )
+            for target in PRIMARY
+        }
     segments = decide_segments(
         training.segments,
         count=settings.targets.segments.count,
         has_champion=store.champion("segments") is not None,
         migration=training.migration,
     )
-    return {**decisions, "segments": segments}
+    return {
+        target: replace(decision, reasons=(*decision.reasons, *_notes(training, target)))
+        for target, decision in {**decisions, "segments": segments}.items()
+    }
+
+
+def _notes(training: Training, target: str) -> tuple[str, ...]:
+    return (training.notes[target],) if target in training.notes else ()
 
 
 def _beside(migration: Migration | None) -> dict[str, ModelFiles]:
@@ -170,11 +203,13 @@ def _logged(
     store: registry.Store,
     *,
     parent: str,
-    currency: str,
+    settings: Settings,
     beside: ModelFiles,
 ) -> str:
     """Log one target's run and register its model; gives the version."""
     target, judged = decision.target, json.loads(files[JUDGEMENT])
+    measure = settings.targets.lifetime_value.measure
+    drawn = _plots(target, judged, currency=settings.currency, measure=measure)
     with store.run(target, parent=parent) as run_id:
         store.log(
             run_id,
@@ -185,16 +220,20 @@ def _logged(
                 JUDGEMENT: files[JUDGEMENT],
                 "gate.json": _as_json(decision.to_dict()),
                 **beside,
-                **{f"plots/{name}": png for name, png in _plots(target, judged, currency).items()},
+                **{f"plots/{name}": png for name, png in drawn.items()},
             },
         )
         return store.register(target, run_id, files)
 
 
-def _plots(target: str, judged: Mapping[str, Any], currency: str) -> dict[str, bytes]:
+def _plots(
+    target: str, judged: Mapping[str, Any], *, currency: str, measure: Measure
+) -> dict[str, bytes]:
     if target in PRIMARY:
+        if not judged["cutoffs"]:
+            return {}
         return plots(judged, currency=currency)
-    return segment_plots(segment_groups(judged["profiles"]))
+    return segment_plots(segment_groups(judged["profiles"]), measure=measure)
 
 
 def _as_json(values: Mapping[str, Any]) -> bytes:

@@ -6,12 +6,15 @@ so that sums do not depend on the order in which threads add. Delivered rows car
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 import pyarrow as pa
 
 MONEY_SCALE = 10_000
 QUANTITY_SCALE = 10_000
 """The whole numbers in which a day's units are held are 1/10,000 of them, like money."""
+Measure = Literal["revenue", "margin"]
+"""What a customer's value is: net spend, or what is left of it after the cost of the goods."""
 ATTRIBUTE = re.compile("[a-z][a-z0-9_]*")
 """What an attribute of a customer may be called."""
 
@@ -253,13 +256,18 @@ CUSTOMER_ROWS = Table(
             "purchase days expected within the value horizon, by the customer-base model",
             decimals=4,
         ),
-        Column("ltv", pa.float64(), "net spend expected within the value horizon", decimals=2),
+        Column(
+            "ltv",
+            pa.float64(),
+            "net spend expected within the value horizon; or margin, where that is measured",
+            decimals=2,
+        ),
         Column("ltv_low", pa.float64(), "lower end of the value interval", decimals=2),
         Column("ltv_high", pa.float64(), "upper end of the value interval", decimals=2),
         Column(
             "value_if_buys",
             pa.float64(),
-            "net spend expected within the churn horizon, given a purchase in it",
+            "net spend (or margin) expected within the churn horizon, given a purchase in it",
             decimals=2,
         ),
         Column(
@@ -280,7 +288,8 @@ CUSTOMER_ROWS = Table(
         Column(
             "abstention",
             pa.string(),
-            "why a model could not be trained or used, and what the score rests on",
+            "what a score rests on where no trained model stands behind it: customer_base_model "
+            "or horizon_extended, a colon and the targets; joined by a comma and a space",
             null="nothing was held back",
         ),
         Column("churn_model_version", pa.string(), "registered version", lineage=True),

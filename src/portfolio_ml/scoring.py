@@ -16,6 +16,10 @@ from portfolio_ml.snapshots import matrix
 
 Floats = NDArray[np.float64]
 
+CUSTOMER_BASE = "customer_base_model"
+EXTENDED = "horizon_extended"
+"""What `abstention` says, before the targets."""
+
 # Below this chance of a purchase, value is not divided by it any further.
 SMALLEST_CHANCE = 0.02
 
@@ -104,14 +108,17 @@ def predict(champions: Champions, rows: Mapping[str, pa.Table], *, reasons: int)
         matrix(rows["segments"], champions.segments.names)
     )
     ratio = churn.horizon_days / value.horizon_days
+    orders = rows["lifetime_value"]["expected_purchase_days"].to_numpy().astype(float)
     return Predictions(
         p_churn=p_churn,
         churn_reasons=churn_reasons(churn, rows["churn"], most=reasons),
         ltv=ltv,
         ltv_low=low,
         ltv_high=high,
-        expected_orders=rows["lifetime_value"]["expected_purchase_days"].to_numpy().astype(float),
-        value_if_buys=ltv * ratio / np.maximum(1 - p_churn, SMALLEST_CHANCE),
+        expected_orders=orders * value.stretch(value_features),
+        value_if_buys=value.learned(value_features)
+        * ratio
+        / np.maximum(1 - p_churn, SMALLEST_CHANCE),
         segment_id=segment_id,
         segment_name=segment_name,
         abstention=_abstention(champions),
@@ -127,4 +134,7 @@ def _abstention(champions: Champions) -> str | None:
         )
         if model.trees is None
     ]
-    return f"customer_base_model:{'+'.join(resting)}" if resting else None
+    codes = [f"{CUSTOMER_BASE}:{'+'.join(resting)}"] if resting else []
+    if champions.lifetime_value.extension is not None:
+        codes.append(f"{EXTENDED}:lifetime_value")
+    return ", ".join(codes) or None

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.features.reference import Reference
 from portfolio_ml.features.table import Horizons, at, computed
-from portfolio_ml.labels import LABELS, outcomes
-from portfolio_ml.schema import TRAINING_ROWS
+from portfolio_ml.labels import MARGIN, labels, outcomes
+from portfolio_ml.schema import TRAINING_ROWS, Measure
 from portfolio_ml.tables import Progress
 
 Floats = NDArray[np.float64]
@@ -33,6 +33,8 @@ class Snapshots:
         spend: Purchases within the value horizon, currency units, at least 0.
         returned: Returns within the value horizon, currency units, at least 0.
         references: What was fitted across customers, per snapshot day.
+        margin: Net spend minus the cost of the goods within the value horizon, currency units;
+            None where value is revenue.
     """
 
     names: tuple[str, ...]
@@ -43,6 +45,7 @@ class Snapshots:
     spend: Floats
     returned: Floats
     references: Mapping[int, Reference]
+    margin: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.day)
@@ -51,6 +54,11 @@ class Snapshots:
     def net(self) -> Floats:
         """Spend minus returns."""
         return self.spend - self.returned
+
+    @property
+    def value(self) -> Floats:
+        """What is predicted: the margin where that is measured, else net spend."""
+        return self.net if self.margin is None else self.margin
 
     def column(self, name: str) -> NDArray[np.float32]:
         """One feature's values."""
@@ -67,6 +75,7 @@ class Snapshots:
             spend=self.spend[chosen],
             returned=self.returned[chosen],
             references=self.references,
+            margin=None if self.margin is None else self.margin[chosen],
         )
 
     def on(self, days: Sequence[int]) -> "Snapshots":
@@ -87,13 +96,19 @@ class Snapshots:
         return self.where(np.isin(self.customer, customers[order[fitting]]))
 
 
-def labelled(inputs: Inputs, snapshot_days: Sequence[int], *, horizons: Horizons) -> Snapshots:
+def labelled(
+    inputs: Inputs,
+    snapshot_days: Sequence[int],
+    *,
+    horizons: Horizons,
+    measure: Measure = "revenue",
+) -> Snapshots:
     """Features and outcomes at each of the snapshot days, from one query each.
 
     The outcome windows must lie within the history; `timeline.snapshots` sees to that.
     """
     table = at(inputs, snapshot_days, horizons=horizons)
-    joined = with_outcomes(table.rows, inputs, snapshot_days, horizons=horizons)
+    joined = with_outcomes(table.rows, inputs, snapshot_days, horizons=horizons, measure=measure)
     names = inputs.catalogue.model_inputs
     return Snapshots(
         names=names,
@@ -104,20 +119,26 @@ def labelled(inputs: Inputs, snapshot_days: Sequence[int], *, horizons: Horizons
         spend=joined["future_spend"].to_numpy().astype(np.float64),
         returned=joined["future_returned"].to_numpy().astype(np.float64),
         references=table.references,
+        margin=joined[MARGIN].to_numpy().astype(np.float64) if measure == "margin" else None,
     )
 
 
 def with_outcomes(
-    rows: pa.Table, inputs: Inputs, snapshot_days: Sequence[int], *, horizons: Horizons
+    rows: pa.Table,
+    inputs: Inputs,
+    snapshot_days: Sequence[int],
+    *,
+    horizons: Horizons,
+    measure: Measure = "revenue",
 ) -> pa.Table:
-    """A feature table's rows with the columns `labels.LABELS`, in the same order."""
+    """A feature table's rows with the columns that `labels.labels` names, in the same order."""
     engine = inputs.engine
-    found = outcomes(inputs, snapshot_days, horizons=horizons)
+    found = outcomes(inputs, snapshot_days, horizons=horizons, measure=measure)
     named = found.join(inputs.customers, on="customer", how="inner").drop("customer")
     return engine.collect(
         engine.from_arrow(rows)
         .join(named, on=["customer_id", "as_of"], how="left")
-        .with_columns(*(nw.col(name).fill_null(0) for name in LABELS))
+        .with_columns(*(nw.col(name).fill_null(0) for name in labels(measure)))
         .sort("as_of", "customer_id")
     )
 
@@ -130,16 +151,23 @@ class TrainingTable:
         inputs: What features and outcomes are computed from.
         weights: Per snapshot day, what its rows weigh.
         horizons: How far the outcomes look ahead; their windows lie within the history.
+        measure: What value is; of margin there is a column more.
     """
 
     inputs: Inputs
     weights: Mapping[int, float]
     horizons: Horizons
+    measure: Measure = "revenue"
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns: those of `schema.TRAINING_ROWS`, with the features before the outcomes."""
+        """The columns: those of `schema.TRAINING_ROWS`, with the features before the outcomes.
+
+        The last one is `future_margin` where margin is measured.
+        """
         known = [pa.field(c.name, c.type) for c in TRAINING_ROWS.columns]
+        if self.measure == "margin":
+            known.append(pa.field(MARGIN, pa.float64()))
         first = TRAINING_ROWS.names.index("churned")
         features = [pa.field(name, pa.float32()) for name in self.inputs.catalogue.names]
         return pa.schema([*known[:first], *features, *known[first:]])
@@ -152,7 +180,9 @@ class TrainingTable:
         """
         for done, day in enumerate(sorted(self.weights)):
             found = computed(self.inputs, [day], horizons=self.horizons)
-            after = self.inputs.engine.keep(outcomes(self.inputs, [day], horizons=self.horizons))
+            after = self.inputs.engine.keep(
+                outcomes(self.inputs, [day], horizons=self.horizons, measure=self.measure)
+            )
             rows, total = 0, found.count()
             for batch in found.batches(after):
                 yield self._row_batch(batch, day)
@@ -161,16 +191,16 @@ class TrainingTable:
 
     def _row_batch(self, batch: pa.RecordBatch, day: int) -> pa.RecordBatch:
         rows = batch.num_rows
-        labels = {name: pc.fill_null(batch[name], 0) for name in LABELS}
+        known = {name: pc.fill_null(batch[name], 0) for name in labels(self.measure)}
         until = day + max(self.horizons.churn_days, self.horizons.value_days)
         columns = {
             "group": pa.array(_codes(batch["customer_id"])),
             "as_of": batch["as_of"].cast(pa.date32()),
             "outcome_until": pa.repeat(pa.scalar(until, pa.int32()), rows).cast(pa.date32()),
             "weight": pa.repeat(self.weights[day], rows),
-            "churned": pc.equal(labels["future_purchase_days"], 0),
-            "future_net": pc.subtract(labels["future_spend"], labels["future_returned"]),
-            **labels,
+            "churned": pc.equal(known["future_purchase_days"], 0),
+            "future_net": pc.subtract(known["future_spend"], known["future_returned"]),
+            **known,
         }
         return pa.RecordBatch.from_arrays(
             [columns[n] if n in columns else batch[n] for n in self.schema.names],

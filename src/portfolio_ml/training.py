@@ -9,17 +9,20 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from portfolio_ml.config import Settings
-from portfolio_ml.errors import DataError
+from portfolio_ml.errors import DataError, HistoryTooShortError
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.models.churn import ChurnModel, churn_candidates, fit_churn_trees
 from portfolio_ml.models.hurdle import fit_amount_trees, fit_silence_trees, hurdle_of
 from portfolio_ml.models.lifetime_value import LifetimeValueModel, value_candidates
-from portfolio_ml.models.trees import DEFAULTS, TreeParameters
+from portfolio_ml.models.trees import DEFAULTS, Fit, TreeParameters
+from portfolio_ml.models.unlabelled import unlabelled_churn, unlabelled_value
+from portfolio_ml.schema import Measure
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.timeline import Span, snapshots, to_date, to_day
 from portfolio_ml.wording import counted
 
 HALF_LIFE_DAYS = 365.0
+FEWEST_CUSTOMERS = 50
 
 Floats = NDArray[np.float64]
 
@@ -39,6 +42,9 @@ class Recipe:
         excluded: Periods that no outcome window may touch.
         churn_trees: How the trees of churn are held back.
         value_trees: How those of lifetime value are.
+        measure: What value is.
+        extended_days: The value horizon that is asked for, where history can only label the
+            shorter one in `horizons`; values are stretched to it by the customer-base model.
     """
 
     horizons: Horizons
@@ -51,6 +57,8 @@ class Recipe:
     excluded: tuple[Span, ...] = ()
     churn_trees: TreeParameters = DEFAULTS
     value_trees: TreeParameters = DEFAULTS
+    measure: Measure = "revenue"
+    extended_days: int | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "Recipe":
@@ -72,12 +80,20 @@ class Recipe:
             ),
             churn_trees=TreeParameters(**training.trees.churn.model_dump()),
             value_trees=TreeParameters(**training.trees.lifetime_value.model_dump()),
+            measure=targets.lifetime_value.measure,
         )
 
     @property
     def longest_days(self) -> int:
         """The longer of the horizons."""
         return max(self.horizons.churn_days, self.horizons.value_days)
+
+    @property
+    def extension_note(self) -> str | None:
+        """What the value over a longer horizon rests on, in a sentence; None without one."""
+        if self.extended_days is None:
+            return None
+        return extension_note(self.horizons.value_days, self.extended_days)
 
     @property
     def shares_trees(self) -> bool:
@@ -88,7 +104,7 @@ class Recipe:
     @property
     def min_history_days(self) -> int:
         """The history that a snapshot needs before it: half the horizon, at least 28 days."""
-        return max(28, self.longest_days // 2)
+        return history_before(self.longest_days)
 
     def snapshot_days(self, first_day: int, known_until: int) -> tuple[int, ...]:
         """The snapshot days whose outcomes are known on `known_until`, ascending."""
@@ -101,6 +117,35 @@ class Recipe:
             min_history_days=self.min_history_days,
             excluded=self.excluded,
         )
+
+
+def history_before(horizon_days: int) -> int:
+    """The history that a snapshot needs before it: half the horizon, at least 28 days."""
+    return max(28, horizon_days // 2)
+
+
+def history_to_judge(horizon_days: int) -> int:
+    """The history that a backtest needs: a past, an outcome to learn from, one to be judged by.
+
+    Example:
+        >>> history_to_judge(90)
+        225
+    """
+    return 2 * horizon_days + history_before(horizon_days)
+
+
+def extension_note(learned_days: int, extended_days: int) -> str:
+    """What the value over a longer horizon than history can label rests on.
+
+    Example:
+        >>> print(extension_note(168, 365))
+        value over 365 days was learnt over 168 days, the most that the history can judge, and stretched by the customer-base model; 912 days of history would let it be learnt outright
+    """  # noqa: E501 - one sentence
+    return (
+        f"value over {extended_days} days was learnt over {learned_days} days, the most that the "
+        "history can judge, and stretched by the customer-base model; "
+        f"{history_to_judge(extended_days)} days of history would let it be learnt outright"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +168,50 @@ def fit_candidates(
     """
     rows = snapshots.at_most(recipe.max_rows, recipe.seed)
     weight, seed = recency_weight(rows.day), recipe.seed
+    fits = {} if is_few(rows) else _fitted_trees(rows, weight, recipe)
+    return Candidates(
+        churn=churn_candidates(
+            rows, weight, fits.get("churn"), horizon_days=recipe.horizons.churn_days, seed=seed
+        ),
+        lifetime_value=value_candidates(
+            rows,
+            hurdle_of(fits.get("silence", fits.get("churn")), fits.get("amount")),
+            horizon_days=recipe.horizons.value_days,
+            coverage=recipe.coverage,
+            tier_edges=tier_edges,
+        ),
+    )
+
+
+def unlabelled_candidates(
+    features: NDArray[np.float32], names: tuple[str, ...], recipe: Recipe
+) -> Candidates:
+    """The customer-base model alone, for a history that holds no outcome to learn from.
+
+    Args:
+        features: Today's features, shape (customers, names).
+        names: What they are.
+        recipe: How far to look ahead.
+    """
+    horizons = recipe.horizons
+    value = unlabelled_value(
+        features,
+        names,
+        horizon_days=horizons.value_days,
+        coverage=recipe.coverage,
+        measure=recipe.measure,
+    )
+    churn = unlabelled_churn(names, horizon_days=horizons.churn_days)
+    return Candidates(churn={churn.candidate: churn}, lifetime_value={value.candidate: value})
+
+
+def is_few(rows: Snapshots) -> bool:
+    """Whether the customers are too few for trees, whose folds would hold a handful each."""
+    return np.unique(rows.customer).size < FEWEST_CUSTOMERS
+
+
+def _fitted_trees(rows: Snapshots, weight: Floats, recipe: Recipe) -> dict[str, Fit | None]:
+    seed = recipe.seed
     tasks = {
         "churn": delayed(fit_churn_trees)(rows, weight, seed=seed, parameters=recipe.churn_trees),
         "amount": delayed(fit_amount_trees)(rows, weight, seed=seed, parameters=recipe.value_trees),
@@ -132,19 +221,7 @@ def fit_candidates(
             rows, weight, seed=seed, parameters=recipe.value_trees
         )
     # Side by side, for LightGBM's own threads wait for each other where the machine is shared.
-    fits = dict(zip(tasks, Parallel(n_jobs=2, prefer="threads")(tasks.values()), strict=True))
-    return Candidates(
-        churn=churn_candidates(
-            rows, weight, fits["churn"], horizon_days=recipe.horizons.churn_days, seed=seed
-        ),
-        lifetime_value=value_candidates(
-            rows,
-            hurdle_of(fits.get("silence", fits["churn"]), fits["amount"]),
-            horizon_days=recipe.horizons.value_days,
-            coverage=recipe.coverage,
-            tier_edges=tier_edges,
-        ),
-    )
+    return dict(zip(tasks, Parallel(n_jobs=2, prefer="threads")(tasks.values()), strict=True))
 
 
 def recency_weight(day: NDArray[np.int32]) -> Floats:
@@ -170,7 +247,7 @@ def demand_history(span: Span, recipe: Recipe) -> None:
     if span.days >= recipe.longest_days + recipe.min_history_days:
         raise all_excluded("snapshot to learn from", recipe)
     fits = min((span.days - 28) // 2, int(span.days / 2.5))  # a backtest after it, too
-    raise DataError(
+    raise HistoryTooShortError(
         f"the history is too short to learn from: a horizon of {recipe.longest_days} days needs "
         f"at least {recipe.longest_days + recipe.min_history_days} days",
         saw=counted(span.days, "day"),

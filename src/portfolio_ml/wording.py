@@ -19,8 +19,10 @@ _MODELS = {
     "pareto_nbd": "Pareto/NBD",
     "pareto_nbd_gamma_gamma": "Pareto/NBD + Gamma-Gamma",
     "past_spend": "net spend so far",
+    "past_margin": "margin so far",
     "recency": "days since last purchase",
 }
+_VALUES = {"revenue": "net spend", "margin": "margin"}
 _PERSISTENCE = {"churn": "recent purchase days", "lifetime_value": "recent spend"}
 
 
@@ -44,6 +46,16 @@ def model_name(name: str, target: str) -> str:
     if name == "persistence" and target in _PERSISTENCE:
         return _PERSISTENCE[target]
     return _MODELS.get(name, name.replace("_", " "))
+
+
+def value_name(measure: str) -> str:
+    """What a customer's value is, as people call it.
+
+    Example:
+        >>> value_name("revenue"), value_name("margin")
+        ('net spend', 'margin')
+    """
+    return _VALUES[measure]
 
 
 def command(name: str, config: Path | str) -> str:

@@ -131,6 +131,11 @@ CONFIGS = [
         config={"targets": {"churn": {"horizon_days": 0}}}),
     bad("a list for a section", 2, "targets: input should be a mapping", config={"targets": [90]}),
     bad("a name with blanks", 2, "name: use letters, digits", config={"name": "my shop"}),
+    bad("a measure of no kind", 2, "targets.lifetime_value.measure", "revenue",
+        config={"targets": {"lifetime_value": {"measure": "profit"}}}),
+    bad("a margin without a cost", 2, "targets.lifetime_value.measure", "no column cost",
+        "map cost in data.transactions.columns", files=FEW, command="features --out f.parquet",
+        config={"targets": {"lifetime_value": {"measure": "margin"}}}),
     bad("no time zone", 2, "'Berlin' is no time zone", "Europe/Berlin",
         config={"timezone": "Berlin"}),
     bad("an unknown column of ours", 2, "'custmer_id' is no column", "mean 'customer_id'?",
@@ -367,7 +372,9 @@ TRAINING = [
     bad("a history of days", 65, "the history is too short to learn from", "saw 5 days", "wait",
         files=FEW, command="train"),
     bad("a horizon longer than the history", 65, "of 365 days", "set the horizons to 168 days",
-        files=SALES, config={"targets": {"churn": {"horizon_days": 365}}}, command="train"),
+        files=SALES, config={"targets": {"churn": {"horizon_days": 365}}}, command="backtest"),
+    bad("a horizon far beyond the history", 65, "of 1300 days", "set the horizons to 168 days",
+        files=SALES, config={"targets": {"churn": {"horizon_days": 1300}}}, command="train"),
     bad("a history too short to judge", 65, "too short for a backtest", "set the horizons to 86",
         files={"sales.csv": history(216)}, command="backtest"),
     bad("everything excluded", 65, "there is no snapshot to learn from", "2020-01-01 to 2024-12-31",
@@ -537,6 +544,25 @@ def test_a_mistake_is_told_in_a_sentence_and_leaves_nothing_behind(
         assert part.casefold() in told.casefold()
     assert "s3cret" not in told
     assert listing(tmp_path) == before
+
+
+@pytest.mark.parametrize("config", [{}, {"targets": {"churn": {"horizon_days": 100}}}])
+def test_a_history_too_short_to_judge_is_left_to_the_customer_base_model(
+    config, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    delivery = [{"kind": "parquet", "path": "scores.parquet"}]
+    files = {"sales.csv": history(42, customers=60, gap=5)}
+    laid_out(Bad("six weeks", 0, (), files, {"delivery": delivery} | config), tmp_path)
+    assert app.run(["train", "-c", "shop.yaml", "-q"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "the customer-base model was not judged: The history is too short" in told
+    assert "Set the horizons to 7 days or fewer" in told
+    for command in ("score", "report"):
+        assert app.run([command, "-c", "shop.yaml", "-q"]) == 0
+    scores = pq.read_table(tmp_path / "scores.parquet").to_pylist()
+    assert {row["abstention"] for row in scores} == {"customer_base_model:churn+lifetime_value"}
+    assert all(row["ltv_low"] <= row["ltv"] <= row["ltv_high"] for row in scores)
 
 
 @pytest.mark.parametrize("name", THIN)

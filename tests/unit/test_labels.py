@@ -78,3 +78,24 @@ def test_as_of_days_are_apart_and_one_given_twice_counts_once(engine):
     found = outcomes_of(engine, lines, (AS_OF + 30, AS_OF, AS_OF))
 
     assert found == {("a", AS_OF): outcome(1, 20), ("a", AS_OF + 30): outcome(1, 10)}
+
+
+def test_a_margin_is_what_is_left_after_the_cost(engine):
+    lines = [
+        Line("a", after(0), 5, cost=1),
+        Line("a", after(110), 30, cost=20),
+        Line("a", after(120), 10, cost=14),
+        Line("a", after(125), -10, cost=14),
+        Line("b", after(0), 5, cost=1),
+        Line("b", after(130), 8, cost=11),
+        Line("b", after(161), 9, cost=1),
+    ]
+    inputs = inputs_of(history_of(engine, lines), engine)
+    found = outcomes(inputs, [AS_OF], horizons=HORIZONS, measure="margin")
+    rows = engine.collect(found.join(inputs.customers, on="customer")).to_pylist()
+    assert {row["customer_id"]: row["future_margin"] for row in rows} == {"a": 10.0, "b": -3.0}
+
+
+def test_a_margin_is_no_outcome_where_value_is_revenue(engine):
+    lines = [Line("a", after(110), 30, cost=20)]
+    assert outcomes_of(engine, lines)["a", AS_OF] == outcome(1, 30)

@@ -10,6 +10,7 @@ from tests.simulated import simulated
 
 from portfolio_ml.errors import DataError
 from portfolio_ml.metrics import coverage, normalised_gini
+from portfolio_ml.models.extension import Extension
 from portfolio_ml.models.files import DESCRIPTION, described
 from portfolio_ml.models.hurdle import AMOUNT, SILENCE, fit_value_trees, hurdle_of
 from portfolio_ml.models.lifetime_value import (
@@ -19,6 +20,7 @@ from portfolio_ml.models.lifetime_value import (
     Returns,
     value_candidates,
 )
+from portfolio_ml.models.margins import Margins
 from portfolio_ml.models.trees import DEFAULTS
 from portfolio_ml.training import recency_weight
 
@@ -257,3 +259,119 @@ def test_intervals_of_another_shape_are_refused(models):
     values["intervals"]["low"].pop()
     with pytest.raises(DataError, match="bounds of each of their groups"):
         LifetimeValueModel.from_files(files | {DESCRIPTION: described("lifetime_value", values)})
+
+
+@pytest.fixture(scope="module")
+def sold():
+    """Customers of odd number are served below cost, others keep a half."""
+    snapshots = simulated(seed=1)
+    share = np.where(snapshots.customer % 2, -0.25, 0.5)
+    margin = (snapshots.column("net_spend") * share).astype(np.float32)
+    return replace(
+        snapshots,
+        names=(*snapshots.names, "margin"),
+        features=np.column_stack([snapshots.features, margin]),
+        margin=snapshots.net * share,
+    )
+
+
+@pytest.fixture(scope="module")
+def margin_models(sold):
+    return fitted(sold)
+
+
+class TestMargin:
+    """What is left of net spend after the cost of the goods."""
+
+    def test_is_net_spend_times_a_shrunk_share(self, sold, margin_models):
+        model = margin_models["customer_base"]
+        net = replace(model, margins=None).predict(sold.features)
+        margins = model.margins
+        assert margins.share == pytest.approx(sold.margin.sum() / sold.net.sum())
+        first = sold.column("net_spend")[0].astype(float), sold.column("margin")[0].astype(float)
+        share = (first[1] + margins.share * margins.prior_spend) / (first[0] + margins.prior_spend)
+        assert model.predict(sold.features)[0] == pytest.approx(net[0] * share)
+
+    @pytest.mark.parametrize("candidate", CANDIDATES)
+    def test_is_in_total_what_followed_and_below_zero_where_it_was(
+        self, sold, margin_models, candidate
+    ):
+        predicted = margin_models[candidate].predict(sold.features)
+        assert predicted.sum() == pytest.approx(sold.margin.sum(), rel=0.25)
+        regular = sold.column("purchase_days") > 5
+        assert (predicted[regular & (sold.customer % 2 == 1)] <= 0).mean() > 0.7
+        assert (predicted[regular & (sold.customer % 2 == 0)] >= 0).all()
+
+    @pytest.mark.parametrize("candidate", CANDIDATES)
+    def test_lies_in_its_interval_which_covers_what_followed(self, sold, margin_models, candidate):
+        model = margin_models[candidate]
+        low, high = model.interval(sold.features)
+        predicted = model.predict(sold.features)
+        assert (low <= predicted).all()
+        assert (predicted <= high).all()
+        assert coverage(sold.margin, low, high) > 0.72
+
+    def test_survives_its_files(self, sold, margin_models):
+        model = margin_models["blend"]
+        again = LifetimeValueModel.from_files(model.to_files())
+        assert again.measure == "margin"
+        assert np.array_equal(again.predict(sold.features), model.predict(sold.features))
+
+    def test_leaves_no_mark_on_a_model_of_revenue(self, learned):
+        model = fitted(learned)["customer_base"]
+        assert model.measure == "revenue"
+        assert "margins" not in json.loads(model.to_files()[DESCRIPTION])
+
+    def test_of_customers_who_are_unknown_is_the_portfolios(self):
+        margins = Margins(share=0.2, prior_spend=50.0)
+        shares = margins.of(np.array([0.0, -80.0, 1e9]), np.array([0.0, 0.0, -5e9]))
+        assert shares.tolist() == [0.2, 0.2, -1.0]
+
+    @pytest.mark.parametrize("values", [(1.5, 1.0), (float("nan"), 1.0), (0.2, 0.0)])
+    def test_refuses_shares_that_are_none(self, values):
+        with pytest.raises(ValueError, match="no margin share"):
+            Margins(*values)
+
+
+class TestExtension:
+    """A value over a longer horizon than history could label."""
+
+    LONG = Extension(365, REFERENCE.purchase_model)
+
+    def test_stretches_by_the_ratio_of_expected_spend(self, models):
+        x, t_x, age = (np.array(v, float) for v in ((0, 2, 7), (0, 10, 200), (20, 310, 310)))
+        facts = np.stack([x, t_x, age, np.full(3, 25.0)])
+        short, long = (
+            REFERENCE.expectations(facts, churn_days=90, value_days=days)["expected_spend"]
+            for days in (90, 365)
+        )
+        assert self.LONG.stretch(age, learned_days=90) == pytest.approx(long / short)
+        assert replace(models["blend"], extension=self.LONG).predicted_days == 365
+
+    def test_lies_between_no_growth_and_that_of_the_horizons(self):
+        found = self.LONG.stretch(np.array([0.0, 30.0, 310.0]), learned_days=90)
+        assert (found > 1).all()
+        assert (found < 365 / 90).all()
+        assert (np.diff(found) > 0).all()  # who has stayed for long leaves late
+
+    @pytest.mark.parametrize("candidate", CANDIDATES)
+    def test_stretches_interval_and_value_alike(self, later, models, candidate):
+        model = models[candidate]
+        long = replace(model, extension=self.LONG)
+        stretch = long.stretch(later.features)
+        assert np.array_equal(long.predict(later.features), model.predict(later.features) * stretch)
+        assert np.array_equal(long.learned(later.features), model.predict(later.features))
+        for end, learned in zip(
+            long.interval(later.features), model.interval(later.features), strict=True
+        ):
+            assert np.array_equal(end, learned * stretch)
+
+    def test_survives_its_files(self, later, models):
+        long = replace(models["blend"], extension=self.LONG)
+        again = LifetimeValueModel.from_files(long.to_files())
+        assert again.extension == long.extension
+        assert np.array_equal(again.predict(later.features), long.predict(later.features))
+
+    def test_leads_to_no_shorter_horizon(self, models):
+        with pytest.raises(ValueError, match="no extension of 90 to 90 days"):
+            replace(models["blend"], extension=Extension(90, REFERENCE.purchase_model))

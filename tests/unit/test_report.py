@@ -293,6 +293,16 @@ def test_scores_that_rest_on_less_are_counted_by_code():
     )
 
 
+def test_an_extended_horizon_says_what_was_learnt_and_what_would_be_needed():
+    codes = "customer_base_model:churn, horizon_extended:lifetime_value"
+    facts = some_facts([a_row("c1", abstention=codes)], value_days=365, learned_value_days=168)
+    first, second = words.resting(facts.abstentions[0], facts)
+    assert "churn figures rest on the customer-base model alone" in first
+    assert "value over 365 days was learnt over 168 days" in second
+    assert "912 days of history would let it be learnt outright" in second
+    assert "in the next 168 days" in page.render(facts)
+
+
 def test_a_history_of_less_than_a_year_says_that_nobody_can_be_older_than_new():
     short = replace(HISTORY, first_day=date(1997, 9, 24))
     note = "the history covers 280 days, so no active customer can be older than"
@@ -413,6 +423,19 @@ def test_value_is_told_in_words(facts):
 
 
 # Charts
+
+
+def test_a_page_of_margins_speaks_of_margins():
+    judged = value_judgement() | {"measure": "margin"}
+    facts = some_facts(measure="margin", judgements={"lifetime_value": judged})
+    html = page.render(facts)
+    assert "<dt>Expected margin</dt>" in html
+    assert "churn probability × margin if they buy" in html
+    assert "Margin is expected margin over" in html
+    assert "what margin each customer would bring" in words.setting(facts.models[0], 90)
+    assert words.caption("deciles", "margin") == "Predicted and actual margin"
+    assert "than came of them" in " ".join(words.meaning(facts.models[0]))
+    assert "xpected spend" not in html
 
 
 @pytest.mark.parametrize("judgement", [churn_judgement(), value_judgement()])

@@ -14,6 +14,8 @@ from pydantic import (
     model_validator,
 )
 
+from portfolio_ml.schema import Measure
+
 
 def _no_switch(value: object) -> object:
     """YAML reads `on` and `no` as truth values, which would pass as 1 and 0."""
@@ -150,14 +152,17 @@ class Churn(Section):
 
 
 class LifetimeValue(Section):
-    """Net spend within the horizon, with an interval of the given coverage.
+    """Net spend, or margin, within the horizon, with an interval of the given coverage.
 
     Attributes:
         horizon_days: How many days after the as-of date are looked at.
-        coverage: The share of customers whose spend should lie within the interval.
+        measure: What value is: `revenue` is net spend, and `margin` what is left of it after the
+            cost of the goods; margin needs the column `cost` of the transactions.
+        coverage: The share of customers whose value should lie within the interval.
     """
 
     horizon_days: Count = 90
+    measure: Measure = "revenue"
     coverage: Number = Field(default=0.8, gt=0.5, lt=1)
 
 

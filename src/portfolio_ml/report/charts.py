@@ -13,8 +13,8 @@ import vl_convert
 
 from portfolio_ml.report.customers import Group
 from portfolio_ml.report.evidence import ModelFacts, Opponent, Points, model_facts
-from portfolio_ml.report.words import within
-from portfolio_ml.wording import model_name
+from portfolio_ml.report.words import value_word, within
+from portfolio_ml.wording import model_name, value_name
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 Theme = Mapping[str, Any]
@@ -92,8 +92,8 @@ def gains(points: Points) -> Chart:
     return alt.layer(ends.encode(alt.X("at:Q"), alt.Y("at:Q")), found).properties(**_SIZE)
 
 
-def deciles(points: Points, *, currency: str = "") -> Chart:
-    """Mean predicted and actual net spend by tenth of the customers, highest prediction first."""
+def deciles(points: Points, *, currency: str = "", measure: str = "revenue") -> Chart:
+    """Mean predicted and actual value by tenth of the customers, highest prediction first."""
     rows = [
         {"decile": int(p["decile"]), "what": what, "mean": p[what] / p["customers"]}
         for p in points
@@ -106,9 +106,8 @@ def deciles(points: Points, *, currency: str = "") -> Chart:
         axis=alt.Axis(labelAngle=0, grid=False),
         title="tenth of the customers, highest prediction first",
     )
-    y = alt.Y(
-        "mean:Q", axis=alt.Axis(tickCount=5, format="~s"), title=f"mean spend per customer{unit}"
-    )
+    title = f"mean {value_word(measure)} per customer{unit}"
+    y = alt.Y("mean:Q", axis=alt.Axis(tickCount=5, format="~s"), title=title)
     bars = alt.Chart(_data([r for r in rows if r["what"] == "actual"])).mark_bar(width=14)
     dots = alt.Chart(_data([r for r in rows if r["what"] == "predicted"])).mark_point()
     return alt.layer(bars.encode(x, y, color), dots.encode(x, y, color)).properties(**_SIZE)
@@ -143,12 +142,15 @@ def against(model: ModelFacts) -> Chart:
     return alt.layer(zero, spans, dots).properties(width=BESIDE_LABELS, height=HEIGHT)
 
 
-def profile(groups: Sequence[Group]) -> Chart:
-    """Each group's share of the customers beside its share of the expected net spend."""
+def profile(groups: Sequence[Group], *, measure: str = "revenue") -> Chart:
+    """Each group's share of the customers beside its share of the expected value."""
     rows = [
         {"group": g.name, "of": of, "share": value}
         for g in groups
-        for of, value in (("customers", g.customer_share), ("expected net spend", g.ltv_share))
+        for of, value in (
+            ("customers", g.customer_share),
+            (f"expected {value_name(measure)}", g.ltv_share),
+        )
         if value is not None
     ]
     bars = alt.Chart(_data(rows)).mark_bar()
@@ -174,7 +176,7 @@ def drawn(model: ModelFacts, *, currency: str = "") -> dict[str, Chart]:
     if points := model.curves.get("gains"):
         charts["gains"] = gains(points)
     if points := tuple(p for p in model.curves.get("deciles", ()) if p["customers"] > 0):
-        charts["deciles"] = deciles(points, currency=currency)
+        charts["deciles"] = deciles(points, currency=currency, measure=model.measure)
     if _comparable(model):
         charts["against_baselines"] = against(model)
     return charts
@@ -187,9 +189,9 @@ def plots(judgement: Mapping[str, Any], *, currency: str = "") -> dict[str, byte
     return {f"{model.target}_{name}.png": to_png(chart) for name, chart in charts.items()}
 
 
-def segment_plots(segments: Sequence[Group]) -> dict[str, bytes]:
+def segment_plots(segments: Sequence[Group], *, measure: str = "revenue") -> dict[str, bytes]:
     """The profile of the segments as PNG, by file name; empty without segments."""
-    return {"segments_profile.png": to_png(profile(segments))} if segments else {}
+    return {"segments_profile.png": to_png(profile(segments, measure=measure))} if segments else {}
 
 
 def to_svg(chart: Chart, *, colours: Theme = LIGHT) -> str:

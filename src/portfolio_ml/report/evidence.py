@@ -79,6 +79,7 @@ class ModelFacts:
         opponents: Baselines, then other candidates, best first.
         figures: Every metric.
         curves: Points for drawing, by name.
+        measure: What value is.
     """
 
     target: str
@@ -93,6 +94,7 @@ class ModelFacts:
     opponents: tuple[Opponent, ...]
     figures: tuple[Figure, ...]
     curves: Mapping[str, Points]
+    measure: str = "revenue"
 
     def figure(self, metric: str) -> Figure | None:
         """One of the figures, or None."""
@@ -125,6 +127,7 @@ def model_facts(judgement: Mapping[str, Any], *, coverage: float | None = None) 
         opponents=_opponents(judgement, scores),
         figures=tuple(_figures(judgement, scores, coverage)),
         curves={name: _defined(points) for name, points in judgement["curves"].items()},
+        measure=judgement.get("measure", "revenue"),
     )
 
 

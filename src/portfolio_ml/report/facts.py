@@ -12,6 +12,7 @@ import pyarrow as pa
 from portfolio_ml.report import customers
 from portfolio_ml.report.customers import Abstention, Attention, Group, Headline
 from portfolio_ml.report.evidence import ModelFacts, model_facts
+from portfolio_ml.schema import Measure
 from portfolio_ml.timeline import to_date
 from portfolio_ml.transactions import History
 
@@ -88,7 +89,9 @@ class Facts:
         as_of: History up to and including this day was used.
         churn_days: The churn horizon.
         value_days: The value horizon.
+        learned_value_days: The one that the value model learnt; shorter where it is extended.
         coverage: The nominal coverage of value intervals.
+        measure: What value is.
         history: The rows that were read.
         headline: The portfolio in five numbers.
         attention: The active customers of the highest value at risk.
@@ -106,7 +109,9 @@ class Facts:
     as_of: date
     churn_days: int
     value_days: int
+    learned_value_days: int
     coverage: float
+    measure: Measure
     history: HistoryFacts
     headline: Headline
     attention: tuple[Attention, ...]
@@ -144,6 +149,8 @@ def gather(
     churn_days: int,
     value_days: int,
     coverage: float,
+    measure: Measure = "revenue",
+    learned_value_days: int | None = None,
     history: HistoryFacts,
     judgements: Mapping[str, Mapping[str, Any]],
     decisions: Mapping[str, Mapping[str, Any]] | None,
@@ -162,6 +169,8 @@ def gather(
         churn_days: The churn horizon.
         value_days: The value horizon.
         coverage: The nominal coverage of value intervals.
+        measure: What value is.
+        learned_value_days: The horizon that the value model learnt; `value_days` where not given.
         history: The rows that were read.
         judgements: Per supervised target, as given by `Judgement.to_dict`; those that are not at
             hand are left out.
@@ -176,7 +185,9 @@ def gather(
         as_of=as_of,
         churn_days=churn_days,
         value_days=value_days,
+        learned_value_days=learned_value_days or value_days,
         coverage=coverage,
+        measure=measure,
         history=history,
         headline=customers.headline(rows),
         attention=customers.attention(rows, features),

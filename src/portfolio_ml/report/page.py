@@ -108,7 +108,7 @@ def _pictures(model: ModelFacts, currency: str) -> list[Picture]:
         Picture(
             light=_address(charts.to_svg(chart, colours=charts.LIGHT)),
             dark=_address(charts.to_svg(chart, colours=charts.DARK)),
-            caption=words.caption(name),
+            caption=words.caption(name, model.measure),
             note=words.chart_note(name),
             text=words.chart_text(name, model),
         )

@@ -7,8 +7,10 @@ from portfolio_ml.report.customers import Abstention, Headline
 from portfolio_ml.report.evidence import Figure, Gain, ModelFacts
 from portfolio_ml.report.facts import Facts, HistoryFacts
 from portfolio_ml.report.number import ABSENT, percent, plain, share, signed
+from portfolio_ml.scoring import CUSTOMER_BASE, EXTENDED
 from portfolio_ml.standing import DEVELOPING_AFTER_DAYS
-from portfolio_ml.wording import TARGET_NAMES, counted, model_name
+from portfolio_ml.training import extension_note
+from portfolio_ml.wording import TARGET_NAMES, counted, model_name, value_name
 
 _SHARES = {"calibration_error", "coverage", "decile_mape", "total_bias"}
 _MONEY = {"interval_score", "mae", "mean_width", "rmse"}
@@ -24,6 +26,16 @@ def within(label: str) -> str:
         ('normalised Gini', 'AUROC')
     """
     return label if label[:2].isupper() else label[:1].lower() + label[1:]
+
+
+def value_word(measure: str) -> str:
+    """A customer's value in a word: a column's title has room for no more.
+
+    Example:
+        >>> value_word("revenue"), value_word("margin")
+        ('spend', 'margin')
+    """
+    return value_name(measure).removeprefix("net ")
 
 
 def figure_text(figure: Figure, value: float | None) -> str:
@@ -55,7 +67,11 @@ def setting(model: ModelFacts, horizon_days: int) -> str:
     """How the model was judged."""
     count = len(model.cutoffs)
     dates = ", ".join(f"{day:%Y-%m-%d}" for day in model.cutoffs)
-    asked = {"churn": "who would buy nothing", "lifetime_value": "what each customer would spend"}
+    value = {"revenue": "what each customer would spend"}
+    asked = {
+        "churn": "who would buy nothing",
+        "lifetime_value": value.get(model.measure, "what margin each customer would bring"),
+    }
     return (
         f"Judged at {count} past {'date' if count == 1 else 'dates'} ({dates}). Each time the "
         f"models were fitted again on what was known by then and had to say "
@@ -98,17 +114,22 @@ def churners(headline: Headline, horizon_days: int) -> str:
     return f"{percent(part)} of active customers: no purchase in the next {horizon_days} days"
 
 
-def resting(abstention: Abstention, customers: int) -> str:
-    """What the scores of some customers rest on."""
-    model, _, targets = abstention.code.partition(":")
-    about = " and ".join(TARGET_NAMES.get(t, t).lower() for t in targets.split("+"))
-    some = f"{plain(abstention.customers)} of {plain(customers)} customers"
-    if model != "customer_base_model":
-        return f"For {some} something was held back: {abstention.code}."
-    return (
-        f"For {some}, {about} figures rest on the customer-base model alone: no boosted trees "
-        "stand behind them."
-    )
+def resting(abstention: Abstention, facts: Facts) -> Iterator[str]:
+    """What the scores of some customers rest on, a sentence for each code."""
+    some = f"{plain(abstention.customers)} of {plain(facts.headline.customers)} customers"
+    for code in abstention.code.split(", "):
+        model, _, targets = code.partition(":")
+        about = " and ".join(TARGET_NAMES.get(t, t).lower() for t in targets.split("+"))
+        if model == CUSTOMER_BASE:
+            yield (
+                f"For {some}, {about} figures rest on the customer-base model alone: no boosted "
+                "trees stand behind them."
+            )
+        elif model == EXTENDED:
+            note = extension_note(facts.learned_value_days, facts.value_days)
+            yield f"For {some}, {note}. Its intervals are stretched alike, and untested."
+        else:
+            yield f"For {some} something was held back: {code}."
 
 
 def young_history(facts: Facts) -> str | None:
@@ -137,12 +158,12 @@ def moment(value: datetime | None) -> str:
     return ABSENT if value is None else f"{value:%Y-%m-%d %H:%M %Z}".rstrip()
 
 
-def caption(chart: str) -> str:
+def caption(chart: str, measure: str = "revenue") -> str:
     """A chart's title."""
     return {
         "calibration": "Predicted and observed churn",
         "gains": "Churners found, riskiest first",
-        "deciles": "Predicted and actual spend",
+        "deciles": f"Predicted and actual {value_word(measure)}",
         "against_baselines": "Gain over each opponent",
     }[chart]
 
@@ -180,7 +201,8 @@ def chart_text(chart: str, model: ModelFacts) -> str:
             for p in points
             if p["customers"] > 0
         )
-        return f"Mean spend per customer by tenth, highest prediction first. {means}."
+        word = value_word(model.measure)
+        return f"Mean {word} per customer by tenth, highest prediction first. {means}."
     return "Dots with intervals, one per opponent. The table that follows has the same figures."
 
 
@@ -216,15 +238,17 @@ def _spread(slope: float) -> str:
 
 
 def _value(model: ModelFacts) -> Iterator[str]:
+    happened = "was then spent" if model.measure == "revenue" else "margin then came of them"
+    total = "was spent" if model.measure == "revenue" else "came of them"
     if model.mean is not None:
         yield (
             f"The order by predicted value reaches a normalised Gini of {plain(model.mean, 3)}, "
-            "where 1 is the order by what was then spent and 0 a random one."
+            f"where 1 is the order by what {happened} and 0 a random one."
         )
     bias = _of_all(model, "total_bias")
     if bias is not None:
         way = "more" if bias > 0 else "less"
-        yield f"In total it predicted {percent(abs(bias))} {way} than was spent."
+        yield f"In total it predicted {percent(abs(bias))} {way} than {total}."
     coverage = model.figure("coverage")
     if coverage is not None and coverage.of_all is not None:
         yield (
