@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from portfolio_ml.config import Settings
@@ -211,17 +210,14 @@ def is_few(rows: Snapshots) -> bool:
 
 
 def _fitted_trees(rows: Snapshots, weight: Floats, recipe: Recipe) -> dict[str, Fit | None]:
-    seed = recipe.seed
-    tasks = {
-        "churn": delayed(fit_churn_trees)(rows, weight, seed=seed, parameters=recipe.churn_trees),
-        "amount": delayed(fit_amount_trees)(rows, weight, seed=seed, parameters=recipe.value_trees),
+    seed, parameters = recipe.seed, recipe.value_trees
+    fits = {
+        "churn": fit_churn_trees(rows, weight, seed=seed, parameters=recipe.churn_trees),
+        "amount": fit_amount_trees(rows, weight, seed=seed, parameters=parameters),
     }
     if not recipe.shares_trees:
-        tasks["silence"] = delayed(fit_silence_trees)(
-            rows, weight, seed=seed, parameters=recipe.value_trees
-        )
-    # Side by side, for LightGBM's own threads wait for each other where the machine is shared.
-    return dict(zip(tasks, Parallel(n_jobs=2, prefer="threads")(tasks.values()), strict=True))
+        fits["silence"] = fit_silence_trees(rows, weight, seed=seed, parameters=parameters)
+    return fits
 
 
 def recency_weight(day: NDArray[np.int32]) -> Floats:

@@ -183,7 +183,7 @@ def test_features_go_into_parquet_and_nothing_else(shop, tmp_path, capsys):
 
 
 def test_too_short_a_history_says_what_would_fit(shop, capsys):
-    assert app.run(["train", "--config", str(shop)]) == 65
+    assert app.run(["backtest", "--config", str(shop)]) == 65
     assert "too short" in capsys.readouterr().err
 
 
