@@ -142,6 +142,7 @@ def test_the_number_of_threads_changes_no_byte(monkeypatch):
     spend = (rng.random(30_000) < 0.4) * rng.lognormal(0, 3.5, 30_000) * features[:, 2] ** 0.5
     weight = 0.5 ** (20 * rng.random(30_000))
     texts = []
+    monkeypatch.setattr(trees, "ROWS_PER_THREAD", 1_000)
     for cores in (2, 6):
         monkeypatch.setattr(trees, "cpu_count", lambda cores=cores: cores)
         fit = trees.fit_trees(

@@ -22,6 +22,7 @@ FOLDS = 3
 MAX_ROUNDS = 400
 MIN_ROUNDS = 20
 PATIENCE = 30
+ROWS_PER_THREAD = 50_000  # on fewer, threads wait for each other longer than they work
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +123,12 @@ def fit_trees(
     labels = outcome[learned]
     options = _options(parameters, objective, len(labels), seed)
     weights = np.ones(len(labels)) if weight is None else weight[learned]
-    data = lgb.Dataset(
-        features[learned], labels, weight=weights, feature_name=list(names), params=options,
-        free_raw_data=False,
-    ).construct()  # fmt: skip
     cores = cpu_count()
+    threads = min(cores, 1 + len(labels) // ROWS_PER_THREAD)
+    data = lgb.Dataset(
+        features[learned], labels, weight=weights, feature_name=list(names),
+        params={**options, "num_threads": threads}, free_raw_data=False,
+    ).construct()  # fmt: skip
     # Folds side by side: LightGBM's own threads wait for each other where the machine is shared.
     boosters = Parallel(n_jobs=min(FOLDS, cores), prefer="threads")(
         delayed(_fold_booster)(
@@ -141,7 +143,7 @@ def fit_trees(
         held_out[rows] = np.asarray(
             booster.predict(features[rows], num_iteration=min(rounds, booster.current_iteration()))
         )
-    final = lgb.train({**options, "num_threads": cores}, data, num_boost_round=rounds)
+    final = lgb.train({**options, "num_threads": threads}, data, num_boost_round=rounds)
     text = final.model_to_string(num_iteration=rounds)
     return Fit(trees=load(text), held_out=held_out, rounds=rounds)
 
