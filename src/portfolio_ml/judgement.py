@@ -31,6 +31,7 @@ Population = Literal["all", "active"]
 PRIMARY = {"churn": "auroc", "lifetime_value": "normalised_gini"}
 CHOSEN_BY = {"churn": "log_loss", "lifetime_value": "normalised_gini"}
 LEVEL = 0.9
+BLEND = "blend"
 POPULATIONS: tuple[Population, ...] = ("all", "active")
 CURVE_POINTS = 51
 
@@ -174,7 +175,11 @@ def judge(
     coverage: float | None = None,
     measure: Measure = "revenue",
 ) -> Judgement:
-    """Every figure of one target, the winner among its candidates, and how sure that is."""
+    """Every figure of one target, the winner among its candidates, and how sure that is.
+
+    The winner is the best candidate where it is ahead of the blend beyond the paired interval, and
+    otherwise the blend: few cutoffs, or a single one, are too little to leave it.
+    """
     scores = [
         score
         for population in POPULATIONS
@@ -185,22 +190,33 @@ def judge(
     }
     chosen_by, primary = METRICS[CHOSEN_BY[target]], METRICS[PRIMARY[target]]
     gained = {c: chosen_by.gain(means[c, chosen_by.name], 0.0) for c in predictions.candidates}
-    winner = _best(gained, otherwise="customer_base")
-    ranked = {b: means[b, primary.name] for b in predictions.baselines}
-    best = _best(ranked, otherwise=next(iter(ranked)))
-    opponents = {**predictions.candidates, **predictions.baselines}
-    del opponents[winner]
-    gains = {
-        metric.name: paired_bootstraps(
+
+    def ahead(name: str, others: Mapping[str, Floats], metric: Metric) -> dict[str, Difference]:
+        return paired_bootstraps(
             metric,
             predictions.actual,
-            candidate=predictions.candidates[winner],
-            baselines=opponents if metric.by_rank else _only(opponents, predictions.candidates),
+            candidate=predictions.candidates[name],
+            baselines=others,
             groups=predictions.customer,
             strata=predictions.cutoff,
             seed=seed,
             n=n,
             level=LEVEL,
+        )
+
+    winner = _best(gained, otherwise="customer_base")
+    if winner != BLEND and not np.isnan(gained.get(BLEND, np.nan)):
+        blend = {BLEND: predictions.candidates[BLEND]}
+        winner = winner if ahead(winner, blend, chosen_by)[BLEND].low > 0 else BLEND
+    ranked = {b: means[b, primary.name] for b in predictions.baselines}
+    best = _best(ranked, otherwise=next(iter(ranked)))
+    opponents = {**predictions.candidates, **predictions.baselines}
+    del opponents[winner]
+    gains = {
+        metric.name: ahead(
+            winner,
+            opponents if metric.by_rank else _only(opponents, predictions.candidates),
+            metric,
         )
         for metric in {primary.name: primary, chosen_by.name: chosen_by}.values()
     }
