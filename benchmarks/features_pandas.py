@@ -316,13 +316,13 @@ def _margin(index: pd.Index, days: pd.DataFrame, returned: pd.DataFrame) -> pd.D
 def _calendar(rfm: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
     columns = pd.DataFrame(index=rfm.index)
     count = rfm["purchase_days"]
-    weekdays = days.groupby(["customer", "weekday"]).size().unstack(fill_value=0)  # noqa: PD010 - two levels
+    weekdays = days.groupby(["customer", "weekday"]).size().unstack(fill_value=0)  # noqa: PD010 - the plain way
     weekdays = weekdays.reindex(columns=range(7), fill_value=0)
     for number, name in enumerate(WEEKDAYS):
         columns[f"{name}_share"] = weekdays[number] / count
     columns["weekend_share"] = (weekdays[5] + weekdays[6]) / count
     columns["weekday_top_share"] = weekdays.max(axis="columns") / count
-    months = days.groupby(["customer", "month"])["spend"].sum().unstack(fill_value=0)  # noqa: PD010 - two levels
+    months = days.groupby(["customer", "month"])["spend"].sum().unstack(fill_value=0)  # noqa: PD010 - the plain way
     months = months.reindex(columns=MONTHS, fill_value=0)
     total = months.sum(axis="columns")
     columns["peak_month"] = months.idxmax(axis="columns").where(total > 0)

@@ -1,6 +1,7 @@
 """The benchmark's tables, as Markdown that reads well on a console too."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import isnan
 
 from benchmarks.models_costs import Spent
 from benchmarks.models_figures import RESIDUALS, TARGETS
@@ -235,4 +236,4 @@ def _pair(auroc: float, gini: float) -> str:
 
 
 def _number(value: float, form: str) -> str:
-    return "–" if value != value else f"{value:{form}}"  # noqa: PLR0124 - NaN: not of this model
+    return "–" if isnan(value) else f"{value:{form}}"
