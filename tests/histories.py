@@ -16,7 +16,7 @@ from portfolio_ml.features.reference import Reference
 from portfolio_ml.features.table import Horizons, definitions_hash
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.schema import HISTORY, MONEY_SCALE, QUARANTINE
-from portfolio_ml.transactions import History
+from portfolio_ml.transactions import History, with_numbers
 
 EPOCH = date(1970, 1, 1)
 START = date(2020, 1, 1)
@@ -133,8 +133,10 @@ def history_of(
     names = [c.name for c in HISTORY.columns if c.required or c.name in mapped]
     schema = pa.schema([pa.field(name, HISTORY.arrow.field(name).type) for name in names])
     table = pa.table({name: [_held(line, name) for line in kept] for name in names}, schema=schema)
+    numbered, customers = with_numbers(table)
     return History(
-        lines=engine.keep(engine.from_arrow(table)),
+        numbered=engine.keep(engine.from_arrow(numbered)),
+        customers=engine.keep(engine.from_arrow(customers)),
         days=_days(kept),
         quarantine=QUARANTINE.arrow.empty_table(),
         columns=mapped,

@@ -9,7 +9,7 @@ import narwhals as nw
 from portfolio_ml.engine import Engine
 from portfolio_ml.transactions import History
 
-_SAME = ("customer_id", "day", "minute", "amount", "order_id", "product_id")
+_SAME = ("customer", "day", "minute", "amount", "order_id", "product_id")
 
 
 def repeated_lines(history: History, engine: Engine) -> int:
@@ -17,7 +17,8 @@ def repeated_lines(history: History, engine: Engine) -> int:
 
     What the history does not know, such as the product, tells no lines apart.
     """
-    present = history.lines.collect_schema().names()
-    alike = history.lines.group_by([name for name in _SAME if name in present]).agg(lines=nw.len())
+    present = history.numbered.columns
+    told = [name for name in _SAME if name in present]
+    alike = history.numbered.group_by(told).agg(lines=nw.len())
     again = alike.select(again=(nw.col("lines").cast(nw.Int64) - 1).sum())
     return int(engine.collect(again)["again"][0].as_py() or 0)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from portfolio_ml import customers, events, transactions
 from portfolio_ml.config import Settings
 from portfolio_ml.customers import CustomerTable
-from portfolio_ml.engine import Engine, Reader
+from portfolio_ml.engine import Engine, Reader, distinct
 from portfolio_ml.events import Events
 from portfolio_ml.schema import CONTACTS, CUSTOMERS, INTERACTIONS, TRANSACTIONS, Table
 from portfolio_ml.transactions import History
@@ -94,8 +94,8 @@ def unlisted_customers(tables: Tables, engine: Engine) -> int | None:
     """How many customers with transactions the customers table lacks; None without one."""
     if tables.customers is None:
         return None
-    buyers = tables.history.lines.select("customer_id").unique()
-    listed = tables.customers.frame.select("customer_id").unique()
+    buyers = distinct(tables.history.lines.select("customer_id"))
+    listed = distinct(tables.customers.frame.select("customer_id"))
     missing = buyers.join(listed, on="customer_id", how="anti").select(nw.len().alias("missing"))
     return int(engine.collect(missing)["missing"][0].as_py())
 

@@ -36,7 +36,7 @@ from portfolio_ml.features.soundness import demand_sound
 from portfolio_ml.features.table import Horizons, at, customers_at
 from portfolio_ml.schema import HISTORY, MONEY_SCALE, QUARANTINE
 from portfolio_ml.timeline import to_date
-from portfolio_ml.transactions import History
+from portfolio_ml.transactions import History, with_numbers
 
 FIRST_DAY, SPAN_DAYS = 18_262, 1_100  # from 2020-01-01
 AS_OF_DAYS = (FIRST_DAY + 500, FIRST_DAY + 730, FIRST_DAY + 960)
@@ -234,9 +234,11 @@ def _inputs(world: _World, features: Sequence[Feature], engine: Engine) -> Input
 
     always = {c.name for c in HISTORY.columns if c.required} - {"order_id"}
     days = world.lines.group_by("day").aggregate([("amount", "sum"), ("amount", "count")])
+    lines, customers = with_numbers(world.lines)
     return inputs_of(
         History(
-            lines=engine.from_arrow(world.lines),
+            numbered=engine.from_arrow(lines),
+            customers=engine.from_arrow(customers),
             days=days.rename_columns(["day", "amount", "lines"]).sort_by("day"),
             quarantine=QUARANTINE.arrow.empty_table(),
             columns=frozenset(world.lines.column_names) - always,

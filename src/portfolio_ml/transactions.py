@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 
 from portfolio_ml import currencies
 from portfolio_ml.config import Settings
-from portfolio_ml.engine import Engine, Frame, Kind, Reader
+from portfolio_ml.engine import Engine, Frame, Kind, Reader, distinct
 from portfolio_ml.errors import DataError
 from portfolio_ml.schema import HISTORY, MONEY_SCALE, TRANSACTIONS
-from portfolio_ml.sources import unread
+from portfolio_ml.sources import Unread, unread
 from portfolio_ml.timeline import Span, in_history, to_date, to_day
 from portfolio_ml.validation import (
     LARGEST_NUMBER,
@@ -51,8 +51,11 @@ class History:
     """The validated lines of a portfolio and what became of the others.
 
     Attributes:
-        lines: One row per kept line; computed once. Of the columns in `schema.HISTORY`, those
-            that are required, and the others where `columns` names them.
+        numbered: One row per kept line; computed once. Of the columns in `schema.HISTORY`, those
+            that are required, and the others where `columns` names them; with `customer`, the
+            number of who bought, instead of the id.
+        customers: `customer` and `customer_id` of everyone whom a line names; the numbers ascend
+            with the ids.
         days: One row per day with lines: day, lines, amount (1/10,000 unit).
         quarantine: The refused rows, as in `schema.QUARANTINE`.
         columns: The optional columns that the source has: all but customer_id, day and amount.
@@ -60,12 +63,19 @@ class History:
         source: What the lines' source is called, for people.
     """
 
-    lines: Frame
+    numbered: Frame
+    customers: Frame
     days: pa.Table
     quarantine: pa.Table
     columns: frozenset[str] = frozenset()
     currency: str = ""
     source: str | None = None
+
+    @property
+    def lines(self) -> Frame:
+        """The lines with their customers' ids, as in `schema.HISTORY`."""
+        named = self.numbered.join(self.customers, on="customer", how="inner")
+        return named.select("customer_id", *self.numbered.drop("customer").columns)
 
     @property
     def has_orders(self) -> bool:
@@ -122,8 +132,9 @@ class History:
             )
         if "known_day" not in self.columns:
             days = self.days.filter(pc.less_equal(self.days["day"], day))
-            return replace(self, lines=self.lines.filter(in_history(nw.col("day"), day)), days=days)
-        lines = self.lines.filter(in_history(nw.col("known_day"), day))
+            lines = self.numbered.filter(in_history(nw.col("day"), day))
+            return replace(self, numbered=lines, days=days)
+        lines = self.numbered.filter(in_history(nw.col("known_day"), day))
         days = _by_day(lines, engine)
         if not days.num_rows:
             raise DataError(
@@ -132,7 +143,7 @@ class History:
                 saw=self.told_span,
                 do="choose a later --as-of, or check recorded_at in data.transactions.columns",
             )
-        return replace(self, lines=lines, days=days)
+        return replace(self, numbered=lines, days=days)
 
 
 def load(settings: Settings, engine: Reader, *, today: date, table: object = None) -> History:
@@ -153,7 +164,9 @@ def load(settings: Settings, engine: Reader, *, today: date, table: object = Non
     raw = unread(settings, engine, table=table)
     rates = currencies.rates_of(settings, is_told="currency" in raw.columns)
     rows = parsed(raw, _KINDS, engine, of=TRANSACTIONS, settings=settings)
-    converted = _converted(rows, rates)
+    customers = _numbered(raw, engine, settings)
+    who = {"left_on": "_customer_id", "right_on": "customer_id"}
+    converted = _converted(rows.join(customers, how="left", **who), rates)
     split = validated(
         converted,
         [*rules(today), *_currency_rules(raw.columns, has_rates=rates is not None)],
@@ -165,15 +178,32 @@ def load(settings: Settings, engine: Reader, *, today: date, table: object = Non
     )
     columns = _optional(split.kept, raw.columns, engine)
     always = [c.name for c in HISTORY.columns if c.required]
-    names = [name for name in HISTORY.names if name in {*always, *columns}]
+    names = [name for name in HISTORY.names[1:] if name in {*always, *columns}]
     return History(
-        lines=split.kept.select(*names),
+        numbered=split.kept.select("customer", *names),
+        customers=customers,
         days=_by_day(split.kept, engine),
         quarantine=split.quarantine,
         columns=columns,
         currency=_currency(split.kept, settings, engine, where=raw.label),
         source=raw.label,
     )
+
+
+def with_numbers(lines: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Lines in memory with `customer` instead of `customer_id`, and the customers of a history.
+
+    Example:
+        >>> lines, customers = with_numbers(pa.table({"customer_id": ["b", "a", "b"]}))
+        >>> lines["customer"].to_pylist(), customers["customer_id"].to_pylist()
+        ([1, 0, 1], ['a', 'b'])
+    """
+    ids = pc.unique(lines["customer_id"]).sort()
+    numbers = pa.array(range(len(ids)), pa.int32())
+    customer = pc.index_in(lines["customer_id"], ids)
+    position = lines.column_names.index("customer_id")
+    numbered = lines.set_column(position, "customer", customer)
+    return numbered, pa.table({"customer": numbers, "customer_id": ids})
 
 
 def rules(today: date) -> tuple[Rule, ...]:
@@ -198,6 +228,18 @@ def rules(today: date) -> tuple[Rule, ...]:
         ),
         Rule("amount_out_of_range", "amount", amount.abs() > LARGEST_NUMBER),
     )
+
+
+def _numbered(raw: Unread, engine: Reader, settings: Settings) -> Frame:
+    """The customers whom the rows name, numbered before the lines are written, so that ids are not.
+
+    To read one column twice costs less than to write the text of every line.
+    """
+    found = replace(raw, frame=distinct(raw.frame.select(*raw.factors("customer_id"))))
+    kinds = {"customer_id": _KINDS["customer_id"]}
+    ids = parsed(found, kinds, engine, of=TRANSACTIONS, settings=settings)
+    named = ids.select(customer_id=value("customer_id")).filter(~nw.col("customer_id").is_null())
+    return engine.keep(engine.numbered(distinct(named)))
 
 
 def _currency_rules(mapped: Container[str], *, has_rates: bool) -> Iterator[Rule]:
@@ -230,7 +272,7 @@ def _held(rows: Frame) -> dict[str, nw.Expr]:
     there = {name.removeprefix("_") for name in rows.collect_schema().names()}
     texts = ("product_id", "category", "channel", "minute")
     held = {
-        "customer_id": value("customer_id"),
+        "customer": nw.col("customer"),
         "day": value("timestamp"),
         "amount": _money(value("amount")),
         "order_id": value("order_id") if "order_id" in there else nw.lit(None, dtype=nw.String),

@@ -343,7 +343,7 @@ def test_history_is_told_by_rule_with_the_most_frequent_first():
     ]
     quarantine = pa.Table.from_pylist(refused, schema=QUARANTINE.arrow)
 
-    told = history_facts(History(None, days, quarantine))
+    told = history_facts(History(None, None, days, quarantine))
 
     assert (told.first_day, told.last_day) == (date(1998, 1, 1), date(1998, 6, 30))
     assert (told.kept, told.quarantined) == (7, 3)

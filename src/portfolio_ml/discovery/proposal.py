@@ -12,7 +12,7 @@ from portfolio_ml.backtesting import evaluation_days
 from portfolio_ml.config import settings_from
 from portfolio_ml.discovery.guess import Guess
 from portfolio_ml.duplicates import repeated_lines
-from portfolio_ml.engine import Reader
+from portfolio_ml.engine import Reader, distinct
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.table import Horizons
@@ -111,7 +111,7 @@ def propose(source: str, guessed: Guess, engine: Reader, *, base: Path, today: d
     if share > 0.5:
         doubts = (*doubts, f"{share:.0%} of the rows break a rule: is the mapping right?")
     lines = history.lines
-    customers = engine.collect(lines.select("customer_id").unique()).num_rows
+    customers = engine.collect(distinct(lines.select("customer_id"))).num_rows
     return Proposal(
         read=read,
         kept=history.kept,

@@ -13,7 +13,7 @@ Example:
 
 from portfolio_ml.engine.computing import computing, reading
 from portfolio_ml.engine.duckdb import DuckDBEngine, opened
-from portfolio_ml.engine.frames import Engine, Frame, Kind, Reader, Reading
+from portfolio_ml.engine.frames import Engine, Frame, Kind, Reader, Reading, distinct
 
 __all__ = [
     "DuckDBEngine",
@@ -23,6 +23,7 @@ __all__ = [
     "Reader",
     "Reading",
     "computing",
+    "distinct",
     "opened",
     "reading",
 ]

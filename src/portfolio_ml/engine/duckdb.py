@@ -51,8 +51,9 @@ class DuckDBEngine:
         self.rows_at_once: int | None = max(_memory(connection) // _BYTES_OF_ROW, 1)
 
     def numbered(self, ids: Frame) -> Frame:
-        """Distinct `customer_id`s with their number in ascending order, from 0."""
-        return ids.with_row_index("customer", order_by="customer_id")
+        """Distinct `customer_id`s with their number `customer` in ascending order, from 0."""
+        rows = ids.with_row_index("customer", order_by="customer_id")
+        return rows.with_columns(nw.col("customer").cast(nw.Int32))
 
     def from_arrow(self, table: pa.Table) -> Frame:
         """A frame over an Arrow table, without a copy."""

@@ -35,14 +35,16 @@ class Reading:
     times: str | None = None
 
 
+def distinct(frame: Frame) -> Frame:
+    """The frame's distinct rows, by grouping: `unique` numbers all rows, at thrice the cost."""
+    return frame.group_by(frame.columns).agg(_rows=nw.len()).drop("_rows")
+
+
 class Engine(Protocol):
     """What the steps ask of an engine that computes."""
 
     rows_at_once: int | None
     """How many rows of a wide result to compute at once; None where the engine parts them."""
-
-    def numbered(self, ids: Frame) -> Frame:
-        """Distinct `customer_id`s with `customer`, which stands for them and ascends with them."""
 
     def from_arrow(self, table: pa.Table) -> Frame:
         """A frame over an Arrow table."""
@@ -62,6 +64,9 @@ class Engine(Protocol):
 
 class Reader(Engine, Protocol):
     """What the steps ask of the engine that reads files and validates their rows."""
+
+    def numbered(self, ids: Frame) -> Frame:
+        """Distinct `customer_id`s with their number `customer` in ascending order, from 0."""
 
     def scan(self, files: Sequence[Path], written: CsvFormat = PLAIN) -> Frame:
         """The rows of CSV or Parquet files, with `_source` and `_row` (from 1, per file).

@@ -66,10 +66,6 @@ class SparkEngine:
         self._folder = folder
         self._names = (f"kept_{n}.parquet" for n in itertools.count())
 
-    def numbered(self, ids: Frame) -> Frame:
-        """Distinct `customer_id`s, which stand for themselves: to number them is no small work."""
-        return ids.with_columns(customer=nw.col("customer_id"))
-
     def from_arrow(self, table: pa.Table) -> Frame:
         """A frame over a copy of an Arrow table, which should be small."""
         with _computing():

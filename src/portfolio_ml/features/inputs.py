@@ -30,8 +30,8 @@ class Inputs:
     Attributes:
         engine: Where they are.
         catalogue: The features that they allow.
-        customers: `customer` (what the other tables call a customer; ascends with the id) and
-            `customer_id`.
+        customers: `customer` (a number from 0 that ascends with the id) and `customer_id`, of
+            everyone whom a line names, be it later than any as-of day.
         lines: One row per validated line, as in `schema.HISTORY`, with `customer`.
         days: One row per customer and day with lines, as `days_of` gives it.
         columns: The optional columns of the lines.
@@ -107,9 +107,7 @@ def inputs_of(
     Raises:
         ConfigError: One of the user's own features needs what is not there.
     """
-    taken = engine.taken(history.lines)
-    numbered = engine.keep(engine.numbered(taken.select("customer_id").unique()))
-    lines = engine.keep(_of(taken, numbered))
+    lines, numbered = engine.taken(history.numbered), engine.taken(history.customers)
 
     def of(frame: Frame) -> Frame:
         return _of(engine.taken(frame), numbered)
