@@ -22,7 +22,7 @@ def _per_order(value: nw.Expr, condition: nw.Expr) -> nw.Expr:
     return share(_sum(value, condition), _sum(_ORDERS, condition))
 
 
-_SPEND = nw.col("spend").sum().cast(nw.Float64)
+_SPEND = nw.col("spend").sum()
 _IN_CATEGORY = nw.when(nw.col("spend") > 0).then(nw.col("spend").cast(nw.Float64))
 _MASS = (_IN_CATEGORY * _IN_CATEGORY.log()).sum()
 
@@ -64,7 +64,7 @@ BASKET = (
         family="basket",
         unit="products",
         formula="distinct products bought",
-        value=nw.col("new_products").sum().cast(nw.Int64),
+        value=nw.col("new_products").sum(),
         needs=_PRODUCT,
     ),
     Feature(
@@ -91,7 +91,7 @@ BASKET = (
         null="no purchase with a category",
         formula="distinct categories bought in",
         stage=Stage.CATEGORIES,
-        value=nw.len().cast(nw.Int64),
+        value=nw.len().cast(nw.Float64),
         needs=_CATEGORY,
     ),
     Feature(
@@ -102,7 +102,7 @@ BASKET = (
         null="no purchase with a category",
         formula="distinct categories bought in during the last 365 days",
         stage=Stage.CATEGORIES,
-        value=(nw.col("last_age_days") < 365).cast(nw.Int64).sum().cast(nw.Int64),
+        value=(nw.col("last_age_days") < 365).cast(nw.Float64).sum(),
         needs=_CATEGORY,
     ),
     Feature(

@@ -12,7 +12,7 @@ SEASON_DAYS = 90
 YEAR_DAYS = 365
 
 _AGE = nw.col("age_days")
-_BOUGHT = nw.col("is_purchase").cast(nw.Int64)
+_BOUGHT = nw.col("is_purchase").cast(nw.Float64)
 _LINES = nw.col("lines")
 _SPEND = nw.col("spend")
 
@@ -47,22 +47,21 @@ def _of_month(month: int) -> nw.Expr:
     return _on(_SPEND, nw.col("month") == month)
 
 
-def _peak_month() -> nw.Expr:
-    """The month with the most spend; the first one where several tie.
+_MONTHS = range(1, 13)
+_MOST = nw.max_horizontal(*map(_of_month, _MONTHS))
 
-    Each month's spend carries the month in its last digits: the largest number tells both.
-    """
-    marked = (_of_month(month) * 16 + (12 - month) for month in range(1, 13))
-    return nw.when(_SPEND.sum() > 0).then(12 - nw.max_horizontal(*marked) % 16)
+
+def _peak_month() -> nw.Expr:
+    """The month with the most spend; the first one where several tie."""
+    month = nw.lit(12)
+    for earlier in reversed(_MONTHS[:-1]):
+        month = nw.when(_of_month(earlier) == _MOST).then(nw.lit(earlier)).otherwise(month)
+    return nw.when(_SPEND.sum() > 0).then(month)
 
 
 # The days of earlier years whose date lies in the 90 days after the as-of day. Ages wrap at 365.
 _YEARS = 10
-_IS_AHEAD = nw.lit(value=False)
-for _year in range(1, _YEARS + 1):
-    _IS_AHEAD = _IS_AHEAD | (
-        ~in_window(_AGE, YEAR_DAYS * _year - SEASON_DAYS) & in_window(_AGE, YEAR_DAYS * _year)
-    )
+_IS_AHEAD = in_window(_AGE, YEAR_DAYS * _YEARS) & (_AGE % YEAR_DAYS >= YEAR_DAYS - SEASON_DAYS)
 
 CALENDAR = (
     *(_weekday(number, name) for number, name in enumerate(WEEKDAYS)),
@@ -98,7 +97,7 @@ CALENDAR = (
         unit="share",
         null="no spend",
         formula="spend in the month of the year with the most spend / spend",
-        value=share(nw.max_horizontal(*map(_of_month, range(1, 13))), _SPEND.sum()),
+        value=share(_MOST, _SPEND.sum()),
     ),
     Feature(
         name="season_ahead_share",

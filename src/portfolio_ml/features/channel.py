@@ -15,7 +15,7 @@ CHANNEL = (
         null=_NULL,
         formula="distinct channels bought through",
         stage=Stage.CHANNELS,
-        value=nw.len().cast(nw.Int64),
+        value=nw.len().cast(nw.Float64),
         needs=_CHANNEL,
     ),
     Feature(
@@ -26,7 +26,7 @@ CHANNEL = (
         null=_NULL,
         formula="distinct channels bought through during the last 365 days",
         stage=Stage.CHANNELS,
-        value=(nw.col("last_age_days") < 365).cast(nw.Int64).sum().cast(nw.Int64),
+        value=(nw.col("last_age_days") < 365).cast(nw.Float64).sum(),
         needs=_CHANNEL,
     ),
     Feature(

@@ -99,19 +99,15 @@ def _lines_seen(inputs: Inputs, as_of_days: Sequence[int]) -> Frame:
 def _by(inputs: Inputs, as_of_days: Sequence[int], column: str) -> Frame:
     """The purchase lines in history at each as-of day, summed by a column such as `category`."""
     bought = (nw.col("amount") >= 0) & ~nw.col(column).is_null()
-    amount, age = nw.col("amount"), nw.col("age_days")
+    amount, age = nw.col("amount").cast(nw.Float64), nw.col("age_days")
     return (
         _lines_seen(inputs, as_of_days)
         .filter(bought)
         .group_by(*KEYS, column)
         .agg(
-            lines=nw.len().cast(nw.Int64),
-            spend=amount.sum().cast(nw.Int64),
-            spend_365d=nw.when(in_window(age, YEAR_DAYS))
-            .then(amount)
-            .otherwise(0)
-            .sum()
-            .cast(nw.Int64),
+            lines=nw.len().cast(nw.Float64),
+            spend=amount.sum(),
+            spend_365d=nw.when(in_window(age, YEAR_DAYS)).then(amount).otherwise(0).sum(),
             last_age_days=age.min(),
         )
     )

@@ -54,7 +54,7 @@ def _touches(name: str, stage: Stage, chosen: nw.Expr, words: str) -> Iterator[F
             window=f"last {days} days",
             formula=f"number of {words} in the last {days} days",
             stage=stage,
-            value=inside(chosen.cast(nw.Int64), days).cast(nw.Int64),
+            value=inside(chosen.cast(nw.Float64), days),
             needs=needs,
         )
     yield Feature(

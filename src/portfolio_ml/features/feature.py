@@ -2,7 +2,9 @@
 
 The query, the docs and the tests come from that row. A feature's `value` is a Narwhals expression
 over the columns that its stage offers. Every frame has `customer` and `as_of`, and holds nothing
-dated after `as_of`. Money is in 1/10,000 currency unit (`schema.MONEY_SCALE`).
+dated after `as_of`. Money is in 1/10,000 currency unit (`schema.MONEY_SCALE`); it and counts are
+whole numbers as float64, which add up to the same in whatever order, except on `LINES`, where money
+is an integer.
 
 Aggregates over a customer's history:
 

@@ -23,7 +23,7 @@ RETURNS = (
         family="returns",
         unit="days",
         formula="days with a return",
-        value=(_RETURNED > 0).cast(nw.Int64).sum().cast(nw.Int64),
+        value=(_RETURNED > 0).cast(nw.Float64).sum(),
     ),
     Feature(
         name="return_share",

@@ -6,8 +6,8 @@ from portfolio_ml.features.feature import Feature, Stage
 from portfolio_ml.schema import MONEY_SCALE
 
 _PURCHASE_AGE = nw.when(nw.col("is_purchase")).then(nw.col("age_days"))
-_PURCHASE_DAYS = nw.col("is_purchase").cast(nw.Int64).sum().cast(nw.Int64)
-_ORDERS = nw.col("orders").sum().cast(nw.Int64)
+_PURCHASE_DAYS = nw.col("is_purchase").cast(nw.Float64).sum()
+_ORDERS = nw.col("orders").sum()
 _SPEND = nw.col("spend").sum()
 
 # Means are one division of whole numbers, so that customers who always pay the same price tie.
@@ -110,7 +110,7 @@ def _score(name: str, source: str, meaning: str, *, most_is_best: bool) -> Featu
     score = nw.lit(1)
     for level in (1, 2, 3, 4):
         edge = nw.col(f"reference_{name}_{level}")
-        score = score + (nw.col(source) > edge).cast(nw.Int64)
+        score = score + (nw.col(source) > edge).cast(nw.Float64)
     return Feature(
         name=name,
         family="rfm",

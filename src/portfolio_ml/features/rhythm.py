@@ -8,13 +8,13 @@ _ONE_GAP = "fewer than two purchase days"
 _TWO_GAPS = "fewer than three purchase days"
 
 _GAP = nw.col("gap_days")
-_GAPS = _GAP.count().cast(nw.Int64)
-_SUM = _GAP.cast(nw.Int64).sum().cast(nw.Int64)
+_GAPS = _GAP.count().cast(nw.Float64)
+_SUM = _GAP.cast(nw.Float64).sum()
 _RECENT_GAP = nw.when(nw.col("is_recent")).then(_GAP)
 _EARLIER_GAP = nw.when(~nw.col("is_recent")).then(_GAP)
 
 # From sums of whole numbers, so that the result does not depend on the order of the rows.
-_SQUARES = (_GAP.cast(nw.Int64) * _GAP.cast(nw.Int64)).sum().cast(nw.Int64)
+_SQUARES = (_GAP.cast(nw.Float64) * _GAP.cast(nw.Float64)).sum()
 _STD = nw.when(_GAPS > 1).then(((_SQUARES - _SUM * _SUM / _GAPS) / (_GAPS - 1)).sqrt())
 
 # A customer's own gaps count as much as this many gaps of the portfolio.

@@ -31,7 +31,7 @@ def _of_window(days: int) -> tuple[Feature, ...]:
             unit="purchase days",
             window=window,
             formula=f"purchase days in the {window}",
-            value=inside(nw.col("is_purchase").cast(nw.Int64), days).cast(nw.Int64),
+            value=inside(nw.col("is_purchase").cast(nw.Float64), days),
         ),
         Feature(
             name=f"orders_{days}d",
@@ -39,7 +39,7 @@ def _of_window(days: int) -> tuple[Feature, ...]:
             unit="orders",
             window=window,
             formula=f"orders in the {window}",
-            value=inside(nw.col("orders"), days).cast(nw.Int64),
+            value=inside(nw.col("orders"), days),
         ),
         Feature(
             name=f"spend_{days}d",
