@@ -200,7 +200,7 @@ def unlabelled_candidates(
         coverage=recipe.coverage,
         measure=recipe.measure,
     )
-    churn = unlabelled_churn(names, horizon_days=horizons.churn_days)
+    churn = unlabelled_churn(features, names, horizon_days=horizons.churn_days)
     return Candidates(churn={churn.candidate: churn}, lifetime_value={value.candidate: value})
 
 
