@@ -44,7 +44,13 @@ from portfolio_ml.sinks.sql import deliver_sql
 from portfolio_ml.snapshots import Snapshots, labelled, matrix
 from portfolio_ml.standing import activity_windows, standing_of
 from portfolio_ml.timeline import to_date
-from portfolio_ml.training import demand_history, fit_candidates, unlabelled_candidates
+from portfolio_ml.training import (
+    Recipe,
+    demand_history,
+    few_note,
+    fit_candidates,
+    unlabelled_candidates,
+)
 from portfolio_ml.tuning import Budget, Tuned
 from portfolio_ml.wording import TARGET_NAMES, command, counted
 
@@ -199,7 +205,6 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
     segments = fit_segments(
         inputs, names=names, count=recipe.segments, seed=recipe.seed, before=before
     )
-    note = recipe.extension_note
     say("logging to MLflow and passing the gate")
     with registry.opened(settings) as store:
         published = publish(
@@ -218,7 +223,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
                 params=_parameters(portfolio),
                 tags=_tags(portfolio),
                 unjudged=learned.unjudged,
-                notes={} if note is None else {"lifetime_value": note},
+                notes=_notes(recipe, learned.snapshots),
             ),
             store,
             settings=settings,
@@ -289,6 +294,13 @@ def _learned(portfolio: Opened, say: Say) -> _Learned:
     return _Learned(
         judgements, snapshots.on(recipe.snapshot_days(span.first_day, span.last_day)), None
     )
+
+
+def _notes(recipe: Recipe, learned: Snapshots | None) -> dict[str, list[str]]:
+    """Per target, what its model rests on where history says too little, in sentences."""
+    few = None if learned is None else few_note(learned)
+    told = {"churn": [few], "lifetime_value": [few, recipe.extension_note]}
+    return {target: [note for note in notes if note] for target, notes in told.items()}
 
 
 def _judgeable(portfolio: Opened, say: Say) -> Opened:

@@ -209,6 +209,14 @@ def is_few(rows: Snapshots) -> bool:
     return np.unique(rows.customer).size < FEWEST_CUSTOMERS
 
 
+def few_note(rows: Snapshots) -> str | None:
+    """What the customers are too few for, in a sentence; None where they are enough."""
+    if not is_few(rows):
+        return None
+    seen = counted(np.unique(rows.customer).size, "customer")
+    return f"boosted trees need at least {FEWEST_CUSTOMERS} customers to learn from: saw {seen}"
+
+
 def _fitted_trees(rows: Snapshots, weight: Floats, recipe: Recipe) -> dict[str, Fit | None]:
     seed, parameters = recipe.seed, recipe.value_trees
     fits = {

@@ -20,6 +20,7 @@ from portfolio_ml.report.customers import Abstention, segment_groups
 from portfolio_ml.report.evidence import Gain, model_facts
 from portfolio_ml.report.facts import HistoryFacts, Refused, gather, history_facts
 from portfolio_ml.schema import CUSTOMER_ROWS, QUARANTINE
+from portfolio_ml.training import FEWEST_CUSTOMERS
 from portfolio_ml.transactions import History
 
 pytestmark = pytest.mark.unit
@@ -291,6 +292,21 @@ def test_scores_that_rest_on_less_are_counted_by_code():
     assert "For 1 of 2 customers, churn figures rest on the customer-base model" in page.render(
         told
     )
+
+
+@pytest.mark.parametrize(
+    ("customers", "ending"),
+    [
+        (FEWEST_CUSTOMERS - 1, "behind them, which need at least 50 customers."),
+        (FEWEST_CUSTOMERS, "behind them."),
+    ],
+)
+def test_a_portfolio_of_few_customers_is_told_how_many_trees_need(customers, ending):
+    told = some_facts(
+        [a_row(f"c{k}", abstention="customer_base_model:churn") for k in range(customers)]
+    )
+    (sentence,) = words.resting(told.abstentions[0], told)
+    assert sentence.endswith(ending)
 
 
 def test_an_extended_horizon_says_what_was_learnt_and_what_would_be_needed():
