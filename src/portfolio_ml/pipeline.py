@@ -7,7 +7,7 @@ Each function opens the engine, walks downstream, and gives a frozen result. Not
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,17 +15,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from portfolio_ml import backtesting, registry, search, tuning
-from portfolio_ml.backtesting import (
-    evaluation_days,
-    is_enough_unjudged,
-    judgeable,
-    needed_days,
-)
+from portfolio_ml import learning, registry, search, tuning
 from portfolio_ml.config import ParquetTarget, Settings, Target
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.databases import redacted
-from portfolio_ml.errors import DataError, HistoryTooShortError
+from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import FeatureTable, at, definitions_hash
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.gate import Decision
@@ -41,16 +35,10 @@ from portfolio_ml.scoring import Champions, champions_from, predict
 from portfolio_ml.sinks.files import deliver_parquet
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import deliver_sql
-from portfolio_ml.snapshots import Snapshots, labelled, matrix
-from portfolio_ml.standing import activity_windows, standing_of
+from portfolio_ml.snapshots import labelled, matrix
+from portfolio_ml.standing import standing_of
 from portfolio_ml.timeline import to_date
-from portfolio_ml.training import (
-    Recipe,
-    demand_history,
-    few_note,
-    fit_candidates,
-    unlabelled_candidates,
-)
+from portfolio_ml.training import fit_candidates, unlabelled_candidates
 from portfolio_ml.tuning import Budget, Tuned
 from portfolio_ml.wording import TARGET_NAMES, command, counted
 
@@ -119,15 +107,6 @@ class _Scored:
     features: pa.Table
 
 
-@dataclass(frozen=True, slots=True)
-class _Learned:
-    """Judgements and labelled rows to learn from; or neither, and why, in a sentence."""
-
-    judgements: Mapping[Supervised, Judgement]
-    snapshots: Snapshots | None
-    unjudged: str | None
-
-
 def features(portfolio: Opened, *, say: Say) -> FeatureTable:
     """The feature table at the as-of date."""
     say(f"computing features as of {portfolio.as_of}")
@@ -136,7 +115,7 @@ def features(portfolio: Opened, *, say: Say) -> FeatureTable:
 
 def backtest(portfolio: Opened, *, say: Say) -> dict[Supervised, Judgement]:
     """How the recipe would have done at rolling cutoffs, against baselines."""
-    judgements, _ = _judged(_judgeable(portfolio, say), say)
+    judgements, _ = learning.judged(learning.judgeable(portfolio, say), say)
     return judgements
 
 
@@ -156,7 +135,7 @@ def tune(
         DataError: The history is too short.
     """
     search.demand_optuna()
-    portfolio = _judgeable(portfolio, say)
+    portfolio = learning.judgeable(portfolio, say)
     settings, recipe, span = portfolio.settings, portfolio.recipe, portfolio.span
     days = tuning.tuning_days(span, recipe, settings.backtest.cutoffs)
     dates = f"{to_date(days[0])} to {to_date(days[-1])}"
@@ -186,9 +165,9 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
         promote: Whether accepted challengers become champions.
         say: Told what is being done.
     """
-    portfolio = _judgeable(portfolio, say)
+    portfolio = learning.judgeable(portfolio, say)
     settings, recipe = portfolio.settings, portfolio.recipe
-    learned = _learned(portfolio, say)
+    learned = learning.learned(portfolio, say)
     judgements = learned.judgements
     say("fitting the final models")
     table = features(portfolio, say=say)
@@ -223,7 +202,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
                 params=_parameters(portfolio),
                 tags=_tags(portfolio),
                 unjudged=learned.unjudged,
-                notes=_notes(recipe, learned.snapshots),
+                notes=learned.notes,
             ),
             store,
             settings=settings,
@@ -281,68 +260,11 @@ def write_report(facts: Facts, settings: Settings) -> Path:
     return path
 
 
-def _learned(portfolio: Opened, say: Say) -> _Learned:
-    """What history teaches, or why it is too short to; see `backtesting.is_enough_unjudged`."""
-    recipe, span = portfolio.recipe, portfolio.span
-    try:
-        judgements, snapshots = _judged(portfolio, say)
-    except HistoryTooShortError as error:
-        if not is_enough_unjudged(span, recipe):
-            raise
-        say(f"falling back to the customer-base model: {error}")
-        return _Learned({}, None, str(error).rstrip("."))
-    return _Learned(
-        judgements, snapshots.on(recipe.snapshot_days(span.first_day, span.last_day)), None
-    )
-
-
-def _notes(recipe: Recipe, learned: Snapshots | None) -> dict[str, list[str]]:
-    """Per target, what its model rests on where history says too little, in sentences."""
-    few = None if learned is None else few_note(learned)
-    told = {"churn": [few], "lifetime_value": [few, recipe.extension_note]}
-    return {target: [note for note in notes if note] for target, notes in told.items()}
-
-
-def _judgeable(portfolio: Opened, say: Say) -> Opened:
-    """The portfolio with a recipe that its history can judge, as far as there is one."""
-    cutoffs = portfolio.settings.backtest.cutoffs
-    recipe = judgeable(portfolio.span, portfolio.recipe, cutoffs)
-    if recipe.extension_note:
-        say(recipe.extension_note)
-    return replace(portfolio, recipe=recipe)
-
-
-def _judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Snapshots]:
-    settings, recipe, span = portfolio.settings, portfolio.recipe, portfolio.span
-    demand_history(span, recipe)
-    evaluated = evaluation_days(span, recipe, settings.backtest.cutoffs)
-    needed = needed_days(span, recipe, evaluated)
-    say(f"computing features and outcomes at {len(needed)} dates")
-    snapshots = labelled(portfolio.inputs, needed, horizons=recipe.horizons, measure=recipe.measure)
-    judgements = backtesting.backtest(
-        snapshots,
-        recipe,
-        first_day=span.first_day,
-        evaluated=evaluated,
-        activity_days=_activity_days(portfolio, evaluated),
-        bootstrap=settings.backtest.bootstrap,
-        progress=say,
-    )
-    return judgements, snapshots
-
-
-def _activity_days(portfolio: Opened, as_of_days: Sequence[int]) -> dict[int, int]:
-    configured = portfolio.settings.activity.window_days
-    if configured == "auto":
-        return activity_windows(portfolio.inputs, as_of_days)
-    return dict.fromkeys(as_of_days, configured)
-
-
 def _frozen(portfolio: Opened, table: FeatureTable) -> Frozen:
     day = portfolio.as_of_day
     return Frozen(
         reference=table.references[day],
-        activity_days=_activity_days(portfolio, [day])[day],
+        activity_days=learning.activity_days(portfolio, [day])[day],
         horizons=portfolio.recipe.horizons,
         features=portfolio.inputs.catalogue.names,
         features_hash=table.hash,
