@@ -1,10 +1,9 @@
-"""The walk on one page: train, score and what lies on the way; the only module that joins steps.
+"""The walk on one page: train, score and what lies on the way, step by step.
 
 Each function opens the engine, walks downstream, and gives a frozen result. Nothing here prints;
 `say` is told what is being done. The wall clock comes in as `Clock`.
 """
 
-import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,22 +15,21 @@ from typing import Any
 import pyarrow as pa
 
 from portfolio_ml import learning, registry, search, tuning
+from portfolio_ml.champions import champions_in_force, segments_in_force
 from portfolio_ml.config import ParquetTarget, Settings, Target
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.databases import redacted
-from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import FeatureTable, at, definitions_hash
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.gate import Decision
 from portfolio_ml.judgement import PRIMARY, Judgement, Supervised
 from portfolio_ml.models.segment_fitting import fit_segments
 from portfolio_ml.models.segment_identity import migration
-from portfolio_ml.models.segments import SegmentModel
 from portfolio_ml.opening import Opened, Say, Validation, opened, validate
-from portfolio_ml.publish import JUDGEMENT, Training, models_as_files, publish
+from portfolio_ml.publish import Training, models_as_files, publish
 from portfolio_ml.report.facts import Facts, gather, history_facts
 from portfolio_ml.report.page import write as write_page
-from portfolio_ml.scoring import Champions, champions_from, predict
+from portfolio_ml.scoring import Champions, predict
 from portfolio_ml.sinks.files import deliver_parquet
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import deliver_sql
@@ -40,7 +38,7 @@ from portfolio_ml.standing import standing_of
 from portfolio_ml.timeline import to_date
 from portfolio_ml.training import fit_candidates, unlabelled_candidates
 from portfolio_ml.tuning import Budget, Tuned
-from portfolio_ml.wording import TARGET_NAMES, command, counted
+from portfolio_ml.wording import counted
 
 Clock = Callable[[], datetime]
 
@@ -180,7 +178,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
         candidates = fit_candidates(
             learned.snapshots, recipe, tier_edges=frozen.reference.tier_edges
         )
-    before = _segments_in_force(settings)
+    before = segments_in_force(settings)
     segments = fit_segments(
         inputs, names=names, count=recipe.segments, seed=recipe.seed, before=before
     )
@@ -229,7 +227,7 @@ def score(portfolio: Opened, *, now: Clock, say: Say) -> ScoringResult:
         DataError: There is no champion, or its files are not the registered ones.
     """
     settings = portfolio.settings
-    champions, judgements = _champions(settings, say)
+    champions, judgements = champions_in_force(settings, say)
     scored = _scored(portfolio, champions, now=now, say=say)
     rows = scored.rows
     run = Run(
@@ -247,7 +245,7 @@ def score(portfolio: Opened, *, now: Clock, say: Say) -> ScoringResult:
 def report(portfolio: Opened, *, now: Clock, say: Say) -> Path:
     """Write the report page from fresh scores, delivering nothing; gives its path."""
     settings = portfolio.settings
-    champions, judgements = _champions(settings, say)
+    champions, judgements = champions_in_force(settings, say)
     scored = _scored(portfolio, champions, now=now, say=say)
     say("drawing the report")
     return write_report(_facts(portfolio, scored, champions, judgements, now), settings)
@@ -299,48 +297,6 @@ def _tags(portfolio: Opened) -> dict[str, str]:
         "features_hash": definitions_hash(portfolio.inputs.catalogue, portfolio.recipe.horizons),
         "portfolio_ml_version": version("portfolio-ml"),
     }
-
-
-def _champions(settings: Settings, say: Say) -> tuple[Champions, dict[str, dict[str, Any]]]:
-    """The champions, and how each was judged when it was trained."""
-    say("loading the champions")
-    present = _registered(settings, registry.TARGETS)
-    if missing := sorted(set(registry.TARGETS) - set(present)):
-        raise DataError(
-            f"there is no champion for {', '.join(TARGET_NAMES[t].lower() for t in missing)}",
-            where=f"the registry of {settings.name}, {redacted(settings.tracking.uri)}",
-            do=f"train first: {_training_command(settings)}",
-        )
-    champions = champions_from(
-        {target: champion.files for target, champion in present.items()},
-        {target: champion.version for target, champion in present.items()},
-    )
-    judged = {t: json.loads(champion.files[JUDGEMENT]) for t, champion in present.items()}
-    return champions, judged
-
-
-def _segments_in_force(settings: Settings) -> SegmentModel | None:
-    """The champion's segments; None without a champion that this version can read."""
-    champion = _registered(settings, ["segments"]).get("segments")
-    try:
-        return None if champion is None else SegmentModel.from_files(champion.files)
-    except DataError:
-        return None
-
-
-def _registered(settings: Settings, targets: Sequence[str]) -> dict[str, registry.Registered]:
-    """The champions that there are, by target."""
-    if not registry.has_begun(settings.tracking.uri, base=settings.base):  # opening would begin it
-        return {}
-    with registry.opened(settings) as store:
-        found = {target: store.champion(target) for target in targets}
-    return {target: champion for target, champion in found.items() if champion is not None}
-
-
-def _training_command(settings: Settings) -> str:
-    return (
-        "portfolio_ml.train(settings)" if settings.file is None else command("train", settings.file)
-    )
 
 
 def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) -> _Scored:
