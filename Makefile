@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
 .PHONY: demo test test-long lint install install-dev unit walk schema docs-features docs-reasons \
-	bench-features bench-models lock clean help
+	bench-features bench-models bench-ablations lock clean help
 
 demo: install ## the whole walk on real data, into demo/
 	$(BIN)/portfolio-ml demo cdnow --dir demo
@@ -58,6 +58,9 @@ bench-features: install-dev ## the feature table beside SQL, Polars and pandas, 
 
 bench-models: install-dev ## the models beside others on real data, and docs/benchmarks.md anew
 	$(BIN)/python -m benchmarks.models --costs
+
+bench-ablations: install-dev ## what the models' choices are worth, and docs/ablations.md anew
+	$(BIN)/python -m benchmarks.ablations
 
 docs-features: install ## the catalogue of features anew, docs/features.md
 	$(BIN)/python -c "from portfolio_ml.features import page; print(page.markdown(), end='')" \

@@ -1,13 +1,12 @@
-"""The walk on one page: train, score and what lies on the way; the only module that joins steps.
+"""The walk on one page: train, score and what lies on the way, step by step.
 
 Each function opens the engine, walks downstream, and gives a frozen result. Nothing here prints;
 `say` is told what is being done. The wall clock comes in as `Clock`.
 """
 
-import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,38 +14,31 @@ from typing import Any
 
 import pyarrow as pa
 
-from portfolio_ml import backtesting, registry, search, tuning
-from portfolio_ml.backtesting import (
-    evaluation_days,
-    is_enough_unjudged,
-    judgeable,
-    needed_days,
-)
+from portfolio_ml import learning, registry, search, tuning
+from portfolio_ml.champions import champions_in_force, segments_in_force
 from portfolio_ml.config import ParquetTarget, Settings, Target
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.databases import redacted
-from portfolio_ml.errors import DataError, HistoryTooShortError
 from portfolio_ml.features.table import FeatureTable, at, definitions_hash
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.gate import Decision
 from portfolio_ml.judgement import PRIMARY, Judgement, Supervised
 from portfolio_ml.models.segment_fitting import fit_segments
 from portfolio_ml.models.segment_identity import migration
-from portfolio_ml.models.segments import SegmentModel
 from portfolio_ml.opening import Opened, Say, Validation, opened, validate
-from portfolio_ml.publish import JUDGEMENT, Training, models_as_files, publish
+from portfolio_ml.publish import Training, models_as_files, publish
 from portfolio_ml.report.facts import Facts, gather, history_facts
 from portfolio_ml.report.page import write as write_page
-from portfolio_ml.scoring import Champions, champions_from, predict
+from portfolio_ml.scoring import Champions, predict
 from portfolio_ml.sinks.files import deliver_parquet
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import deliver_sql
-from portfolio_ml.snapshots import Snapshots, labelled, matrix
-from portfolio_ml.standing import activity_windows, standing_of
+from portfolio_ml.snapshots import labelled, matrix
+from portfolio_ml.standing import standing_of
 from portfolio_ml.timeline import to_date
-from portfolio_ml.training import demand_history, fit_candidates, unlabelled_candidates
+from portfolio_ml.training import fit_candidates, unlabelled_candidates
 from portfolio_ml.tuning import Budget, Tuned
-from portfolio_ml.wording import TARGET_NAMES, command, counted
+from portfolio_ml.wording import counted
 
 Clock = Callable[[], datetime]
 
@@ -113,15 +105,6 @@ class _Scored:
     features: pa.Table
 
 
-@dataclass(frozen=True, slots=True)
-class _Learned:
-    """Judgements and labelled rows to learn from; or neither, and why, in a sentence."""
-
-    judgements: Mapping[Supervised, Judgement]
-    snapshots: Snapshots | None
-    unjudged: str | None
-
-
 def features(portfolio: Opened, *, say: Say) -> FeatureTable:
     """The feature table at the as-of date."""
     say(f"computing features as of {portfolio.as_of}")
@@ -130,7 +113,7 @@ def features(portfolio: Opened, *, say: Say) -> FeatureTable:
 
 def backtest(portfolio: Opened, *, say: Say) -> dict[Supervised, Judgement]:
     """How the recipe would have done at rolling cutoffs, against baselines."""
-    judgements, _ = _judged(_judgeable(portfolio, say), say)
+    judgements, _ = learning.judged(learning.judgeable(portfolio, say), say)
     return judgements
 
 
@@ -150,7 +133,7 @@ def tune(
         DataError: The history is too short.
     """
     search.demand_optuna()
-    portfolio = _judgeable(portfolio, say)
+    portfolio = learning.judgeable(portfolio, say)
     settings, recipe, span = portfolio.settings, portfolio.recipe, portfolio.span
     days = tuning.tuning_days(span, recipe, settings.backtest.cutoffs)
     dates = f"{to_date(days[0])} to {to_date(days[-1])}"
@@ -180,9 +163,9 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
         promote: Whether accepted challengers become champions.
         say: Told what is being done.
     """
-    portfolio = _judgeable(portfolio, say)
+    portfolio = learning.judgeable(portfolio, say)
     settings, recipe = portfolio.settings, portfolio.recipe
-    learned = _learned(portfolio, say)
+    learned = learning.learned(portfolio, say)
     judgements = learned.judgements
     say("fitting the final models")
     table = features(portfolio, say=say)
@@ -195,11 +178,10 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
         candidates = fit_candidates(
             learned.snapshots, recipe, tier_edges=frozen.reference.tier_edges
         )
-    before = _segments_in_force(settings)
+    before = segments_in_force(settings)
     segments = fit_segments(
         inputs, names=names, count=recipe.segments, seed=recipe.seed, before=before
     )
-    note = recipe.extension_note
     say("logging to MLflow and passing the gate")
     with registry.opened(settings) as store:
         published = publish(
@@ -218,7 +200,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
                 params=_parameters(portfolio),
                 tags=_tags(portfolio),
                 unjudged=learned.unjudged,
-                notes={} if note is None else {"lifetime_value": note},
+                notes=learned.notes,
             ),
             store,
             settings=settings,
@@ -245,7 +227,7 @@ def score(portfolio: Opened, *, now: Clock, say: Say) -> ScoringResult:
         DataError: There is no champion, or its files are not the registered ones.
     """
     settings = portfolio.settings
-    champions, judgements = _champions(settings, say)
+    champions, judgements = champions_in_force(settings, say)
     scored = _scored(portfolio, champions, now=now, say=say)
     rows = scored.rows
     run = Run(
@@ -263,7 +245,7 @@ def score(portfolio: Opened, *, now: Clock, say: Say) -> ScoringResult:
 def report(portfolio: Opened, *, now: Clock, say: Say) -> Path:
     """Write the report page from fresh scores, delivering nothing; gives its path."""
     settings = portfolio.settings
-    champions, judgements = _champions(settings, say)
+    champions, judgements = champions_in_force(settings, say)
     scored = _scored(portfolio, champions, now=now, say=say)
     say("drawing the report")
     return write_report(_facts(portfolio, scored, champions, judgements, now), settings)
@@ -276,61 +258,11 @@ def write_report(facts: Facts, settings: Settings) -> Path:
     return path
 
 
-def _learned(portfolio: Opened, say: Say) -> _Learned:
-    """What history teaches, or why it is too short to; see `backtesting.is_enough_unjudged`."""
-    recipe, span = portfolio.recipe, portfolio.span
-    try:
-        judgements, snapshots = _judged(portfolio, say)
-    except HistoryTooShortError as error:
-        if not is_enough_unjudged(span, recipe):
-            raise
-        say(f"falling back to the customer-base model: {error}")
-        return _Learned({}, None, str(error).rstrip("."))
-    return _Learned(
-        judgements, snapshots.on(recipe.snapshot_days(span.first_day, span.last_day)), None
-    )
-
-
-def _judgeable(portfolio: Opened, say: Say) -> Opened:
-    """The portfolio with a recipe that its history can judge, as far as there is one."""
-    cutoffs = portfolio.settings.backtest.cutoffs
-    recipe = judgeable(portfolio.span, portfolio.recipe, cutoffs)
-    if recipe.extension_note:
-        say(recipe.extension_note)
-    return replace(portfolio, recipe=recipe)
-
-
-def _judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Snapshots]:
-    settings, recipe, span = portfolio.settings, portfolio.recipe, portfolio.span
-    demand_history(span, recipe)
-    evaluated = evaluation_days(span, recipe, settings.backtest.cutoffs)
-    needed = needed_days(span, recipe, evaluated)
-    say(f"computing features and outcomes at {len(needed)} dates")
-    snapshots = labelled(portfolio.inputs, needed, horizons=recipe.horizons, measure=recipe.measure)
-    judgements = backtesting.backtest(
-        snapshots,
-        recipe,
-        first_day=span.first_day,
-        evaluated=evaluated,
-        activity_days=_activity_days(portfolio, evaluated),
-        bootstrap=settings.backtest.bootstrap,
-        progress=say,
-    )
-    return judgements, snapshots
-
-
-def _activity_days(portfolio: Opened, as_of_days: Sequence[int]) -> dict[int, int]:
-    configured = portfolio.settings.activity.window_days
-    if configured == "auto":
-        return activity_windows(portfolio.inputs, as_of_days)
-    return dict.fromkeys(as_of_days, configured)
-
-
 def _frozen(portfolio: Opened, table: FeatureTable) -> Frozen:
     day = portfolio.as_of_day
     return Frozen(
         reference=table.references[day],
-        activity_days=_activity_days(portfolio, [day])[day],
+        activity_days=learning.activity_days(portfolio, [day])[day],
         horizons=portfolio.recipe.horizons,
         features=portfolio.inputs.catalogue.names,
         features_hash=table.hash,
@@ -365,48 +297,6 @@ def _tags(portfolio: Opened) -> dict[str, str]:
         "features_hash": definitions_hash(portfolio.inputs.catalogue, portfolio.recipe.horizons),
         "portfolio_ml_version": version("portfolio-ml"),
     }
-
-
-def _champions(settings: Settings, say: Say) -> tuple[Champions, dict[str, dict[str, Any]]]:
-    """The champions, and how each was judged when it was trained."""
-    say("loading the champions")
-    present = _registered(settings, registry.TARGETS)
-    if missing := sorted(set(registry.TARGETS) - set(present)):
-        raise DataError(
-            f"there is no champion for {', '.join(TARGET_NAMES[t].lower() for t in missing)}",
-            where=f"the registry of {settings.name}, {redacted(settings.tracking.uri)}",
-            do=f"train first: {_training_command(settings)}",
-        )
-    champions = champions_from(
-        {target: champion.files for target, champion in present.items()},
-        {target: champion.version for target, champion in present.items()},
-    )
-    judged = {t: json.loads(champion.files[JUDGEMENT]) for t, champion in present.items()}
-    return champions, judged
-
-
-def _segments_in_force(settings: Settings) -> SegmentModel | None:
-    """The champion's segments; None without a champion that this version can read."""
-    champion = _registered(settings, ["segments"]).get("segments")
-    try:
-        return None if champion is None else SegmentModel.from_files(champion.files)
-    except DataError:
-        return None
-
-
-def _registered(settings: Settings, targets: Sequence[str]) -> dict[str, registry.Registered]:
-    """The champions that there are, by target."""
-    if not registry.has_begun(settings.tracking.uri, base=settings.base):  # opening would begin it
-        return {}
-    with registry.opened(settings) as store:
-        found = {target: store.champion(target) for target in targets}
-    return {target: champion for target, champion in found.items() if champion is not None}
-
-
-def _training_command(settings: Settings) -> str:
-    return (
-        "portfolio_ml.train(settings)" if settings.file is None else command("train", settings.file)
-    )
 
 
 def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) -> _Scored:

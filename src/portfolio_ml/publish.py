@@ -1,7 +1,7 @@
 """Log, register and promote what a training made."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -39,7 +39,7 @@ class Training:
         migration: Where the customers of the champion's segments went, if those can be found.
         params: What the parent run is told of the data and the recipe.
         tags: Its digests and versions.
-        notes: Per target, what its model rests on where history says too little.
+        notes: Per target, what its model rests on where history says too little, in sentences.
         unjudged: Why there are no judgements, in a sentence; None where there are.
     """
 
@@ -48,7 +48,7 @@ class Training:
     migration: Migration | None
     params: Mapping[str, object]
     tags: Mapping[str, str]
-    notes: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unjudged: str | None = None
 
 
@@ -179,13 +179,9 @@ def _decisions(
         migration=training.migration,
     )
     return {
-        target: replace(decision, reasons=(*decision.reasons, *_notes(training, target)))
+        target: replace(decision, reasons=(*decision.reasons, *training.notes.get(target, ())))
         for target, decision in {**decisions, "segments": segments}.items()
     }
-
-
-def _notes(training: Training, target: str) -> tuple[str, ...]:
-    return (training.notes[target],) if target in training.notes else ()
 
 
 def _beside(migration: Migration | None) -> dict[str, ModelFiles]:

@@ -200,13 +200,21 @@ def unlabelled_candidates(
         coverage=recipe.coverage,
         measure=recipe.measure,
     )
-    churn = unlabelled_churn(names, horizon_days=horizons.churn_days)
+    churn = unlabelled_churn(features, names, horizon_days=horizons.churn_days)
     return Candidates(churn={churn.candidate: churn}, lifetime_value={value.candidate: value})
 
 
 def is_few(rows: Snapshots) -> bool:
     """Whether the customers are too few for trees, whose folds would hold a handful each."""
     return np.unique(rows.customer).size < FEWEST_CUSTOMERS
+
+
+def few_note(rows: Snapshots) -> str | None:
+    """What the customers are too few for, in a sentence; None where they are enough."""
+    if not is_few(rows):
+        return None
+    seen = counted(np.unique(rows.customer).size, "customer")
+    return f"boosted trees need at least {FEWEST_CUSTOMERS} customers to learn from: saw {seen}"
 
 
 def _fitted_trees(rows: Snapshots, weight: Floats, recipe: Recipe) -> dict[str, Fit | None]:

@@ -195,8 +195,8 @@ def test_brute_force_integrals_agree(model, history):
     assert model.p_no_purchase(*history, horizon) == pytest.approx(quiet, rel=1e-6)
 
 
-@pytest.mark.parametrize("a", [1e-4, 0.3, 1.0, 50.0, 1e5])
-@pytest.mark.parametrize("c", [1e-3, 0.7, 3.0, 400.0, 1e5])
+@pytest.mark.parametrize("a", [1e-4, 0.3, 1.0, 50.0, 1e5, 1e12])
+@pytest.mark.parametrize("c", [1e-3, 0.7, 3.0, 400.0, 1e5, 1e12])
 @pytest.mark.parametrize(("shape", "reach"), [(0.01, 0.3), (0.8, 30.0), (200.0, 0.5), (3e4, 0.01)])
 def test_expected_purchases_are_the_chances_of_one_more_added_up(a, c, shape, reach):
     """The k-th purchase needs k - 1 survived coins and k arrivals: an independent series."""

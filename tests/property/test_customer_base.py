@@ -13,6 +13,7 @@ from portfolio_ml.customer_base import (
     fit_gamma_gamma,
     group_purchases,
 )
+from portfolio_ml.customer_base.integrals import mean_purchases
 
 pytestmark = pytest.mark.property
 
@@ -198,6 +199,40 @@ def test_a_spend_fit_does_not_depend_on_the_currency(rows, unit):
 
 
 # --- the ends of the world ---
+
+magnitudes = st.floats(-6, 100).map(lambda exponent: 10.0**exponent)
+
+
+def mean_of(shape, reach, a, c):
+    return mean_purchases(*(np.array([each]) for each in (shape, reach)), a, np.array([c]))[0]
+
+
+@examples
+@given(
+    shape=st.floats(1e-3, 1e3),
+    reach=st.floats(1e-6, 1e3),
+    leaving=st.floats(10, 100).map(lambda exponent: 10.0**exponent),
+    odds=st.floats(-8, 8).map(lambda exponent: 10.0**exponent),
+)
+def test_where_all_leave_with_one_probability_the_mean_is_taken_at_it(shape, reach, leaving, odds):
+    """A Beta whose shapes are vast is as good as a point."""
+    a, c = leaving * max(1.0, odds), leaving * max(1.0, 1 / odds)
+    p = a / (a + c)
+    expected = -np.expm1(-shape * np.log1p(p * reach)) / p
+    assert mean_of(shape, reach, a, c) == pytest.approx(expected, rel=1e-9)
+
+
+@examples
+@given(
+    shape=st.floats(1e-3, 1e3),
+    reach=st.just(0.0) | st.floats(1e-9, 1e3),
+    a=magnitudes,
+    c=magnitudes,
+)
+def test_purchases_until_one_leaves_lie_between_leaving_at_once_and_never(shape, reach, a, c):
+    least, most = -np.expm1(-shape * np.log1p(reach)), shape * reach
+    assert least <= mean_of(shape, reach, a, c) <= most * (1 + 1e-12)
+
 
 vast = st.sampled_from([0.0, 1e-6, 1.0, 3e4, 1e9])
 

@@ -9,7 +9,7 @@ import pytest
 from tests.simulated import FIRST_DAY, RECIPE, simulated
 
 from portfolio_ml import backtesting
-from portfolio_ml.backtesting import backtest, evaluation_days, needed_days
+from portfolio_ml.backtesting import backtest, evaluation_days, judgeable, needed_days
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.judgement import CURVE_POINTS, LEVEL, Predictions, judge
@@ -21,7 +21,7 @@ from portfolio_ml.metrics import (
     log_loss,
     normalised_gini,
 )
-from portfolio_ml.timeline import Span, to_date
+from portfolio_ml.timeline import Span, to_date, to_day
 
 pytestmark = pytest.mark.unit
 
@@ -104,6 +104,74 @@ def test_excluded_periods_that_leave_no_cutoff_are_told_as_such():
     with pytest.raises(DataError, match="There is no cutoff to judge at") as caught:
         evaluation_days(SPAN, recipe, 3)
     assert caught.value.where == "excluded_periods"
+
+
+# A value horizon that history can judge
+
+
+def asking(value_days, *, churn_days=30, excluded=()):
+    return replace(RECIPE, horizons=Horizons(churn_days, value_days), excluded=excluded)
+
+
+def history(first, last):
+    return Span(*(to_day(date.fromisoformat(day)) for day in (first, last)))
+
+
+def test_a_horizon_that_history_can_judge_stays_as_it_was_asked_for():
+    """912 days: half a year of past, a year to learn from, a year to be judged by."""
+    asked = asking(365)
+    assert judgeable(history("2021-01-01", "2023-07-01"), asked, 3) is asked
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "longest"),
+    [
+        ("2021-01-01", "2023-06-30", 364),  # 911 days: 182 + 364 + 364 = 910
+        ("2023-01-01", "2024-06-29", 218),  # 546 days: 109 + 218 + 218 = 545
+        ("2023-01-01", "2023-05-18", 55),  # 138 days: 28 + 55 + 55
+        ("2023-01-01", "2023-05-02", 47),  # 122 days: 28 + 47 + 47
+    ],
+)
+def test_a_longer_one_is_learnt_over_the_longest_that_history_can_judge(first, last, longest):
+    span = history(first, last)
+    found = judgeable(span, asking(365), 3)
+    assert found == replace(asking(longest), extended_days=365)
+    assert evaluation_days(span, found, 3) == (span.last_day - longest,)
+    assert judgeable(span, found, 3) is found
+
+
+def test_the_last_day_before_an_excluded_period_ends_what_can_be_judged():
+    """Of 300 days the last 100 are excluded; 200 leave 80 + 80 days after a past of 40."""
+    strike = Span(200, 299)
+    found = judgeable(Span(0, 299), asking(200, excluded=(strike,)), 3)
+    assert (found.horizons.value_days, found.extended_days) == (80, 200)
+    assert evaluation_days(Span(0, 299), found, 3) == (119,)
+
+
+@pytest.mark.parametrize(
+    ("days", "asked"),
+    [
+        (224, asking(365, churn_days=90)),  # churn alone needs 45 + 90 + 90 days
+        (83, asking(100, churn_days=28)),  # the shortest needs 28 + 28 + 28
+        (100, asking(301)),  # beyond three times the history
+    ],
+)
+def test_where_no_shorter_horizon_helps_the_recipe_stays_as_it_is(days, asked):
+    assert judgeable(Span(0, days - 1), asked, 3) is asked
+
+
+@pytest.mark.parametrize(
+    ("days", "asked", "longest"),
+    [
+        (225, asking(365, churn_days=90), 90),
+        (84, asking(100, churn_days=28), 28),
+        (100, asking(300), 36),  # 28 + 36 + 36
+    ],
+)
+def test_a_day_more_is_enough(days, asked, longest):
+    found = judgeable(Span(0, days - 1), asked, 3)
+    assert found.horizons == Horizons(asked.horizons.churn_days, longest)
+    assert found.extended_days == asked.horizons.value_days
 
 
 # What is known at a cutoff

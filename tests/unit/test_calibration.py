@@ -78,9 +78,9 @@ def test_certain_probabilities_have_finite_log_odds():
     assert odds.tolist() == pytest.approx([-np.log(1e6), 0, np.log(1e6)], rel=1e-6)
 
 
-def test_a_calibration_survives_json():
-    fitted = fit_calibration(*drawn(200))
-    assert Calibration.from_dict(fitted.to_dict()) == fitted
+@pytest.mark.parametrize("calibration", [fit_calibration(*drawn(200)), Calibration(trials=12.5)])
+def test_a_calibration_survives_json(calibration):
+    assert Calibration.from_dict(calibration.to_dict()) == calibration
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,14 @@ def test_a_calibration_survives_json():
 def test_a_map_that_does_not_increase_is_refused(intercept, slope):
     with pytest.raises(ValueError, match="must increase"):
         Calibration(intercept=intercept, slope=slope)
+
+
+def test_a_chance_that_rests_on_n_trials_counts_as_n_observations_beside_one_of_each_outcome():
+    mapped = Calibration(trials=48)(np.array([0.0, 0.25, 1.0]))
+    assert mapped == pytest.approx([1 / 50, (48 / 4 + 1) / 50, 49 / 50], abs=1e-5)
+
+
+@pytest.mark.parametrize("trials", [0, -1.0, np.inf, np.nan])
+def test_trials_that_are_no_number_above_0_are_refused(trials):
+    with pytest.raises(ValueError, match="must increase"):
+        Calibration(trials=trials)

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from portfolio_ml import pipeline
+from portfolio_ml.backtesting import evaluation_days, needed_days
 from portfolio_ml.cli import app
 from portfolio_ml.config import settings_from
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError, TryAgainLaterError
@@ -150,5 +151,5 @@ class TestTheAsOf:
             recipe, span = portfolio.recipe, portfolio.span
             assert span.last_day == portfolio.as_of_day != portfolio.history.span.last_day
             learned = recipe.snapshot_days(span.first_day, span.last_day)
-            needed = pipeline.needed_days(span, recipe, pipeline.evaluation_days(span, recipe, 3))
+            needed = needed_days(span, recipe, evaluation_days(span, recipe, 3))
             assert {*learned} <= {*needed}

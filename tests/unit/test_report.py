@@ -16,10 +16,11 @@ import pytest
 
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError
 from portfolio_ml.report import charts, number, page, words
-from portfolio_ml.report.customers import Abstention, segment_groups
+from portfolio_ml.report.customers import Abstention, Profile, segment_groups, segment_profiles
 from portfolio_ml.report.evidence import Gain, model_facts
 from portfolio_ml.report.facts import HistoryFacts, Refused, gather, history_facts
 from portfolio_ml.schema import CUSTOMER_ROWS, QUARANTINE
+from portfolio_ml.training import FEWEST_CUSTOMERS
 from portfolio_ml.transactions import History
 
 pytestmark = pytest.mark.unit
@@ -172,7 +173,16 @@ def some_facts(rows=PORTFOLIO, **values):
 
 def silent_for(*days):
     """Features of customers who last bought so many days ago, longer than usual."""
-    return pa.table({"recency_days": days, "overdue_ratio": [2.0] * len(days)})
+    count = len(days)
+    return pa.table(
+        {
+            "recency_days": pa.array(days, pa.float32()),
+            "overdue_ratio": [2.0] * count,
+            "purchase_days": pa.array(range(1, count + 1), pa.float32()),
+            "net_spend": pa.array([10.0 * k for k in range(1, count + 1)], pa.float32()),
+            "ticket": pa.array([None, *range(2, count + 1)][:count], pa.float32()),
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -246,6 +256,32 @@ def test_a_segment_is_measured_on_its_own_customers(facts):
     assert new.ltv_share == pytest.approx(0.25)
 
 
+def test_a_segments_profile_has_the_medians_of_its_own_customers(facts):
+    """c1, c3 and c4 are regular, c2 and c5 new; the ticket of c1 is unknown."""
+    regular, new = facts.segment_profiles
+
+    assert regular == Profile("regular buyers, quiet", 3, pytest.approx(80 / 150), 62, 3, 3.5)
+    assert new == Profile("new", 2, pytest.approx(70 / 150), 62.5, 3.5, 3.5)
+
+
+def test_a_profile_without_a_value_or_net_spend_says_so():
+    features = silent_for(60)
+    none = features.set_column(3, "net_spend", pa.array([0.0], pa.float32()))
+    (profile,) = segment_profiles(a_table([a_row("c1")]), none)
+
+    assert (profile.revenue_share, profile.ticket) == (None, None)
+
+
+def test_the_page_shows_what_is_usual_in_each_segment(html):
+    texts = [text for _, text in Seen(html).texts]
+    start = texts.index("What is usual in a segment")
+    shown = [text for text in texts[start:] if text]
+
+    assert shown[shown.index("regular buyers, quiet") :][:6] == [
+        "regular buyers, quiet", "3", "53.3 %", "62", "3", "3.50",
+    ]  # fmt: skip
+
+
 def test_stages_and_tiers_keep_their_order_and_empty_ones_are_absent(facts):
     assert [g.name for g in facts.lifecycle_stages] == ["new", "mature", "lapsed"]
     assert [g.name for g in facts.value_tiers] == ["A", "B", "D"]
@@ -291,6 +327,21 @@ def test_scores_that_rest_on_less_are_counted_by_code():
     assert "For 1 of 2 customers, churn figures rest on the customer-base model" in page.render(
         told
     )
+
+
+@pytest.mark.parametrize(
+    ("customers", "ending"),
+    [
+        (FEWEST_CUSTOMERS - 1, "behind them, which need at least 50 customers."),
+        (FEWEST_CUSTOMERS, "behind them."),
+    ],
+)
+def test_a_portfolio_of_few_customers_is_told_how_many_trees_need(customers, ending):
+    told = some_facts(
+        [a_row(f"c{k}", abstention="customer_base_model:churn") for k in range(customers)]
+    )
+    (sentence,) = words.resting(told.abstentions[0], told)
+    assert sentence.endswith(ending)
 
 
 def test_an_extended_horizon_says_what_was_learnt_and_what_would_be_needed():

@@ -13,6 +13,7 @@ from portfolio_ml.models.unlabelled import unlabelled_churn, unlabelled_value
 from portfolio_ml.training import (
     FEWEST_CUSTOMERS,
     Recipe,
+    few_note,
     fit_candidates,
     is_few,
     unlabelled_candidates,
@@ -36,12 +37,36 @@ def rows():
     return simulated(200, seed=4, returned_share=0.1)
 
 
-def test_chances_are_the_customer_base_models_own(rows):
-    model = unlabelled_churn(rows.names, horizon_days=90)
+def test_chances_are_the_customer_base_models_own_as_far_as_many_customers_were_seen(rows):
+    model = unlabelled_churn(rows.features, rows.names, horizon_days=90)
     own = rows.column("p_no_purchase").astype(float)
-    assert model.predict(rows.features) == pytest.approx(own, abs=1e-6)
+    trials = rows.column("tenure_days").astype(float).sum() / 90
+    assert trials > 1000
+    assert model.predict(rows.features) == pytest.approx(own, abs=1 / trials)
     again = ChurnModel.from_files(model.to_files())
     assert np.array_equal(again.predict(rows.features), model.predict(rows.features))
+
+
+def test_a_few_customers_seen_for_weeks_allow_no_certainty():
+    """24 customers of 30 days are 8 horizons of 90: as if 8 of 8 had bought, or had not."""
+    rows = seen_for(30, p_no_purchase=[0.0, 0.5, 1.0] * 8)
+    predicted = unlabelled_churn(rows.features, rows.names, horizon_days=90).predict(rows.features)
+    assert predicted[:3] == pytest.approx([1 / 10, 1 / 2, 9 / 10], abs=1e-5)
+
+
+def test_where_nobody_was_seen_for_a_day_all_is_nearly_open():
+    rows = seen_for(0, p_no_purchase=[0.0, 1.0])
+    predicted = unlabelled_churn(rows.features, rows.names, horizon_days=90).predict(rows.features)
+    assert predicted == pytest.approx([0.5, 0.5], abs=0.01)
+    assert predicted[0] < predicted[1]
+
+
+def seen_for(days, p_no_purchase):
+    """Customers with the same tenure, and these chances of the customer-base model's."""
+    rows = simulated(len(p_no_purchase), days=[17_360])
+    rows.column("tenure_days")[:] = days
+    rows.column("p_no_purchase")[:] = p_no_purchase
+    return rows
 
 
 def value_of(rows, coverage=0.8):
@@ -83,7 +108,7 @@ def test_without_outcomes_there_is_one_candidate_for_each_target(rows):
 )
 def test_trees_are_fitted_from_as_many_customers_on(customers, names):
     rows = simulated(customers, seed=3)
-    assert is_few(rows) == (len(names) == 1)
+    assert is_few(rows) == (len(names) == 1) == bool(few_note(rows))
     found = fit_candidates(rows, RECIPE, tier_edges=REFERENCE.tier_edges)
     assert set(found.churn) == set(found.lifetime_value) == names
 

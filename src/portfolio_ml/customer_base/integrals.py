@@ -17,6 +17,9 @@ from portfolio_ml.customer_base.purchases import Array
 _NEGLIGIBLE = 30.0
 """An integrand is cut where it falls to exp(-30) of its peak."""
 
+_CERTAIN = 1e15
+"""Where both shapes of a Beta are larger, only their ratio makes a difference to a mean."""
+
 _LEGENDRE_NODES, _LEGENDRE_WEIGHTS = leggauss(32)
 _STEPS = np.linspace(0.0, 1.0, 97)
 _ROWS_AT_ONCE = 1024
@@ -119,7 +122,9 @@ def mean_purchases(shape: Array, reach: Array, a: float, c: Array) -> Array:
         array([2.])
     """
     distinct, row = np.unique(c, return_inverse=True)
-    p, q, weight = _logit_nodes(a + 1, distinct + 1)
+    wider = np.maximum(1.0, np.minimum(a, distinct) / _CERTAIN)
+    first, second = a / wider, distinct / wider
+    p, q, weight = _logit_nodes(first + 1, second + 1)
     below = np.empty_like(shape)
     none, all_ = shape * reach, -np.expm1(-shape * np.log1p(reach))
     for at in _blocks(shape.size):
@@ -128,33 +133,51 @@ def mean_purchases(shape: Array, reach: Array, a: float, c: Array) -> Array:
         g = -np.expm1(-R * np.log1p(p_at * s)) / p_at
         chord = none[at, None] * q_at + all_[at, None] * p_at
         below[at] = ((chord - g) / (p_at * q_at) * weight[row[at]]).sum(axis=1)
-    n = a + c
-    return np.asarray(np.maximum((c * none + a * all_ - a * c / (n + 1) * below) / n, all_))
+    n = first + second
+    leaves, stays, sag = (
+        each[row] for each in (first / n, second / n, first / n * second / (n + 1))
+    )
+    return np.asarray(np.maximum(stays * none + leaves * all_ - sag * below, all_))
 
 
-def _logit_nodes(a: float, c: Array) -> tuple[Array, Array, Array]:
+def _logit_nodes(a: Array, c: Array) -> tuple[Array, Array, Array]:
     """Nodes p, 1 - p and weights summing to 1 for the mean over Beta(a, c), a and c above 1."""
-    left, right = _reach_below_mode(a, c), _reach_below_mode(c, a)
-    y = (np.log(a / c) - left)[:, None] + (left + right)[:, None] * _STEPS
-    p, q = expit(y), expit(-y)
-    log_density = a * np.log(p) + c[:, None] * np.log(q)
+    left, right = _reach(a, c, -1.0), _reach(a, c, 1.0)
+    step = (left + right)[:, None] * _STEPS - left[:, None]
+    y = np.log(a / c)[:, None] + step
+    log_density, _ = _beyond_mode(a[:, None], c[:, None], step)
     weight = np.exp(log_density - log_density.max(axis=1, keepdims=True))
-    return p, q, weight / weight.sum(axis=1, keepdims=True)
+    return expit(y), expit(-y), weight / weight.sum(axis=1, keepdims=True)
 
 
-def _reach_below_mode(a: Array | float, c: Array | float) -> Array:
-    """How far below its mode, in logit(p), the density of Beta(a, c) is negligible.
+def _reach(a: Array, c: Array, side: float) -> Array:
+    """How far beside its mode, in logit(p), the density of Beta(a, c) is negligible.
 
-    The drop is convex; Newton's steps start beyond the root and stay there.
+    It falls ever faster; Newton's steps start beyond the root and stay there.
+
+    Args:
+        a: Shape (n,), above 1.
+        c: Shape (n,), above 1.
+        side: -1 below the mode, 1 above it.
     """
-    n = a + c
-    k = _NEGLIGIBLE * n / (a * c)
+    k = _NEGLIGIBLE * (1 / a + 1 / c)
     d = np.asarray((k + np.sqrt(k * (k + 8))) / 2)
     for _ in range(6):
-        inside = -np.expm1(-d) * (a / n)
-        drop = a * d + n * np.log1p(-inside)
-        d = d - (drop - _NEGLIGIBLE) / (a - a * np.exp(-d) / (1 - inside))
+        log_density, slope = _beyond_mode(a, c, side * d)
+        d = d - (log_density + _NEGLIGIBLE) / (side * slope)
     return d
+
+
+def _beyond_mode(a: Array, c: Array, step: Array) -> tuple[Array, Array]:
+    """The log density of Beta(a, c) in logit(p), a step from its mode and 0 there, and its slope.
+
+    Told by the smaller of both shapes: the terms of the larger one cancel.
+    """
+    less, n, way = np.minimum(a, c), a + c, np.where(a < c, 1.0, -1.0)
+    grown = np.expm1(way * step)
+    share = less / n
+    slope = -way * less * (np.maximum(a, c) / n) * grown / (1 + share * grown)
+    return less * (way * step) - n * np.log1p(share * grown), slope
 
 
 def _blocks(rows: int) -> Iterator[slice]:

@@ -1,7 +1,8 @@
 """A strictly increasing map from a model's probabilities to calibrated ones.
 
 Platt (1999) on the log-odds, with the intercept and slope shrunk towards leaving things as they
-are, so that few or unrepresentative rows cannot do harm.
+are, so that few or unrepresentative rows cannot do harm. Where there is no outcome to calibrate
+with, Laplace's rule of succession keeps probabilities as far from 0 and 1 as what was seen demands.
 """
 
 from dataclasses import dataclass
@@ -23,31 +24,47 @@ _CLIP = 1e-6
 class Calibration:
     """log-odds -> intercept + slope x log-odds; the slope is positive.
 
+    Attributes:
+        intercept: What is added to the log-odds.
+        slope: What they are multiplied by, above 0.
+        trials: How many observations the probabilities rest on where no outcome has confirmed
+            them: they count for as many, beside one of each outcome, so that none is below
+            1 / (trials + 2). None where outcomes have.
+
     Example:
         >>> Calibration(intercept=0.0, slope=0.5)(np.array([0.1, 0.5, 0.9])).round(3)
         array([0.25, 0.5 , 0.75])
+        >>> Calibration(trials=8)(np.array([0.0, 0.5, 0.9])).round(3)
+        array([0.1 , 0.5 , 0.82])
     """
 
     intercept: float = 0.0
     slope: float = 1.0
+    trials: float | None = None
 
     def __post_init__(self) -> None:
-        if not (isfinite(self.intercept) and 0 < self.slope < inf):
+        has_trials = self.trials is None or 0 < self.trials < inf
+        if not (isfinite(self.intercept) and 0 < self.slope < inf and has_trials):
             raise ValueError(f"a calibration must increase: saw {self.to_dict()}")
 
     def __call__(self, probability: Floats) -> Floats:
         """Calibrated probabilities, shape (rows,)."""
         values: Floats = expit(self.intercept + self.slope * log_odds(probability))
-        return values
+        return values if self.trials is None else (self.trials * values + 1) / (self.trials + 2)
 
     def to_dict(self) -> dict[str, float]:
-        """The map as plain JSON values."""
-        return {"intercept": self.intercept, "slope": self.slope}
+        """The map as plain JSON values; without trials where outcomes have confirmed it."""
+        trials = {} if self.trials is None else {"trials": self.trials}
+        return {"intercept": self.intercept, "slope": self.slope, **trials}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Calibration":
         """The map that `to_dict` gave."""
-        return cls(intercept=float(values["intercept"]), slope=float(values["slope"]))
+        return cls(
+            intercept=float(values["intercept"]),
+            slope=float(values["slope"]),
+            trials=float(values["trials"]) if "trials" in values else None,
+        )
 
 
 def log_odds(probability: Floats) -> Floats:

@@ -1,8 +1,11 @@
 """Models for a history that holds no outcome to learn from: the customer-base model as it is.
 
-Nothing calibrates its probabilities, so they stay its own. Nothing bounds its values but Markov's
-inequality: a spend of at least 0 exceeds k times its mean with a chance of at most 1 / k, whatever
-its distribution. The intervals are wide, as they should be where nothing was ever checked.
+Nothing calibrates its probabilities, so they stay in its order, and no more certain than what was
+seen allows: the customers' tenures make up so many horizons, each a trial that could have passed
+without a purchase, and Laplace's rule of succession holds the chances of n trials between
+1 / (n + 2) and its complement. Nothing bounds its values but Markov's inequality: a spend of at
+least 0 exceeds k times its mean with a chance of at most 1 / k, whatever its distribution. The
+intervals are wide, as they should be where nothing was ever checked.
 """
 
 import numpy as np
@@ -19,13 +22,22 @@ from portfolio_ml.schema import Measure
 Features = NDArray[np.float32]
 
 
-def unlabelled_churn(names: tuple[str, ...], *, horizon_days: int) -> ChurnModel:
-    """The customer-base model's own chance of no purchase."""
+def unlabelled_churn(
+    features: Features, names: tuple[str, ...], *, horizon_days: int
+) -> ChurnModel:
+    """The customer-base model's own chance of no purchase, as certain as its trials allow.
+
+    Args:
+        features: Today's features, shape (customers, names).
+        names: What they are.
+        horizon_days: How far the chances look ahead.
+    """
+    seen_days = features[:, names.index("tenure_days")].astype(np.float64).sum()
     return ChurnModel(
         candidate="customer_base",
         names=names,
         horizon_days=horizon_days,
-        calibration=Calibration(),
+        calibration=Calibration(trials=max(1.0, float(seen_days)) / horizon_days),
         trees=None,
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -63,6 +64,27 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Profile:
+    """What is usual among the customers of a segment; medians, None where nobody has a value.
+
+    Attributes:
+        name: The segment's name.
+        customers: How many they are.
+        revenue_share: Their share of all net spend so far; None where that is not above 0.
+        recency_days: Days since the last purchase day.
+        purchase_days: Days with a purchase.
+        ticket: Spend per order, currency units.
+    """
+
+    name: str
+    customers: int
+    revenue_share: float | None
+    recency_days: float | None
+    purchase_days: float | None
+    ticket: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Attention:
     """A customer with much to lose; the fields are those of the customer row.
 
@@ -105,9 +127,31 @@ def headline(rows: pa.Table) -> Headline:
 
 def segments(rows: pa.Table) -> tuple[Group, ...]:
     """The segments, by their number."""
-    names = rows.group_by(["segment_id", "segment_name"], use_threads=False).aggregate([])
-    ordered = names.sort_by("segment_id")["segment_name"].to_pylist()
-    return _groups(rows, "segment_name", tuple(dict.fromkeys(ordered)))
+    return _groups(rows, "segment_name", _segment_names(rows))
+
+
+def segment_profiles(rows: pa.Table, features: pa.Table) -> tuple[Profile, ...]:
+    """What the segments' customers are like, by the segments' numbers.
+
+    Args:
+        rows: The customer rows.
+        features: The features behind them, of the same customers in the same order.
+    """
+    revenue = _sum(features, "net_spend")
+    found = []
+    for name in _segment_names(rows):
+        own = features.filter(pc.equal(rows["segment_name"], name))
+        found.append(
+            Profile(
+                name=name,
+                customers=own.num_rows,
+                revenue_share=share(_sum(own, "net_spend"), revenue),
+                recency_days=_median(own, "recency_days"),
+                purchase_days=_median(own, "purchase_days"),
+                ticket=_median(own, "ticket"),
+            )
+        )
+    return tuple(found)
 
 
 def segment_groups(profiles: Sequence[Mapping[str, Any]]) -> tuple[Group, ...]:
@@ -199,6 +243,16 @@ def _groups(rows: pa.Table, column: str, order: Sequence[str]) -> tuple[Group, .
         )
         for row in found
     )
+
+
+def _segment_names(rows: pa.Table) -> tuple[str, ...]:
+    names = rows.group_by(["segment_id", "segment_name"], use_threads=False).aggregate([])
+    return tuple(dict.fromkeys(names.sort_by("segment_id")["segment_name"].to_pylist()))
+
+
+def _median(features: pa.Table, column: str) -> float | None:
+    values = features[column].drop_null().to_numpy()
+    return finite(np.median(values)) if len(values) else None
 
 
 def _sum(rows: pa.Table, column: str) -> float | None:

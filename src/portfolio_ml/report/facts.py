@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from portfolio_ml.report import customers
-from portfolio_ml.report.customers import Abstention, Attention, Group, Headline
+from portfolio_ml.report.customers import Abstention, Attention, Group, Headline, Profile
 from portfolio_ml.report.evidence import ModelFacts, model_facts
 from portfolio_ml.schema import Measure
 from portfolio_ml.timeline import to_date
@@ -96,6 +96,7 @@ class Facts:
         headline: The portfolio in five numbers.
         attention: The active customers of the highest value at risk.
         segments: The portfolio by segment.
+        segment_profiles: What is usual among the customers of each segment.
         lifecycle_stages: The portfolio by lifecycle stage.
         value_tiers: The portfolio by value tier.
         abstentions: What scores rest on where no trained model stands behind them.
@@ -116,6 +117,7 @@ class Facts:
     headline: Headline
     attention: tuple[Attention, ...]
     segments: tuple[Group, ...]
+    segment_profiles: tuple[Profile, ...]
     lifecycle_stages: tuple[Group, ...]
     value_tiers: tuple[Group, ...]
     abstentions: tuple[Abstention, ...]
@@ -192,6 +194,7 @@ def gather(
         headline=customers.headline(rows),
         attention=customers.attention(rows, features),
         segments=customers.segments(rows),
+        segment_profiles=customers.segment_profiles(rows, features),
         lifecycle_stages=customers.lifecycle_stages(rows),
         value_tiers=customers.value_tiers(rows),
         abstentions=customers.abstentions(rows),

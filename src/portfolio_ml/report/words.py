@@ -9,7 +9,7 @@ from portfolio_ml.report.facts import Facts, HistoryFacts
 from portfolio_ml.report.number import ABSENT, percent, plain, share, signed
 from portfolio_ml.scoring import CUSTOMER_BASE, EXTENDED
 from portfolio_ml.standing import DEVELOPING_AFTER_DAYS
-from portfolio_ml.training import extension_note
+from portfolio_ml.training import FEWEST_CUSTOMERS, extension_note
 from portfolio_ml.wording import TARGET_NAMES, counted, model_name, value_name
 
 _SHARES = {"calibration_error", "coverage", "decile_mape", "total_bias"}
@@ -121,9 +121,11 @@ def resting(abstention: Abstention, facts: Facts) -> Iterator[str]:
         model, _, targets = code.partition(":")
         about = " and ".join(TARGET_NAMES.get(t, t).lower() for t in targets.split("+"))
         if model == CUSTOMER_BASE:
+            is_few = facts.headline.customers < FEWEST_CUSTOMERS
+            needed = f", which need at least {FEWEST_CUSTOMERS} customers" if is_few else ""
             yield (
                 f"For {some}, {about} figures rest on the customer-base model alone: no boosted "
-                "trees stand behind them."
+                f"trees stand behind them{needed}."
             )
         elif model == EXTENDED:
             note = extension_note(facts.learned_value_days, facts.value_days)
