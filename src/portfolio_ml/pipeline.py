@@ -30,6 +30,7 @@ from portfolio_ml.features.table import FeatureTable, at, definitions_hash
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.gate import Decision
 from portfolio_ml.judgement import PRIMARY, Judgement, Supervised
+from portfolio_ml.models.seasonality import seasonality_of
 from portfolio_ml.models.segment_fitting import fit_segments
 from portfolio_ml.models.segment_identity import migration
 from portfolio_ml.models.segments import SegmentModel
@@ -38,13 +39,14 @@ from portfolio_ml.publish import JUDGEMENT, Training, models_as_files, publish
 from portfolio_ml.report.facts import Facts, gather, history_facts
 from portfolio_ml.report.page import write as write_page
 from portfolio_ml.scoring import Champions, champions_from, predict
+from portfolio_ml.season import Season, seasons
 from portfolio_ml.sinks.files import deliver_parquet
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import deliver_sql
 from portfolio_ml.snapshots import Snapshots, labelled, matrix
 from portfolio_ml.standing import activity_windows, standing_of
 from portfolio_ml.timeline import to_date
-from portfolio_ml.training import demand_history, fit_candidates, unlabelled_candidates
+from portfolio_ml.training import Recipe, demand_history, fit_candidates, unlabelled_candidates
 from portfolio_ml.tuning import Budget, Tuned
 from portfolio_ml.wording import TARGET_NAMES, command, counted
 
@@ -189,17 +191,21 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
     frozen = _frozen(portfolio, table)
     names = portfolio.inputs.catalogue.model_inputs
     inputs = matrix(table.rows, names)
+    season: Season | None = None
     if learned.snapshots is None:
         candidates = unlabelled_candidates(inputs, names, recipe)
     else:
+        season = seasons(portfolio.inputs, [portfolio.as_of_day]).get(portfolio.as_of_day)
         candidates = fit_candidates(
-            learned.snapshots, recipe, tier_edges=frozen.reference.tier_edges
+            learned.snapshots,
+            recipe,
+            tier_edges=frozen.reference.tier_edges,
+            seasonality=seasonality_of(season, frozen.reference.purchase_model),
         )
     before = _segments_in_force(settings)
     segments = fit_segments(
         inputs, names=names, count=recipe.segments, seed=recipe.seed, before=before
     )
-    note = recipe.extension_note
     say("logging to MLflow and passing the gate")
     with registry.opened(settings) as store:
         published = publish(
@@ -208,7 +214,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
                 candidates,
                 segments,
                 frozen,
-                inputs,
+                table.rows,
                 extended_days=recipe.extended_days,
             ),
             Training(
@@ -218,7 +224,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
                 params=_parameters(portfolio),
                 tags=_tags(portfolio),
                 unjudged=learned.unjudged,
-                notes={} if note is None else {"lifetime_value": note},
+                notes=_notes(recipe, season),
             ),
             store,
             settings=settings,
@@ -313,10 +319,23 @@ def _judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], S
         first_day=span.first_day,
         evaluated=evaluated,
         activity_days=_activity_days(portfolio, evaluated),
+        seasons=seasons(portfolio.inputs, evaluated),
         bootstrap=settings.backtest.bootstrap,
         progress=say,
     )
     return judgements, snapshots
+
+
+def _notes(recipe: Recipe, season: Season | None) -> dict[str, str]:
+    """Per target, what its model rests on beside what it has learnt."""
+    notes: dict[str, list[str]] = {"churn": [], "lifetime_value": []}
+    if recipe.extension_note is not None:
+        notes["lifetime_value"].append(recipe.extension_note)
+    if season is not None:
+        notes["churn"].append(season.note(recipe.horizons.churn_days))
+        days = recipe.extended_days or recipe.horizons.value_days
+        notes["lifetime_value"].append(season.note(days))
+    return {target: "; ".join(each) for target, each in notes.items() if each}
 
 
 def _activity_days(portfolio: Opened, as_of_days: Sequence[int]) -> dict[int, int]:

@@ -49,12 +49,14 @@ def portfolio(world: World) -> Walked:
 
 def churn(found: Walked, candidate: str):
     """P(no purchase within the horizon) of each customer."""
-    return found.candidates.churn[candidate].predict(found.features)
+    model = found.candidates.churn[candidate]
+    return model.predict(found.inputs(model))
 
 
 def value(found: Walked, candidate: str):
     """The spend foretold for each customer."""
-    return found.candidates.lifetime_value[candidate].predict(found.features)
+    model = found.candidates.lifetime_value[candidate]
+    return model.predict(found.inputs(model))
 
 
 def halves(found: Walked, score):
@@ -90,7 +92,8 @@ def total(found: Walked, predicted) -> float:
 
 def covered(found: Walked, candidate: str):
     """Whether the outcome lay above, and whether it lay below the interval of each customer."""
-    low, high = found.candidates.lifetime_value[candidate].interval(found.features)
+    model = found.candidates.lifetime_value[candidate]
+    low, high = model.interval(found.inputs(model))
     return found.truth.happened > high, found.truth.happened < low
 
 
@@ -188,7 +191,8 @@ def test_where_everyone_bought_once_nobody_is_expected_again():
     assert set(found.candidates.churn) == {"customer_base"}
     assert set(found.candidates.lifetime_value) == {"customer_base"}
     p, spend = churn(found, "customer_base"), value(found, "customer_base")
-    low, high = found.candidates.lifetime_value["customer_base"].interval(found.features)
+    model = found.candidates.lifetime_value["customer_base"]
+    low, high = model.interval(found.inputs(model))
     assert ((p > 0.99) & (p <= 1)).all()
     assert np.isfinite([spend, low, high]).all()
     assert (spend >= 0).all()
@@ -239,7 +243,8 @@ def test_a_giant_does_not_rule_the_others(candidate):
     """
     found = portfolio(GIANT)
     p, spend = churn(found, candidate), value(found, candidate)
-    low, high = found.candidates.lifetime_value[candidate].interval(found.features)
+    model = found.candidates.lifetime_value[candidate]
+    low, high = model.interval(found.inputs(model))
     assert np.isfinite([p, spend, low, high]).all()
     check_churn(found, p)
     giant = int(found.truth.spend.argmax())

@@ -11,7 +11,7 @@ far one window's total lies off says little of the next one's.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from portfolio_ml.models.hurdle import AMOUNT, Hurdle, HurdleFit
 from portfolio_ml.models.intervals import Intervals, fit_intervals
 from portfolio_ml.models.margins import COLUMN as MARGIN
 from portfolio_ml.models.margins import Margins, fit_margins
+from portfolio_ml.models.seasonality import AS_OF, Seasonality
 from portfolio_ml.schema import Measure
 from portfolio_ml.snapshots import Snapshots
 
@@ -72,13 +73,14 @@ class LifetimeValueModel:
 
     Attributes:
         candidate: Which of the candidates it is.
-        names: The features it expects, in order.
+        names: The features it expects, in order; the as-of day is the last where it knows a season.
         horizon_days: The horizon that it learnt.
         returns: The return rate that is subtracted.
         intervals: The intervals around its predictions.
         trees: The ensembles; None for the customer-base model.
         margins: The margin share; None where value is revenue.
         extension: What stretches values to a longer horizon than history could label, if any.
+        seasonality: What the time of the year does to its values, if anything.
     """
 
     candidate: Candidate
@@ -89,6 +91,7 @@ class LifetimeValueModel:
     trees: Hurdle | None
     margins: Margins | None = None
     extension: Extension | None = None
+    seasonality: Seasonality | None = None
 
     def __post_init__(self) -> None:
         if self.candidate not in CANDIDATES or not {*COLUMNS}.issubset(self.names):
@@ -101,6 +104,8 @@ class LifetimeValueModel:
             self.extension.days <= self.horizon_days or TENURE not in self.names
         ):
             raise ValueError(f"no extension of {self.horizon_days} to {self.extension.days} days")
+        if (self.seasonality is not None) != (self.names[-1] == AS_OF):
+            raise ValueError("a season and the as-of day go together")
 
     @property
     def measure(self) -> Measure:
@@ -117,20 +122,21 @@ class LifetimeValueModel:
 
         Net spend is at least 0; margin is below it where cost exceeds what is paid.
         """
-        return self.learned(features) * self.stretch(features)
+        net = self._net(features, self.predicted_days)
+        return self._valued(net, features) * self.stretch(features)
 
     def interval(self, features: NDArray[np.float32]) -> tuple[Floats, Floats]:
         """The ends of the interval around `predict`, each of shape (rows,).
 
         Those of an extended value are stretched like it; no outcome has shown their coverage.
         """
-        low, high = self._learned_interval(features)
+        low, high = self._interval_before_stretch(features)
         stretch = self.stretch(features)
         return low * stretch, high * stretch
 
     def learned(self, features: NDArray[np.float32]) -> Floats:
         """Value expected within `horizon_days`, currency units, shape (rows,)."""
-        return self._valued(self._net(features), features)
+        return self._valued(self._net(features, self.horizon_days), features)
 
     def stretch(self, features: NDArray[np.float32]) -> Floats:
         """By how much the extension makes values grow, shape (rows,); 1 without one."""
@@ -139,17 +145,29 @@ class LifetimeValueModel:
         tenure = self._column(features, TENURE)
         return self.extension.stretch(tenure, learned_days=self.horizon_days)
 
-    def _learned_interval(self, features: NDArray[np.float32]) -> tuple[Floats, Floats]:
-        net = self._net(features)
+    def seasonal(self, features: NDArray[np.float32], days: int) -> Floats:
+        """By how much the season changes purchases within `days`, shape (rows,); 1 without one."""
+        if self.seasonality is None:
+            return np.ones(len(features))
+        return self.seasonality.stretch(features, self.names, horizon_days=days)
+
+    def _interval_before_stretch(self, features: NDArray[np.float32]) -> tuple[Floats, Floats]:
+        net = self._net(features, self.predicted_days)
         low, high = self.intervals.around(net, self._column(features, "net_spend"))
         if self.margins is None:
             return low, high
         shift = self._valued(net, features) - net
         return low + shift, high + shift
 
-    def _net(self, features: NDArray[np.float32]) -> Floats:
+    def _net(self, features: NDArray[np.float32], days: int) -> Floats:
+        """Net spend within `horizon_days`, in the season of the next `days`."""
         base = self._column(features, CUSTOMER_BASE)
-        boosted = base if self.trees is None else self.trees.predict(features)
+        boosted = base
+        if self.trees is not None:
+            boosted = self.trees.predict(features[:, : len(_learned(self.names))])
+        if self.seasonality is not None:
+            stretch = self.seasonal(features, days)
+            boosted, base = _stretched(boosted, base, stretch, self.seasonality.learned)
         gross = of_values(self.candidate, boosted, base)
         spend, net_spend = self._column(features, "spend"), self._column(features, "net_spend")
         kept: Floats = gross * (1 - self.returns.of(spend, net_spend))
@@ -175,6 +193,8 @@ class LifetimeValueModel:
             values["margins"] = asdict(self.margins)
         if self.extension is not None:
             values["extension"] = self.extension.to_dict()
+        if self.seasonality is not None:
+            values["seasonality"] = self.seasonality.to_dict()
         files = {DESCRIPTION: described(KIND, values)}
         return files | (self.trees.to_files() if self.trees else {})
 
@@ -194,10 +214,17 @@ class LifetimeValueModel:
                 horizon_days=int(values["horizon_days"]),
                 returns=Returns(**values["returns"]),
                 intervals=Intervals.from_dict(values["intervals"]),
-                trees=Hurdle.from_files(files, names=names) if AMOUNT in files else None,
+                trees=(
+                    Hurdle.from_files(files, names=_learned(names)) if AMOUNT in files else None
+                ),
                 margins=Margins(**values["margins"]) if "margins" in values else None,
                 extension=(
                     Extension.from_dict(values["extension"]) if "extension" in values else None
+                ),
+                seasonality=(
+                    Seasonality.from_dict(values["seasonality"])
+                    if "seasonality" in values
+                    else None
                 ),
             )
 
@@ -212,6 +239,7 @@ def value_candidates(
     horizon_days: int,
     coverage: float,
     tier_edges: tuple[float, ...],
+    seasonality: Seasonality | None = None,
 ) -> dict[str, LifetimeValueModel]:
     """Every candidate, fitted on labelled snapshots.
 
@@ -221,6 +249,7 @@ def value_candidates(
         horizon_days: How far the values look ahead.
         coverage: The share of outcomes meant to lie inside an interval.
         tier_edges: The net spend that parts the value tiers.
+        seasonality: The season that the history shows, if any.
     """
     returns = returns_of(
         float(snapshots.spend.sum()),
@@ -237,6 +266,7 @@ def value_candidates(
             horizon_days=horizon_days,
             coverage=coverage,
             tier_edges=tier_edges,
+            seasonality=seasonality,
         )
         for candidate in candidates
     }
@@ -251,9 +281,17 @@ def _fitted(
     horizon_days: int,
     coverage: float,
     tier_edges: tuple[float, ...],
+    seasonality: Seasonality | None,
 ) -> LifetimeValueModel:
     base = snapshots.column(CUSTOMER_BASE).astype(np.float64)
-    gross = of_values(candidate, fit.held_out if fit else base, base)
+    boosted, names = fit.held_out if fit else base, snapshots.names
+    if seasonality is not None:
+        names = (*names, AS_OF)
+        stretch = seasonality.stretch(snapshots.inputs(names), names, horizon_days=horizon_days)
+        learned = _learned_stretch(stretch, boosted)
+        seasonality = replace(seasonality, learned=learned)
+        boosted, base = _stretched(boosted, base, stretch, learned)
+    gross = of_values(candidate, boosted, base)
     spend = snapshots.column("spend").astype(np.float64)
     net_spend = snapshots.column("net_spend").astype(np.float64)
     predicted = gross * (1 - returns.of(spend, net_spend))
@@ -264,7 +302,7 @@ def _fitted(
     latest = _latest_row(snapshots)
     return LifetimeValueModel(
         candidate=candidate,
-        names=snapshots.names,
+        names=names,
         horizon_days=horizon_days,
         returns=returns,
         intervals=fit_intervals(
@@ -276,7 +314,26 @@ def _fitted(
         ),
         trees=fit.hurdle if fit and candidate != "customer_base" else None,
         margins=margins,
+        seasonality=seasonality,
     )
+
+
+def _learned(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The features that trees learn from."""
+    return names[:-1] if names[-1] == AS_OF else names
+
+
+def _learned_stretch(stretch: Floats, values: Floats) -> float:
+    """The logarithm of the mean stretch, each row counting as much as its value."""
+    total = float(values.sum())
+    return float(np.log((stretch * values).sum() / total)) if total > 0 else 0.0
+
+
+def _stretched(
+    boosted: Floats, base: Floats, stretch: Floats, learned: float
+) -> tuple[Floats, Floats]:
+    """The trees' values and the customer-base model's, changed by a season's stretch."""
+    return boosted * stretch / np.exp(learned), base * stretch
 
 
 def returns_of(spend: float, returned: float, prior_spend: float) -> Returns:
