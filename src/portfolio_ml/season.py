@@ -10,7 +10,7 @@ only where an F-test over the quarters says that the years repeat it, and shrunk
 In simulated histories of two to four years without season, whose level drifts (standard deviation
 .1 or .2, correlation from month to month .85), at most one in fifty is taken for seasonal. A yearly
 wave of 0.5 is found in 78 to 100 %; one of 0.2, where the standard deviation is .1, in 45 % of two
-years and 93 % of three. In all of these the horizon's level comes out as near as without, or nearer.
+years and 93 % of three. In all of these the level ahead comes out as near as without, or nearer.
 """
 
 from collections.abc import Mapping, Sequence

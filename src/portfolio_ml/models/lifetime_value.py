@@ -4,10 +4,11 @@ Candidates model gross purchases: boosted trees (a hurdle model), the customer-b
 (Pareto/NBD x Gamma-Gamma), and a blend of both. A shrunk return rate is subtracted; where margin
 is measured, what is left is multiplied by a shrunk margin share.
 
-Nothing is scaled to the level of recent outcomes. At 70 cutoffs of CDNOW, Online Retail, the
-grocery and the resellers' data the totals of the mean of both were off by 11 % on average, of the
-trees by 13 %, and of trees scaled to the level of their held-out predictions by 14 to 15 %: how
-far one window's total lies off says little of the next one's.
+Where years repeat a season, values follow it (`seasonality`). Nothing else is scaled to the level
+of recent outcomes. At 70 cutoffs of CDNOW, Online Retail, the grocery and the resellers' data the
+totals of the mean of both were off by 11 % on average, of the trees by 13 %, and of trees scaled
+to the level of their held-out predictions by 14 to 15 %: how far one window's total lies off says
+little of the next one's.
 """
 
 from collections.abc import Mapping
