@@ -479,6 +479,7 @@ def _facts(
         churn_days=champions.churn.horizon_days,
         value_days=value.predicted_days,
         learned_value_days=value.horizon_days,
+        pace_ahead=value.pace_ahead(portfolio.as_of_day),
         coverage=value.intervals.coverage,
         measure=value.measure,
         history=history_facts(portfolio.history),

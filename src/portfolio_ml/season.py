@@ -89,6 +89,17 @@ class Season:
         clock: Floats = year * ends[-1] + np.interp(within, part, ends)
         return clock
 
+    def ahead(self, day: int, days: int) -> float:
+        """The mean pace of the days after a day.
+
+        Example:
+            >>> season = Season(0, (1.5,) * 6 + (0.5,) * 6, years=2, p_value=0.012)
+            >>> season.ahead(365, 90), season.ahead(365, 365)
+            (1.5, 1.0)
+        """
+        spent = self.elapsed(np.array([float(day)]), np.array([float(day + days)]))
+        return float(spent[0]) / days
+
     def note(self, days: int) -> str:
         """What it says of the days after the history, in a sentence.
 
@@ -96,11 +107,10 @@ class Season:
             >>> print(Season(0, (1.5,) * 6 + (0.5,) * 6, years=2, p_value=0.012).note(90))
             the pace of purchases follows the year, as 2 years say (p = 0.012): in the 90 days ahead it is 1.50 times the average, which predictions allow for
         """  # noqa: E501 - one sentence
-        ahead = self.elapsed(np.array([float(self.day)]), np.array([float(self.day + days)]))[0]
         return (
             f"the pace of purchases follows the year, as {self.years} years say "
-            f"(p = {self.p_value:.3f}): in the {days} days ahead it is {ahead / days:.2f} times "
-            "the average, which predictions allow for"
+            f"(p = {self.p_value:.3f}): in the {days} days ahead it is "
+            f"{self.ahead(self.day, days):.2f} times the average, which predictions allow for"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -187,6 +187,13 @@ def test_a_served_model_asks_for_the_day(snapshots, seasonal):
     assert np.array_equal(given["p_churn"], expected)
 
 
+def test_a_model_tells_the_pace_ahead(plain, seasonal):
+    model = seasonal.lifetime_value["blend"]
+    assert model.pace_ahead(DAY) == pytest.approx(1.6)
+    assert model.pace_ahead(DAY + 365 - 45) == pytest.approx((0.4 + 1.6) / 2)
+    assert plain.lifetime_value["blend"].pace_ahead(DAY) is None
+
+
 def test_without_a_season_models_do_not_mention_it(plain):
     for model in (plain.churn["blend"], plain.lifetime_value["blend"]):
         assert "seasonality" not in json.loads(model.to_files()[DESCRIPTION])

@@ -181,6 +181,12 @@ class LifetimeValueModel:
         value: Floats = net * self.margins.of(net_spend, margin)
         return value
 
+    def pace_ahead(self, day: int) -> float | None:
+        """The season's pace within `predicted_days` after a day; None where it knows none."""
+        if self.seasonality is None:
+            return None
+        return self.seasonality.season.ahead(day, self.predicted_days)
+
     def to_files(self) -> ModelFiles:
         """The model as data."""
         values: dict[str, Any] = {
