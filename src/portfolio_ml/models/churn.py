@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from portfolio_ml.models.blend import CANDIDATES, Candidate, of_chances
-from portfolio_ml.models.calibration import Calibration, fit_calibration, log_odds
+from portfolio_ml.models.calibration import Calibration, fit_calibration
 from portfolio_ml.models.files import (
     DESCRIPTION,
     TREES,
@@ -25,7 +24,7 @@ from portfolio_ml.models.files import (
     description,
     understood,
 )
-from portfolio_ml.models.seasonality import AS_OF, Seasonality
+from portfolio_ml.models.seasonality import AS_OF, Seasonality, learned_names
 from portfolio_ml.models.trees import (
     Fit,
     TreeParameters,
@@ -90,13 +89,13 @@ class ChurnModel:
         boosted = base if self.trees is None else self.trees.predict(self._learned(features))
         if self.seasonality is not None:
             shift = self.seasonality.shift(features, self.names, horizon_days=self.horizon_days)
-            boosted, base = _shifted(boosted, base, shift, self.seasonality.learned)
+            boosted, base = self.seasonality.shifted(boosted, base, shift)
         return self.calibration(of_chances(self.candidate, boosted, base))
 
     @property
     def learned_names(self) -> tuple[str, ...]:
         """The features that its trees learnt from."""
-        return self.names if self.seasonality is None else self.names[:-1]
+        return learned_names(self.names)
 
     def _learned(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         return features[:, : len(self.learned_names)]
@@ -148,13 +147,14 @@ class ChurnModel:
             names = tuple(values["names"])
             season = values.get("seasonality")
             seasonality = None if season is None else Seasonality.from_dict(season)
-            learned = names if seasonality is None else names[:-1]
             return cls(
                 candidate=values["candidate"],
                 names=names,
                 horizon_days=int(values["horizon_days"]),
                 calibration=Calibration.from_dict(values["calibration"]),
-                trees=load(files[TREES].decode(), names=learned) if TREES in files else None,
+                trees=load(files[TREES].decode(), names=learned_names(names))
+                if TREES in files
+                else None,
                 stayers=tuple(map(float, values["stayers"])),
                 seasonality=seasonality,
             )
@@ -231,7 +231,7 @@ def _fitted(
         shift = seasonality.shift(snapshots.inputs(names), names, horizon_days=horizon_days)
         learned = float(np.average(shift, weights=weight * boosted * (1 - boosted)))
         seasonality = replace(seasonality, learned=learned)
-        boosted, base = _shifted(boosted, base, shift, learned)
+        boosted, base = seasonality.shifted(boosted, base, shift)
     held_out = of_chances(candidate, boosted, base)
     trees = fit.trees if fit and candidate != "customer_base" else None
     return ChurnModel(
@@ -243,11 +243,6 @@ def _fitted(
         stayers=stayers if trees else (),
         seasonality=seasonality,
     )
-
-
-def _shifted(boosted: Floats, base: Floats, shift: Floats, learned: float) -> tuple[Floats, Floats]:
-    """The trees' chances and the customer-base model's, moved by a season's shift."""
-    return expit(log_odds(boosted) + shift - learned), expit(log_odds(base) + shift)
 
 
 def _stayers(trees: Trees, snapshots: Snapshots, weight: Floats, seed: int) -> tuple[float, ...]:

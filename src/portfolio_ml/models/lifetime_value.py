@@ -31,7 +31,8 @@ from portfolio_ml.models.hurdle import AMOUNT, Hurdle, HurdleFit
 from portfolio_ml.models.intervals import Intervals, fit_intervals
 from portfolio_ml.models.margins import COLUMN as MARGIN
 from portfolio_ml.models.margins import Margins, fit_margins
-from portfolio_ml.models.seasonality import AS_OF, Seasonality
+from portfolio_ml.models.returns import Returns, prior_spend_of, returns_of
+from portfolio_ml.models.seasonality import AS_OF, Seasonality, learned_names
 from portfolio_ml.schema import Measure
 from portfolio_ml.snapshots import Snapshots
 
@@ -40,32 +41,6 @@ Floats = NDArray[np.float64]
 KIND = "lifetime_value"
 CUSTOMER_BASE = "expected_spend"
 COLUMNS = (CUSTOMER_BASE, "spend", "net_spend")
-PRIOR_TICKETS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Returns:
-    """The share of spend that comes back, shrunk from a customer's own to the portfolio's.
-
-    Attributes:
-        rate: The portfolio's returned share.
-        prior_spend: The spend, currency units, that the portfolio's rate counts for.
-
-    Example:
-        >>> Returns(rate=0.2, prior_spend=100).of(np.array([0.0, 300.0]), np.array([0.0, 150.0]))
-        array([0.2  , 0.425])
-    """
-
-    rate: float
-    prior_spend: float
-
-    def of(self, spend: Floats, net_spend: Floats) -> Floats:
-        """The expected returned share per customer, in [0, 1], shape (rows,)."""
-        returned = np.maximum(0.0, spend - net_spend)
-        share = (returned + self.rate * self.prior_spend) / np.maximum(
-            1e-9, spend + self.prior_spend
-        )
-        return np.clip(share, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +140,10 @@ class LifetimeValueModel:
         base = self._column(features, CUSTOMER_BASE)
         boosted = base
         if self.trees is not None:
-            boosted = self.trees.predict(features[:, : len(_learned(self.names))])
+            boosted = self.trees.predict(features[:, : len(learned_names(self.names))])
         if self.seasonality is not None:
             stretch = self.seasonal(features, days)
-            boosted, base = _stretched(boosted, base, stretch, self.seasonality.learned)
+            boosted, base = self.seasonality.stretched(boosted, base, stretch)
         gross = of_values(self.candidate, boosted, base)
         spend, net_spend = self._column(features, "spend"), self._column(features, "net_spend")
         kept: Floats = gross * (1 - self.returns.of(spend, net_spend))
@@ -222,7 +197,9 @@ class LifetimeValueModel:
                 returns=Returns(**values["returns"]),
                 intervals=Intervals.from_dict(values["intervals"]),
                 trees=(
-                    Hurdle.from_files(files, names=_learned(names)) if AMOUNT in files else None
+                    Hurdle.from_files(files, names=learned_names(names))
+                    if AMOUNT in files
+                    else None
                 ),
                 margins=Margins(**values["margins"]) if "margins" in values else None,
                 extension=(
@@ -297,7 +274,7 @@ def _fitted(
         stretch = seasonality.stretch(snapshots.inputs(names), names, horizon_days=horizon_days)
         learned = _learned_stretch(stretch, boosted)
         seasonality = replace(seasonality, learned=learned)
-        boosted, base = _stretched(boosted, base, stretch, learned)
+        boosted, base = seasonality.stretched(boosted, base, stretch)
     gross = of_values(candidate, boosted, base)
     spend = snapshots.column("spend").astype(np.float64)
     net_spend = snapshots.column("net_spend").astype(np.float64)
@@ -325,33 +302,10 @@ def _fitted(
     )
 
 
-def _learned(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The features that trees learn from."""
-    return names[:-1] if names[-1] == AS_OF else names
-
-
 def _learned_stretch(stretch: Floats, values: Floats) -> float:
     """The logarithm of the mean stretch, each row counting as much as its value."""
     total = float(values.sum())
     return float(np.log((stretch * values).sum() / total)) if total > 0 else 0.0
-
-
-def _stretched(
-    boosted: Floats, base: Floats, stretch: Floats, learned: float
-) -> tuple[Floats, Floats]:
-    """The trees' values and the customer-base model's, changed by a season's stretch."""
-    return boosted * stretch / np.exp(learned), base * stretch
-
-
-def returns_of(spend: float, returned: float, prior_spend: float) -> Returns:
-    """The portfolio's returned share of these totals."""
-    rate = min(1.0, float(returned) / float(spend)) if spend else 0.0
-    return Returns(rate=rate, prior_spend=prior_spend)
-
-
-def prior_spend_of(tickets: Floats) -> float:
-    """The spend that a portfolio's rate counts for, of its customers' mean spend per order."""
-    return PRIOR_TICKETS * max(float(np.median(tickets)), 1e-6)
 
 
 def _latest_row(snapshots: Snapshots) -> NDArray[np.int64]:

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from portfolio_ml.customer_base import ParetoNBD
 from portfolio_ml.models.calibration import log_odds
@@ -83,6 +84,14 @@ class Seasonality:
         paced = self.purchase_model.p_no_purchase(*timed, ahead)
         return np.clip(log_odds(paced) - log_odds(usual), -np.log(MOST), np.log(MOST))
 
+    def stretched(self, boosted: Floats, base: Floats, stretch: Floats) -> tuple[Floats, Floats]:
+        """The trees' values and the customer-base model's, in season."""
+        return boosted * stretch / np.exp(self.learned), base * stretch
+
+    def shifted(self, boosted: Floats, base: Floats, shift: Floats) -> tuple[Floats, Floats]:
+        """The trees' chances of no purchase and the customer-base model's, in season."""
+        return expit(log_odds(boosted) + shift - self.learned), expit(log_odds(base) + shift)
+
     def _clocks(
         self, features: Features, names: Sequence[str], horizon_days: int
     ) -> tuple[tuple[Floats, Floats, Floats], tuple[Floats, Floats, Floats], Floats]:
@@ -111,6 +120,16 @@ class Seasonality:
             purchase_model=ParetoNBD.from_dict(values["purchase_model"]),
             learned=float(values["learned"]),
         )
+
+
+def learned_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The features that a model's trees learn from: all that it expects but the as-of day.
+
+    Example:
+        >>> learned_names(("recency_days", "spend", "as_of"))
+        ('recency_days', 'spend')
+    """
+    return names[:-1] if names[-1] == AS_OF else names
 
 
 def seasonality_of(season: Season | None, purchase_model: ParetoNBD) -> Seasonality | None:
