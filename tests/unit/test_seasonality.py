@@ -187,6 +187,15 @@ def test_a_served_model_asks_for_the_day(snapshots, seasonal):
     assert np.array_equal(given["p_churn"], expected)
 
 
+@pytest.mark.parametrize("target", ["churn", "lifetime_value"])
+def test_the_registrys_made_up_example_is_answered(seasonal, target):
+    """Each column holds 1, 2 and 3: counts must be whole numbers, and nobody's age below them."""
+    model = getattr(seasonal, target)["blend"]
+    numbers = np.arange(1, 4, dtype=np.float32)
+    given = outputs(model.to_files(), pd.DataFrame(dict.fromkeys(model.names, numbers)))
+    assert np.isfinite(np.column_stack(list(given.values()))).all()
+
+
 def test_a_model_tells_the_pace_ahead(plain, seasonal):
     model = seasonal.lifetime_value["blend"]
     assert model.pace_ahead(DAY) == pytest.approx(1.6)
