@@ -134,7 +134,7 @@ def result_of(line: Line, *, seed: int, bootstrap: int, say: Say) -> Result:
         clock.lap("outcomes")
     names, horizons = package.learned.names, package.recipe.horizons
     features = matrix(package.rows, names)
-    contenders = [*_candidates(package, features), *customer_base(package.rows, horizons)]
+    contenders = [*_candidates(package), *customer_base(package.rows, horizons)]
     clock.lap("customer base")
     contenders += one_snapshot(package.learned, features, seed=seed)
     clock.lap("lightgbm")
@@ -161,7 +161,7 @@ def result_of(line: Line, *, seed: int, bootstrap: int, say: Say) -> Result:
     }
     clock.lap("bootstrap")
     coverage = package.recipe.coverage
-    intervals = _intervals(package, features)
+    intervals = _intervals(package)
     return Result(
         line=line.name,
         customers=len(features),
@@ -201,21 +201,23 @@ def _outcomes(inputs: Inputs, package: Package, day: int) -> Outcomes:
     )
 
 
-def _candidates(package: Package, features: NDArray[np.float32]) -> list[Contender]:
+def _candidates(package: Package) -> list[Contender]:
     """Every candidate of the package; one may be there for both targets or for one."""
     found: dict[str, dict[Supervised, Floats]] = {}
     for name, churn in package.candidates.churn.items():
-        found.setdefault(name, {})["churn"] = churn.predict(features)
+        found.setdefault(name, {})["churn"] = churn.predict(matrix(package.rows, churn.names))
     for name, value in package.candidates.lifetime_value.items():
-        found.setdefault(name, {})["lifetime_value"] = value.predict(features)
+        found.setdefault(name, {})["lifetime_value"] = value.predict(
+            matrix(package.rows, value.names)
+        )
     return [Contender(f"{PACKAGE}{name}", "package", each) for name, each in found.items()]
 
 
-def _intervals(package: Package, features: NDArray[np.float32]) -> dict[str, Floats]:
+def _intervals(package: Package) -> dict[str, Floats]:
     """The winner's intervals, and those that its errors in training would give."""
     model = package.candidates.lifetime_value[package.winners["lifetime_value"]]
-    learned = package.learned
-    residuals = learned.net - model.predict(learned.features)
+    learned, features = package.learned, matrix(package.rows, model.names)
+    residuals = learned.net - model.predict(learned.inputs(model.names))
     return {
         "package": np.column_stack(model.interval(features)),
         RESIDUALS: plain_interval(

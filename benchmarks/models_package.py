@@ -12,7 +12,9 @@ from portfolio_ml.backtesting import backtest, evaluation_days, needed_days
 from portfolio_ml.features.reference import Reference
 from portfolio_ml.features.table import at
 from portfolio_ml.judgement import Supervised
+from portfolio_ml.models.seasonality import seasonality_of
 from portfolio_ml.opening import Opened
+from portfolio_ml.season import seasons
 from portfolio_ml.snapshots import Snapshots, labelled
 from portfolio_ml.standing import activity_windows
 from portfolio_ml.timeline import to_date
@@ -55,12 +57,14 @@ def trained(portfolio: Opened, say: Callable[[str], None]) -> Package:
     evaluated = evaluation_days(span, recipe, portfolio.settings.backtest.cutoffs)
     snapshots = labelled(inputs, needed_days(span, recipe, evaluated), horizons=recipe.horizons)
     activity_days = activity_windows(inputs, [*evaluated, portfolio.as_of_day])
+    found = seasons(inputs, [*evaluated, portfolio.as_of_day])
     judged = backtest(
         snapshots,
         recipe,
         first_day=span.first_day,
         evaluated=evaluated,
         activity_days=activity_days,
+        seasons=found,
         bootstrap=portfolio.settings.backtest.bootstrap,
         progress=say,
     )
@@ -70,7 +74,12 @@ def trained(portfolio: Opened, say: Callable[[str], None]) -> Package:
     learned = snapshots.on(recipe.snapshot_days(span.first_day, span.last_day))
     return Package(
         recipe=recipe,
-        candidates=fit_candidates(learned, recipe, tier_edges=reference.tier_edges),
+        candidates=fit_candidates(
+            learned,
+            recipe,
+            tier_edges=reference.tier_edges,
+            seasonality=seasonality_of(found.get(portfolio.as_of_day), reference.purchase_model),
+        ),
         winners={target: each.winner for target, each in judged.items()},
         cutoffs=tuple(str(to_date(day)) for day in evaluated),
         learned=learned,

@@ -18,7 +18,11 @@ from tests.histories import START
 from portfolio_ml.config import settings_from
 from portfolio_ml.customer_base import GammaGamma, ParetoNBD
 from portfolio_ml.features.reference import FACTS, Reference
+from portfolio_ml.models.churn import ChurnModel
+from portfolio_ml.models.lifetime_value import LifetimeValueModel
+from portfolio_ml.models.seasonality import seasonality_of
 from portfolio_ml.pipeline import features, opened
+from portfolio_ml.season import seasons
 from portfolio_ml.snapshots import labelled, matrix
 from portfolio_ml.timeline import to_day
 from portfolio_ml.training import Candidates, fit_candidates
@@ -90,24 +94,26 @@ class Walked:
     """What the package made of a portfolio.
 
     Attributes:
-        truth: What was true, in the order of `features`.
-        features: The model inputs at the end of the history, shape (customers, features).
-        names: Their names.
+        truth: What was true, in the order of `rows`.
+        rows: The features at the end of the history, one row per customer.
         reference: What was fitted across the customers.
         ideal: P(no purchase) of who knows the laws, and of each customer the history alone.
         candidates: The fitted models.
     """
 
     truth: Truth
-    features: NDArray[np.float32]
-    names: tuple[str, ...] = field(repr=False)
+    rows: pa.Table = field(repr=False)
     reference: Reference
     ideal: Floats
     candidates: Candidates
 
     def column(self, name: str) -> Floats:
         """One feature's values."""
-        return self.features[:, self.names.index(name)].astype(np.float64)
+        return self.rows[name].to_numpy().astype(np.float64)
+
+    def inputs(self, model: ChurnModel | LifetimeValueModel) -> NDArray[np.float32]:
+        """What a model expects of the customers at the end of the history."""
+        return matrix(self.rows, model.names)
 
 
 def walked(world: World, seed: int, *, snapshots: int = 4) -> Walked:
@@ -134,6 +140,7 @@ def walked(world: World, seed: int, *, snapshots: int = 4) -> Walked:
         days = recipe.snapshot_days(span.first_day, span.last_day)
         rows = labelled(portfolio.inputs, days, horizons=recipe.horizons)
         now = features(portfolio, say=silent)
+        season = seasons(portfolio.inputs, [portfolio.as_of_day]).get(portfolio.as_of_day)
     reference = now.references[to_day(AS_OF)]
     x, t_x, age = (now.rows[name].to_numpy() for name in FACTS[:3])
     order = now.rows["customer_id"].to_numpy(zero_copy_only=False).astype(int)
@@ -141,11 +148,15 @@ def walked(world: World, seed: int, *, snapshots: int = 4) -> Walked:
         truth=Truth(
             *(column[order] for column in (truth.p_no_purchase, truth.spend, truth.happened))
         ),
-        features=matrix(now.rows, rows.names),
-        names=rows.names,
+        rows=now.rows,
         reference=reference,
         ideal=world.purchases.p_no_purchase(x, t_x, age, HORIZON_DAYS),
-        candidates=fit_candidates(rows, recipe, tier_edges=reference.tier_edges),
+        candidates=fit_candidates(
+            rows,
+            recipe,
+            tier_edges=reference.tier_edges,
+            seasonality=seasonality_of(season, reference.purchase_model),
+        ),
     )
 
 

@@ -14,6 +14,8 @@ from portfolio_ml.errors import DataError, HistoryTooShortError
 from portfolio_ml.features.windows import WINDOW_DAYS
 from portfolio_ml.judgement import Judgement, Predictions, Supervised, judge
 from portfolio_ml.metrics import CHURN_METRICS, VALUE_METRICS
+from portfolio_ml.models.seasonality import seasonality_of
+from portfolio_ml.season import Season
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.timeline import Span, cutoffs, to_date
 from portfolio_ml.training import Candidates, Recipe, all_excluded, fit_candidates, history_to_judge
@@ -114,6 +116,7 @@ def backtest(
     first_day: int,
     evaluated: tuple[int, ...],
     activity_days: Mapping[int, int],
+    seasons: Mapping[int, Season],
     bootstrap: int,
     progress: Callable[[str], None],
 ) -> dict[Supervised, Judgement]:
@@ -125,6 +128,7 @@ def backtest(
         first_day: The first day of the history.
         evaluated: The cutoffs.
         activity_days: The activity window as known at each cutoff.
+        seasons: The season as known at each cutoff at which there is one.
         bootstrap: Replicates of the paired bootstrap.
         progress: Told what is being done.
     """
@@ -133,8 +137,13 @@ def backtest(
     for cutoff in evaluated:
         progress(f"refitting as of {to_date(cutoff)}")
         learned = snapshots.on(recipe.snapshot_days(first_day, cutoff))
-        edges = snapshots.references[cutoff].tier_edges
-        candidates = fit_candidates(learned, recipe, tier_edges=edges)
+        reference = snapshots.references[cutoff]
+        candidates = fit_candidates(
+            learned,
+            recipe,
+            tier_edges=reference.tier_edges,
+            seasonality=seasonality_of(seasons.get(cutoff), reference.purchase_model),
+        )
         rows = snapshots.on([cutoff])
         is_active = rows.column("recency_days") < activity_days[cutoff]
         churn.append(_churn_predictions(candidates, rows, recipe, is_active))
@@ -163,7 +172,9 @@ def _churn_predictions(
         customer=rows.customer,
         is_active=is_active,
         actual=rows.churned.astype(np.float64),
-        candidates={c: model.predict(rows.features) for c, model in candidates.churn.items()},
+        candidates={
+            c: model.predict(rows.inputs(model.names)) for c, model in candidates.churn.items()
+        },
         baselines={
             "pareto_nbd": rows.column("p_no_purchase").astype(np.float64),
             "recency": rows.column("recency_days").astype(np.float64),
@@ -184,10 +195,8 @@ def _value_predictions(
         customer=rows.customer,
         is_active=is_active,
         actual=rows.value,
-        candidates={c: model.predict(rows.features) for c, model in models.items()},
-        intervals={
-            c: np.column_stack(model.interval(rows.features)) for c, model in models.items()
-        },
+        candidates={c: m.predict(rows.inputs(m.names)) for c, m in models.items()},
+        intervals={c: np.column_stack(m.interval(rows.inputs(m.names))) for c, m in models.items()},
         baselines={
             "pareto_nbd_gamma_gamma": rows.column("expected_spend").astype(np.float64),
             past: rows.column(column).astype(np.float64),

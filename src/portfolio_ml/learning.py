@@ -11,9 +11,10 @@ from portfolio_ml.backtesting import evaluation_days, is_enough_unjudged, needed
 from portfolio_ml.errors import HistoryTooShortError
 from portfolio_ml.judgement import Judgement, Supervised
 from portfolio_ml.opening import Opened, Say
+from portfolio_ml.season import Season, seasons
 from portfolio_ml.snapshots import Snapshots, labelled
 from portfolio_ml.standing import activity_windows
-from portfolio_ml.training import demand_history, few_note
+from portfolio_ml.training import Recipe, demand_history, few_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,14 @@ class Learned:
         judgements: How the recipe did in the backtest, per supervised target; empty without any.
         snapshots: The rows of every snapshot whose outcomes are known; None without a backtest.
         unjudged: Why there was no backtest, in a sentence; None where there was one.
-        notes: Per target, what its model rests on where history says too little, in sentences.
+        season: The season that the portfolio's years repeat; None without one, or a backtest.
+        notes: Per target, what its model rests on beside what it has learnt, in sentences.
     """
 
     judgements: Mapping[Supervised, Judgement]
     snapshots: Snapshots | None
     unjudged: str | None
+    season: Season | None
     notes: Mapping[str, Sequence[str]]
 
 
@@ -55,9 +58,10 @@ def learned(portfolio: Opened, say: Say) -> Learned:
         if not is_enough_unjudged(span, recipe):
             raise
         say(f"falling back to the customer-base model: {error}")
-        return Learned({}, None, str(error).rstrip("."), _notes(portfolio, None))
+        return Learned({}, None, str(error).rstrip("."), None, _notes(recipe, None, None))
     rows = snapshots.on(recipe.snapshot_days(span.first_day, span.last_day))
-    return Learned(judgements, rows, None, _notes(portfolio, rows))
+    season = seasons(portfolio.inputs, [portfolio.as_of_day]).get(portfolio.as_of_day)
+    return Learned(judgements, rows, None, season, _notes(recipe, rows, season))
 
 
 def judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Snapshots]:
@@ -78,6 +82,7 @@ def judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Sn
         first_day=span.first_day,
         evaluated=evaluated,
         activity_days=activity_days(portfolio, evaluated),
+        seasons=seasons(portfolio.inputs, evaluated),
         bootstrap=settings.backtest.bootstrap,
         progress=say,
     )
@@ -92,7 +97,13 @@ def activity_days(portfolio: Opened, as_of_days: Sequence[int]) -> dict[int, int
     return dict.fromkeys(as_of_days, configured)
 
 
-def _notes(portfolio: Opened, rows: Snapshots | None) -> dict[str, list[str]]:
+def _notes(recipe: Recipe, rows: Snapshots | None, season: Season | None) -> dict[str, list[str]]:
     few = None if rows is None else few_note(rows)
-    told = {"churn": [few], "lifetime_value": [few, portfolio.recipe.extension_note]}
+    horizons = recipe.horizons
+    churn_season = season and season.note(horizons.churn_days)
+    value_season = season and season.note(recipe.extended_days or horizons.value_days)
+    told = {
+        "churn": [few, churn_season],
+        "lifetime_value": [few, recipe.extension_note, value_season],
+    }
     return {target: [note for note in notes if note] for target, notes in told.items()}

@@ -23,6 +23,7 @@ from portfolio_ml.features.table import FeatureTable, at, definitions_hash
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.gate import Decision
 from portfolio_ml.judgement import PRIMARY, Judgement, Supervised
+from portfolio_ml.models.seasonality import seasonality_of
 from portfolio_ml.models.segment_fitting import fit_segments
 from portfolio_ml.models.segment_identity import migration
 from portfolio_ml.opening import Opened, Say, Validation, opened, validate
@@ -176,7 +177,10 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
         candidates = unlabelled_candidates(inputs, names, recipe)
     else:
         candidates = fit_candidates(
-            learned.snapshots, recipe, tier_edges=frozen.reference.tier_edges
+            learned.snapshots,
+            recipe,
+            tier_edges=frozen.reference.tier_edges,
+            seasonality=seasonality_of(learned.season, frozen.reference.purchase_model),
         )
     before = segments_in_force(settings)
     segments = fit_segments(
@@ -190,7 +194,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
                 candidates,
                 segments,
                 frozen,
-                inputs,
+                table.rows,
                 extended_days=recipe.extended_days,
             ),
             Training(
@@ -350,6 +354,7 @@ def _facts(
         churn_days=champions.churn.horizon_days,
         value_days=value.predicted_days,
         learned_value_days=value.horizon_days,
+        pace_ahead=value.pace_ahead(portfolio.as_of_day),
         coverage=value.intervals.coverage,
         measure=value.measure,
         history=history_facts(portfolio.history),

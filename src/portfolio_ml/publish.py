@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+import pyarrow as pa
 
 from portfolio_ml import registry
 from portfolio_ml.config import Settings
@@ -21,6 +20,7 @@ from portfolio_ml.models.segments import SegmentModel
 from portfolio_ml.report.charts import plots, segment_plots
 from portfolio_ml.report.customers import segment_groups
 from portfolio_ml.schema import Measure
+from portfolio_ml.snapshots import matrix
 from portfolio_ml.training import Candidates
 
 JUDGEMENT = "judgement.json"
@@ -109,7 +109,7 @@ def models_as_files(
     candidates: Candidates,
     segments: SegmentModel,
     frozen: Frozen,
-    inputs: NDArray[np.float32],
+    rows: pa.Table,
     *,
     extended_days: int | None = None,
 ) -> dict[str, ModelFiles]:
@@ -120,7 +120,7 @@ def models_as_files(
         candidates: The models, fitted on all that is known.
         segments: The segments.
         frozen: The portfolio as of today.
-        inputs: Today's features, shape (customers, features).
+        rows: Today's features, one row per customer.
         extended_days: The value horizon to stretch to, where a shorter one was learnt.
     """
     churn = _winner(candidates.churn, judgements.get("churn"))
@@ -138,7 +138,10 @@ def models_as_files(
         "separation": segments.separation,
         "candidate": segments.candidate,
         "profiles": profiles(
-            segments, inputs, ltv=value.predict(inputs), p_churn=churn.predict(inputs)
+            segments,
+            matrix(rows, segments.names),
+            ltv=value.predict(matrix(rows, value.names)),
+            p_churn=churn.predict(matrix(rows, churn.names)),
         ),
     }
     return {

@@ -115,7 +115,9 @@ def predict(champions: Champions, rows: Mapping[str, pa.Table], *, reasons: int)
         ltv=ltv,
         ltv_low=low,
         ltv_high=high,
-        expected_orders=orders * value.stretch(value_features),
+        expected_orders=orders
+        * value.stretch(value_features)
+        * value.seasonal(value_features, value.predicted_days),
         value_if_buys=value.learned(value_features)
         * ratio
         / np.maximum(1 - p_churn, SMALLEST_CHANCE),

@@ -60,6 +60,13 @@ class Snapshots:
         """What is predicted: the margin where that is measured, else net spend."""
         return self.net if self.margin is None else self.margin
 
+    def inputs(self, names: Sequence[str]) -> NDArray[np.float32]:
+        """The named features, shape (rows, names); `as_of` among them is the snapshot day."""
+        if tuple(names) == self.names:
+            return self.features
+        columns = (self.day if name == "as_of" else self.column(name) for name in names)
+        return np.column_stack([column.astype(np.float32) for column in columns])
+
     def column(self, name: str) -> NDArray[np.float32]:
         """One feature's values."""
         return self.features[:, self.names.index(name)]

@@ -13,6 +13,7 @@ from portfolio_ml.features.table import Horizons
 from portfolio_ml.models.churn import ChurnModel, churn_candidates, fit_churn_trees
 from portfolio_ml.models.hurdle import fit_amount_trees, fit_silence_trees, hurdle_of
 from portfolio_ml.models.lifetime_value import LifetimeValueModel, value_candidates
+from portfolio_ml.models.seasonality import Seasonality
 from portfolio_ml.models.trees import DEFAULTS, Fit, TreeParameters
 from portfolio_ml.models.unlabelled import unlabelled_churn, unlabelled_value
 from portfolio_ml.schema import Measure
@@ -156,7 +157,11 @@ class Candidates:
 
 
 def fit_candidates(
-    snapshots: Snapshots, recipe: Recipe, *, tier_edges: tuple[float, ...]
+    snapshots: Snapshots,
+    recipe: Recipe,
+    *,
+    tier_edges: tuple[float, ...],
+    seasonality: Seasonality | None = None,
 ) -> Candidates:
     """Every candidate of the supervised targets, fitted on labelled snapshots.
 
@@ -164,13 +169,19 @@ def fit_candidates(
         snapshots: Rows whose outcome windows lie within the history.
         recipe: How to fit.
         tier_edges: The net spend that parts the value tiers.
+        seasonality: The season that the history shows, if any.
     """
     rows = snapshots.at_most(recipe.max_rows, recipe.seed)
     weight, seed = recency_weight(rows.day), recipe.seed
     fits = {} if is_few(rows) else _fitted_trees(rows, weight, recipe)
     return Candidates(
         churn=churn_candidates(
-            rows, weight, fits.get("churn"), horizon_days=recipe.horizons.churn_days, seed=seed
+            rows,
+            weight,
+            fits.get("churn"),
+            horizon_days=recipe.horizons.churn_days,
+            seed=seed,
+            seasonality=seasonality,
         ),
         lifetime_value=value_candidates(
             rows,
@@ -178,6 +189,7 @@ def fit_candidates(
             horizon_days=recipe.horizons.value_days,
             coverage=recipe.coverage,
             tier_edges=tier_edges,
+            seasonality=seasonality,
         ),
     )
 

@@ -276,7 +276,7 @@ def test_the_example_is_made_up(shop, snapshots):
     for path in examples:
         given = json.loads(path.read_text())
         assert given["columns"] == list(snapshots.names)
-        assert given["data"] == [[value] * len(snapshots.names) for value in (1.0, 1.5, 2.0)]
+        assert given["data"] == [[value] * len(snapshots.names) for value in (1.0, 2.0, 3.0)]
 
 
 # Runs

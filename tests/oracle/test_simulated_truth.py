@@ -31,7 +31,8 @@ PLAIN = World(customers=3000)
 LOYAL = World(customers=2000, loyal=True)
 ONCE = World(customers=2000, once=True)
 GIANT = World(customers=2000, giant=True)
-WAVE = World(customers=2000, season=lambda time: 1 + 0.5 * np.sin(2 * np.pi * time / 365))
+CREST = World(customers=2000, season=lambda time: 1 + 0.5 * np.sin(2 * np.pi * time / 365))
+TROUGH = World(customers=2000, season=lambda time: 1 - 0.5 * np.sin(2 * np.pi * time / 365))
 DEARER = World(customers=2000, price=lambda day: np.where(day >= HISTORY_DAYS - 120, 1.3, 1.0))
 GROWTH = World(
     customers=2000,  # a third comes in the first year, two thirds in the second
@@ -49,12 +50,14 @@ def portfolio(world: World) -> Walked:
 
 def churn(found: Walked, candidate: str):
     """P(no purchase within the horizon) of each customer."""
-    return found.candidates.churn[candidate].predict(found.features)
+    model = found.candidates.churn[candidate]
+    return model.predict(found.inputs(model))
 
 
 def value(found: Walked, candidate: str):
     """The spend foretold for each customer."""
-    return found.candidates.lifetime_value[candidate].predict(found.features)
+    model = found.candidates.lifetime_value[candidate]
+    return model.predict(found.inputs(model))
 
 
 def halves(found: Walked, score):
@@ -90,7 +93,8 @@ def total(found: Walked, predicted) -> float:
 
 def covered(found: Walked, candidate: str):
     """Whether the outcome lay above, and whether it lay below the interval of each customer."""
-    low, high = found.candidates.lifetime_value[candidate].interval(found.features)
+    model = found.candidates.lifetime_value[candidate]
+    low, high = model.interval(found.inputs(model))
     return found.truth.happened > high, found.truth.happened < low
 
 
@@ -188,7 +192,8 @@ def test_where_everyone_bought_once_nobody_is_expected_again():
     assert set(found.candidates.churn) == {"customer_base"}
     assert set(found.candidates.lifetime_value) == {"customer_base"}
     p, spend = churn(found, "customer_base"), value(found, "customer_base")
-    low, high = found.candidates.lifetime_value["customer_base"].interval(found.features)
+    model = found.candidates.lifetime_value["customer_base"]
+    low, high = model.interval(found.inputs(model))
     assert ((p > 0.99) & (p <= 1)).all()
     assert np.isfinite([spend, low, high]).all()
     assert (spend >= 0).all()
@@ -197,19 +202,30 @@ def test_where_everyone_bought_once_nobody_is_expected_again():
 
 
 @any_candidate
-def test_a_wave_of_the_year_is_not_foreseen_and_ranks_are_kept(candidate):
-    """The horizon falls into the crest of a wave of half the mean pace, the labels into its trough.
+@pytest.mark.parametrize("world", [CREST, TROUGH], ids=["crest", "trough"])
+def test_a_wave_of_the_year_is_foreseen(world, candidate):
+    """The horizon falls into the crest of a wave of half the mean pace, or into its trough.
 
-    Nobody's next season is foretold: pace and total are taken to stay as the last seasons' were,
-    so the total is understated, at worst by the ratio of the seasons (0.68 / 1.32) and what the
-    trees make of the fall [0.40 to 0.66 of the truth], and leaving overstated [by 0.10 to 0.11].
+    Two years of history repeat it; the labels lie in the other half of the year. Taken as they
+    are, they would say half of the true total, or twice as much. Seen over six seeds in brackets.
     """
-    found = portfolio(WAVE)
+    found = portfolio(world)
     p, spend = churn(found, candidate), value(found, candidate)
-    assert auroc(found, p) > auroc(found, found.ideal) - 0.008
-    assert 0 < p.mean() - found.truth.p_no_purchase.mean() < 0.14
-    assert 0.33 < total(found, spend) < 1
-    assert metrics.normalised_gini(found.truth.spend, spend) > 0.85
+    assert total(found, spend) == pytest.approx(1, abs=0.22)  # [0.83 to 1.06]
+    assert abs(p.mean() - found.truth.p_no_purchase.mean()) < 0.04  # [0.026]
+    assert slope(found, p) == pytest.approx(1, abs=0.2)  # [0.95 to 1.14]
+    assert auroc(found, p) > auroc(found, found.ideal) - 0.02  # [0.0124]
+    assert metrics.normalised_gini(found.truth.spend, spend) > 0.85  # [0.87]
+    above, below = covered(found, candidate)
+    assert 0.03 < above.mean() < 0.14  # [0.043 to 0.098]
+    assert below.mean() < 0.1
+
+
+@pytest.mark.parametrize("world", [PLAIN, LOYAL, GROWTH], ids=["plain", "loyal", "growth"])
+def test_a_year_without_a_wave_is_left_alone(world):
+    found = portfolio(world).candidates
+    for model in (found.churn["blend"], found.lifetime_value["blend"]):
+        assert model.seasonality is None
 
 
 @any_candidate
@@ -239,7 +255,8 @@ def test_a_giant_does_not_rule_the_others(candidate):
     """
     found = portfolio(GIANT)
     p, spend = churn(found, candidate), value(found, candidate)
-    low, high = found.candidates.lifetime_value[candidate].interval(found.features)
+    model = found.candidates.lifetime_value[candidate]
+    low, high = model.interval(found.inputs(model))
     assert np.isfinite([p, spend, low, high]).all()
     check_churn(found, p)
     giant = int(found.truth.spend.argmax())

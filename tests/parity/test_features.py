@@ -16,6 +16,7 @@ from portfolio_ml.config import settings_from
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.reference import Reference
 from portfolio_ml.features.table import FeatureTable, at
+from portfolio_ml.season import seasons
 from portfolio_ml.snapshots import with_outcomes
 from portfolio_ml.standing import activity_windows
 from portfolio_ml.tables import load_all
@@ -137,6 +138,19 @@ def test_outcomes_agree(dated, tables):
 def test_activity_windows_agree(dated):
     expected, found = (activity_windows(inputs, [EARLIER, AS_OF]) for inputs in dated)
     assert found == expected
+
+
+def test_seasons_agree(engines):
+    lines = [
+        Line(f"{customer}", after(7 * week), 10.0)
+        for customer in range(60)
+        for week in range(2 * customer, 120)
+        if week == 2 * customer or week % 52 < 26 or week % 3 == 0
+    ]
+    days = [day_of(after(7 * week)) for week in (60, 115, 120)]
+    expected, found = (seasons(Portfolio(lines).inputs(engine), days) for engine in engines)
+    assert found == expected
+    assert set(found) == set(days[1:])
 
 
 def test_customers_scored_under_a_frozen_reference_agree(dated, tables):

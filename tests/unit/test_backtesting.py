@@ -37,6 +37,7 @@ def judged(snapshots, *, recipe=RECIPE, progress=lambda _: None):
         first_day=FIRST_DAY,
         evaluated=CUTOFFS,
         activity_days=ACTIVITY,
+        seasons={},
         bootstrap=20,
         progress=progress,
     )
@@ -180,9 +181,9 @@ def test_a_day_more_is_enough(days, asked, longest):
 def test_only_outcomes_known_at_the_cutoff_are_learned(snapshots, monkeypatch):
     learned = []
 
-    def spied(rows, recipe, *, tier_edges):
+    def spied(rows, recipe, **others):
         learned.append(set(rows.day.tolist()))
-        return fit(rows, recipe, tier_edges=tier_edges)
+        return fit(rows, recipe, **others)
 
     fit = backtesting.fit_candidates
     monkeypatch.setattr(backtesting, "fit_candidates", spied)
@@ -421,9 +422,9 @@ def test_a_cutoff_without_both_outcomes_is_left_out_of_the_mean():
 def test_no_shared_candidate_is_refused(snapshots, monkeypatch):
     fits = iter(["boosted", "customer_base"])
 
-    def one_each(rows, recipe, *, tier_edges):
+    def one_each(rows, recipe, **others):
         name = next(fits)
-        candidates = fit(rows, recipe, tier_edges=tier_edges)
+        candidates = fit(rows, recipe, **others)
         return replace(
             candidates,
             churn={name: candidates.churn[name]},

@@ -15,12 +15,11 @@ from portfolio_ml.models.files import DESCRIPTION, described
 from portfolio_ml.models.hurdle import AMOUNT, SILENCE, fit_value_trees, hurdle_of
 from portfolio_ml.models.lifetime_value import (
     CANDIDATES,
-    PRIOR_TICKETS,
     LifetimeValueModel,
-    Returns,
     value_candidates,
 )
 from portfolio_ml.models.margins import Margins
+from portfolio_ml.models.returns import PRIOR_TICKETS, Returns
 from portfolio_ml.models.trees import DEFAULTS
 from portfolio_ml.training import recency_weight
 

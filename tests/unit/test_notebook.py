@@ -106,6 +106,7 @@ def judgements():
         first_day=FIRST_DAY,
         evaluated=days,
         activity_days={17_630: 60},
+        seasons={},
         bootstrap=20,
         progress=lambda _: None,
     )

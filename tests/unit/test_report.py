@@ -354,6 +354,14 @@ def test_an_extended_horizon_says_what_was_learnt_and_what_would_be_needed():
     assert "in the next 168 days" in page.render(facts)
 
 
+def test_a_season_says_how_fast_the_next_days_are():
+    assert words.season(some_facts()) is None
+    facts = some_facts(pace_ahead=1.397)
+    sentence = "over the next 180 days their pace is 1.40 times that of an average day"
+    assert sentence in (words.season(facts) or "")
+    assert sentence in page.render(facts)
+
+
 def test_a_history_of_less_than_a_year_says_that_nobody_can_be_older_than_new():
     short = replace(HISTORY, first_day=date(1997, 9, 24))
     note = "the history covers 280 days, so no active customer can be older than"

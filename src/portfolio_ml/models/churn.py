@@ -9,7 +9,8 @@ log loss .3951 against .3947).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from portfolio_ml.models.files import (
     description,
     understood,
 )
+from portfolio_ml.models.seasonality import AS_OF, Seasonality, learned_names
 from portfolio_ml.models.trees import (
     Fit,
     TreeParameters,
@@ -49,12 +51,13 @@ class ChurnModel:
 
     Attributes:
         candidate: Which of the candidates it is.
-        names: The features it expects, in order.
+        names: The features it expects, in order; the as-of day is the last where it knows a season.
         horizon_days: The horizon of its probabilities.
         calibration: The map that ends it.
         trees: The ensemble; None for the customer-base model.
         stayers: Per feature, its mean contribution to the trees' log-odds among those who bought
             within the horizon, against whom `contributions` are told; empty without trees.
+        seasonality: What the time of the year does to its probabilities, if anything.
     """
 
     candidate: Candidate
@@ -63,14 +66,17 @@ class ChurnModel:
     calibration: Calibration
     trees: Trees | None
     stayers: tuple[float, ...] = ()
+    seasonality: Seasonality | None = None
 
     def __post_init__(self) -> None:
         if self.candidate not in CANDIDATES or CUSTOMER_BASE not in self.names:
             raise ValueError(f"no churn model: {self.candidate} on {len(self.names)} features")
         if (self.trees is None) != (self.candidate == "customer_base"):
             raise ValueError(f"trees and a {self.candidate} model do not go together")
-        if len(self.stayers) != (0 if self.trees is None else len(self.names)):
+        if len(self.stayers) != (0 if self.trees is None else len(self.learned_names)):
             raise ValueError(f"{len(self.stayers)} contributions of {len(self.names)} features")
+        if (self.seasonality is not None) != (self.names[-1] == AS_OF):
+            raise ValueError("a season and the as-of day go together")
         if not np.isfinite(self.stayers).all():
             raise ValueError("a mean contribution is not finite")
 
@@ -81,8 +87,19 @@ class ChurnModel:
             features: Shape (rows, len(names)); NaN is null.
         """
         base = features[:, self.names.index(CUSTOMER_BASE)].astype(np.float64)
-        boosted = base if self.trees is None else self.trees.predict(features)
+        boosted = base if self.trees is None else self.trees.predict(self._learned(features))
+        if self.seasonality is not None:
+            shift = self.seasonality.shift(features, self.names, horizon_days=self.horizon_days)
+            boosted, base = self.seasonality.shifted(boosted, base, shift)
         return self.calibration(of_chances(self.candidate, boosted, base))
+
+    @property
+    def learned_names(self) -> tuple[str, ...]:
+        """The features that its trees learnt from."""
+        return learned_names(self.names)
+
+    def _learned(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        return features[:, : len(self.learned_names)]
 
     def contributions(self, features: NDArray[np.float32]) -> Floats:
         """What each feature adds to the trees' log-odds, against the mean of those who stay.
@@ -94,25 +111,28 @@ class ChurnModel:
             features: Shape (rows, len(names)); NaN is null.
 
         Returns:
-            Shape (rows, len(names)).
+            Shape (rows, len(learned_names)).
 
         Raises:
             ValueError: The model has no trees.
         """
         if self.trees is None:
             raise ValueError("a model without trees has no contributions")
-        against_stayers: Floats = self.trees.contributions(features) - np.asarray(self.stayers)
+        contributions = self.trees.contributions(self._learned(features))
+        against_stayers: Floats = contributions - np.asarray(self.stayers)
         return against_stayers
 
     def to_files(self) -> ModelFiles:
         """The model as data."""
-        values = {
+        values: dict[str, Any] = {
             "candidate": self.candidate,
             "names": self.names,
             "horizon_days": self.horizon_days,
             "calibration": self.calibration.to_dict(),
             "stayers": self.stayers,
         }
+        if self.seasonality is not None:
+            values["seasonality"] = self.seasonality.to_dict()
         files = {DESCRIPTION: described(KIND, values)}
         return files | ({TREES: self.trees.text.encode()} if self.trees else {})
 
@@ -126,18 +146,29 @@ class ChurnModel:
         values = description(files, KIND)
         with understood():
             names = tuple(values["names"])
+            season = values.get("seasonality")
+            seasonality = None if season is None else Seasonality.from_dict(season)
             return cls(
                 candidate=values["candidate"],
                 names=names,
                 horizon_days=int(values["horizon_days"]),
                 calibration=Calibration.from_dict(values["calibration"]),
-                trees=load(files[TREES].decode(), names=names) if TREES in files else None,
+                trees=load(files[TREES].decode(), names=learned_names(names))
+                if TREES in files
+                else None,
                 stayers=tuple(map(float, values["stayers"])),
+                seasonality=seasonality,
             )
 
 
 def churn_candidates(
-    snapshots: Snapshots, weight: Floats, fit: Fit | None, *, horizon_days: int, seed: int
+    snapshots: Snapshots,
+    weight: Floats,
+    fit: Fit | None,
+    *,
+    horizon_days: int,
+    seed: int,
+    seasonality: Seasonality | None = None,
 ) -> dict[str, ChurnModel]:
     """Every candidate, fitted on labelled snapshots.
 
@@ -147,11 +178,20 @@ def churn_candidates(
         fit: The trees fitted on them; without any, only the customer-base model comes back.
         horizon_days: How far the probabilities look ahead.
         seed: Chooses the rows whose contributions stand for those who stay.
+        seasonality: The season that the history shows, if any.
     """
     candidates: tuple[Candidate, ...] = CANDIDATES if fit else ("customer_base",)
     stayers = _stayers(fit.trees, snapshots, weight, seed) if fit else ()
     return {
-        c: _fitted(c, fit, snapshots, weight, stayers=stayers, horizon_days=horizon_days)
+        c: _fitted(
+            c,
+            fit,
+            snapshots,
+            weight,
+            stayers=stayers,
+            horizon_days=horizon_days,
+            seasonality=seasonality,
+        )
         for c in candidates
     }
 
@@ -183,17 +223,26 @@ def _fitted(
     *,
     stayers: tuple[float, ...],
     horizon_days: int,
+    seasonality: Seasonality | None,
 ) -> ChurnModel:
     base = snapshots.column(CUSTOMER_BASE).astype(np.float64)
-    held_out = of_chances(candidate, fit.held_out if fit else base, base)
+    boosted, names = fit.held_out if fit else base, snapshots.names
+    if seasonality is not None:
+        names = (*names, AS_OF)
+        shift = seasonality.shift(snapshots.inputs(names), names, horizon_days=horizon_days)
+        learned = float(np.average(shift, weights=weight * boosted * (1 - boosted)))
+        seasonality = replace(seasonality, learned=learned)
+        boosted, base = seasonality.shifted(boosted, base, shift)
+    held_out = of_chances(candidate, boosted, base)
     trees = fit.trees if fit and candidate != "customer_base" else None
     return ChurnModel(
         candidate=candidate,
-        names=snapshots.names,
+        names=names,
         horizon_days=horizon_days,
         calibration=fit_calibration(held_out, snapshots.churned, weight),
         trees=trees,
         stayers=stayers if trees else (),
+        seasonality=seasonality,
     )
 
 

@@ -8,8 +8,8 @@ for both, so their ratio is that of expected spend too.
 The ratio lies between 1 and the ratio of the horizons: more time never holds fewer purchases, and
 since customers leave, no later day holds more than an earlier one (Schmittlein et al. 1987,
 equation 22: expected purchases grow ever more slowly). Under Pareto/NBD it follows from the
-parameters and from how long a customer has been one: the chance of having left cancels out. Season
-and trend are not in it.
+parameters and from how long a customer has been one: the chance of having left cancels out. Trend
+is not in it, and season only as `seasonality` lays it over the long horizon.
 """
 
 from dataclasses import dataclass

@@ -4,13 +4,14 @@ Candidates model gross purchases: boosted trees (a hurdle model), the customer-b
 (Pareto/NBD x Gamma-Gamma), and a blend of both. A shrunk return rate is subtracted; where margin
 is measured, what is left is multiplied by a shrunk margin share.
 
-Nothing is scaled to the level of recent outcomes. In `make bench-ablations` (`docs/ablations.md`)
-the totals of the blend are off by 16 % on average, of the trees by 18 %, and of trees scaled to the
-latest snapshot's total by 21 %: how far one window's total lies off says little of the next one's.
+Where years repeat a season, values follow it (`seasonality`). Nothing else is scaled to the level
+of recent outcomes. In `make bench-ablations` (`docs/ablations.md`) the totals of the blend are off
+by 16 % on average, of the trees by 18 %, and of trees scaled to the latest snapshot's total by
+21 %: how far one window's total lies off says little of the next one's.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ from portfolio_ml.models.hurdle import AMOUNT, Hurdle, HurdleFit
 from portfolio_ml.models.intervals import Intervals, fit_intervals
 from portfolio_ml.models.margins import COLUMN as MARGIN
 from portfolio_ml.models.margins import Margins, fit_margins
+from portfolio_ml.models.returns import Returns, prior_spend_of, returns_of
+from portfolio_ml.models.seasonality import AS_OF, Seasonality, learned_names
 from portfolio_ml.schema import Measure
 from portfolio_ml.snapshots import Snapshots
 
@@ -37,32 +40,6 @@ Floats = NDArray[np.float64]
 KIND = "lifetime_value"
 CUSTOMER_BASE = "expected_spend"
 COLUMNS = (CUSTOMER_BASE, "spend", "net_spend")
-PRIOR_TICKETS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Returns:
-    """The share of spend that comes back, shrunk from a customer's own to the portfolio's.
-
-    Attributes:
-        rate: The portfolio's returned share.
-        prior_spend: The spend, currency units, that the portfolio's rate counts for.
-
-    Example:
-        >>> Returns(rate=0.2, prior_spend=100).of(np.array([0.0, 300.0]), np.array([0.0, 150.0]))
-        array([0.2  , 0.425])
-    """
-
-    rate: float
-    prior_spend: float
-
-    def of(self, spend: Floats, net_spend: Floats) -> Floats:
-        """The expected returned share per customer, in [0, 1], shape (rows,)."""
-        returned = np.maximum(0.0, spend - net_spend)
-        share = (returned + self.rate * self.prior_spend) / np.maximum(
-            1e-9, spend + self.prior_spend
-        )
-        return np.clip(share, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +48,14 @@ class LifetimeValueModel:
 
     Attributes:
         candidate: Which of the candidates it is.
-        names: The features it expects, in order.
+        names: The features it expects, in order; the as-of day is the last where it knows a season.
         horizon_days: The horizon that it learnt.
         returns: The return rate that is subtracted.
         intervals: The intervals around its predictions.
         trees: The ensembles; None for the customer-base model.
         margins: The margin share; None where value is revenue.
         extension: What stretches values to a longer horizon than history could label, if any.
+        seasonality: What the time of the year does to its values, if anything.
     """
 
     candidate: Candidate
@@ -88,6 +66,7 @@ class LifetimeValueModel:
     trees: Hurdle | None
     margins: Margins | None = None
     extension: Extension | None = None
+    seasonality: Seasonality | None = None
 
     def __post_init__(self) -> None:
         if self.candidate not in CANDIDATES or not {*COLUMNS}.issubset(self.names):
@@ -100,6 +79,8 @@ class LifetimeValueModel:
             self.extension.days <= self.horizon_days or TENURE not in self.names
         ):
             raise ValueError(f"no extension of {self.horizon_days} to {self.extension.days} days")
+        if (self.seasonality is not None) != (self.names[-1] == AS_OF):
+            raise ValueError("a season and the as-of day go together")
 
     @property
     def measure(self) -> Measure:
@@ -116,20 +97,21 @@ class LifetimeValueModel:
 
         Net spend is at least 0; margin is below it where cost exceeds what is paid.
         """
-        return self.learned(features) * self.stretch(features)
+        net = self._net(features, self.predicted_days)
+        return self._valued(net, features) * self.stretch(features)
 
     def interval(self, features: NDArray[np.float32]) -> tuple[Floats, Floats]:
         """The ends of the interval around `predict`, each of shape (rows,).
 
         Those of an extended value are stretched like it; no outcome has shown their coverage.
         """
-        low, high = self._learned_interval(features)
+        low, high = self._interval_before_stretch(features)
         stretch = self.stretch(features)
         return low * stretch, high * stretch
 
     def learned(self, features: NDArray[np.float32]) -> Floats:
         """Value expected within `horizon_days`, currency units, shape (rows,)."""
-        return self._valued(self._net(features), features)
+        return self._valued(self._net(features, self.horizon_days), features)
 
     def stretch(self, features: NDArray[np.float32]) -> Floats:
         """By how much the extension makes values grow, shape (rows,); 1 without one."""
@@ -138,17 +120,29 @@ class LifetimeValueModel:
         tenure = self._column(features, TENURE)
         return self.extension.stretch(tenure, learned_days=self.horizon_days)
 
-    def _learned_interval(self, features: NDArray[np.float32]) -> tuple[Floats, Floats]:
-        net = self._net(features)
+    def seasonal(self, features: NDArray[np.float32], days: int) -> Floats:
+        """By how much the season changes purchases within `days`, shape (rows,); 1 without one."""
+        if self.seasonality is None:
+            return np.ones(len(features))
+        return self.seasonality.stretch(features, self.names, horizon_days=days)
+
+    def _interval_before_stretch(self, features: NDArray[np.float32]) -> tuple[Floats, Floats]:
+        net = self._net(features, self.predicted_days)
         low, high = self.intervals.around(net, self._column(features, "net_spend"))
         if self.margins is None:
             return low, high
         shift = self._valued(net, features) - net
         return low + shift, high + shift
 
-    def _net(self, features: NDArray[np.float32]) -> Floats:
+    def _net(self, features: NDArray[np.float32], days: int) -> Floats:
+        """Net spend within `horizon_days`, in the season of the next `days`."""
         base = self._column(features, CUSTOMER_BASE)
-        boosted = base if self.trees is None else self.trees.predict(features)
+        boosted = base
+        if self.trees is not None:
+            boosted = self.trees.predict(features[:, : len(learned_names(self.names))])
+        if self.seasonality is not None:
+            stretch = self.seasonal(features, days)
+            boosted, base = self.seasonality.stretched(boosted, base, stretch)
         gross = of_values(self.candidate, boosted, base)
         spend, net_spend = self._column(features, "spend"), self._column(features, "net_spend")
         kept: Floats = gross * (1 - self.returns.of(spend, net_spend))
@@ -160,6 +154,12 @@ class LifetimeValueModel:
         net_spend, margin = self._column(features, "net_spend"), self._column(features, MARGIN)
         value: Floats = net * self.margins.of(net_spend, margin)
         return value
+
+    def pace_ahead(self, day: int) -> float | None:
+        """The season's pace within `predicted_days` after a day; None where it knows none."""
+        if self.seasonality is None:
+            return None
+        return self.seasonality.season.ahead(day, self.predicted_days)
 
     def to_files(self) -> ModelFiles:
         """The model as data."""
@@ -174,6 +174,8 @@ class LifetimeValueModel:
             values["margins"] = asdict(self.margins)
         if self.extension is not None:
             values["extension"] = self.extension.to_dict()
+        if self.seasonality is not None:
+            values["seasonality"] = self.seasonality.to_dict()
         files = {DESCRIPTION: described(KIND, values)}
         return files | (self.trees.to_files() if self.trees else {})
 
@@ -193,10 +195,19 @@ class LifetimeValueModel:
                 horizon_days=int(values["horizon_days"]),
                 returns=Returns(**values["returns"]),
                 intervals=Intervals.from_dict(values["intervals"]),
-                trees=Hurdle.from_files(files, names=names) if AMOUNT in files else None,
+                trees=(
+                    Hurdle.from_files(files, names=learned_names(names))
+                    if AMOUNT in files
+                    else None
+                ),
                 margins=Margins(**values["margins"]) if "margins" in values else None,
                 extension=(
                     Extension.from_dict(values["extension"]) if "extension" in values else None
+                ),
+                seasonality=(
+                    Seasonality.from_dict(values["seasonality"])
+                    if "seasonality" in values
+                    else None
                 ),
             )
 
@@ -211,6 +222,7 @@ def value_candidates(
     horizon_days: int,
     coverage: float,
     tier_edges: tuple[float, ...],
+    seasonality: Seasonality | None = None,
 ) -> dict[str, LifetimeValueModel]:
     """Every candidate, fitted on labelled snapshots.
 
@@ -220,6 +232,7 @@ def value_candidates(
         horizon_days: How far the values look ahead.
         coverage: The share of outcomes meant to lie inside an interval.
         tier_edges: The net spend that parts the value tiers.
+        seasonality: The season that the history shows, if any.
     """
     returns = returns_of(
         float(snapshots.spend.sum()),
@@ -236,6 +249,7 @@ def value_candidates(
             horizon_days=horizon_days,
             coverage=coverage,
             tier_edges=tier_edges,
+            seasonality=seasonality,
         )
         for candidate in candidates
     }
@@ -250,9 +264,17 @@ def _fitted(
     horizon_days: int,
     coverage: float,
     tier_edges: tuple[float, ...],
+    seasonality: Seasonality | None,
 ) -> LifetimeValueModel:
     base = snapshots.column(CUSTOMER_BASE).astype(np.float64)
-    gross = of_values(candidate, fit.held_out if fit else base, base)
+    boosted, names = fit.held_out if fit else base, snapshots.names
+    if seasonality is not None:
+        names = (*names, AS_OF)
+        stretch = seasonality.stretch(snapshots.inputs(names), names, horizon_days=horizon_days)
+        learned = _learned_stretch(stretch, boosted)
+        seasonality = replace(seasonality, learned=learned)
+        boosted, base = seasonality.stretched(boosted, base, stretch)
+    gross = of_values(candidate, boosted, base)
     spend = snapshots.column("spend").astype(np.float64)
     net_spend = snapshots.column("net_spend").astype(np.float64)
     predicted = gross * (1 - returns.of(spend, net_spend))
@@ -263,7 +285,7 @@ def _fitted(
     latest = _latest_row(snapshots)
     return LifetimeValueModel(
         candidate=candidate,
-        names=snapshots.names,
+        names=names,
         horizon_days=horizon_days,
         returns=returns,
         intervals=fit_intervals(
@@ -275,18 +297,14 @@ def _fitted(
         ),
         trees=fit.hurdle if fit and candidate != "customer_base" else None,
         margins=margins,
+        seasonality=seasonality,
     )
 
 
-def returns_of(spend: float, returned: float, prior_spend: float) -> Returns:
-    """The portfolio's returned share of these totals."""
-    rate = min(1.0, float(returned) / float(spend)) if spend else 0.0
-    return Returns(rate=rate, prior_spend=prior_spend)
-
-
-def prior_spend_of(tickets: Floats) -> float:
-    """The spend that a portfolio's rate counts for, of its customers' mean spend per order."""
-    return PRIOR_TICKETS * max(float(np.median(tickets)), 1e-6)
+def _learned_stretch(stretch: Floats, values: Floats) -> float:
+    """The logarithm of the mean stretch, each row counting as much as its value."""
+    total = float(values.sum())
+    return float(np.log((stretch * values).sum() / total)) if total > 0 else 0.0
 
 
 def _latest_row(snapshots: Snapshots) -> NDArray[np.int64]:

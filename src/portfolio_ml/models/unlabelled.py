@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from portfolio_ml.models.calibration import Calibration
 from portfolio_ml.models.churn import ChurnModel
 from portfolio_ml.models.intervals import Intervals
-from portfolio_ml.models.lifetime_value import LifetimeValueModel, prior_spend_of, returns_of
+from portfolio_ml.models.lifetime_value import LifetimeValueModel
 from portfolio_ml.models.margins import COLUMN as MARGIN
 from portfolio_ml.models.margins import margins_of
+from portfolio_ml.models.returns import prior_spend_of, returns_of
 from portfolio_ml.schema import Measure
 
 Features = NDArray[np.float32]

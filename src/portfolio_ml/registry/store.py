@@ -124,7 +124,7 @@ class Store:
             files: The model as data.
         """
         names = json.loads(files[DESCRIPTION])["names"]
-        example = pd.DataFrame({name: np.linspace(1, 2, 3, dtype=np.float32) for name in names})
+        example = pd.DataFrame({name: np.arange(1, 4, dtype=np.float32) for name in names})
         answer = pd.DataFrame(outputs(files, example))
         with tempfile.TemporaryDirectory() as folder:
             data = Path(folder, _FILES)

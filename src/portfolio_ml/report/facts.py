@@ -90,6 +90,8 @@ class Facts:
         churn_days: The churn horizon.
         value_days: The value horizon.
         learned_value_days: The one that the value model learnt; shorter where it is extended.
+        pace_ahead: The pace of purchases within the value horizon, in that of an average day;
+            None where the value model knows no season.
         coverage: The nominal coverage of value intervals.
         measure: What value is.
         history: The rows that were read.
@@ -111,6 +113,7 @@ class Facts:
     churn_days: int
     value_days: int
     learned_value_days: int
+    pace_ahead: float | None
     coverage: float
     measure: Measure
     history: HistoryFacts
@@ -153,6 +156,7 @@ def gather(
     coverage: float,
     measure: Measure = "revenue",
     learned_value_days: int | None = None,
+    pace_ahead: float | None = None,
     history: HistoryFacts,
     judgements: Mapping[str, Mapping[str, Any]],
     decisions: Mapping[str, Mapping[str, Any]] | None,
@@ -173,6 +177,7 @@ def gather(
         coverage: The nominal coverage of value intervals.
         measure: What value is.
         learned_value_days: The horizon that the value model learnt; `value_days` where not given.
+        pace_ahead: The pace of purchases within the value horizon, in that of an average day.
         history: The rows that were read.
         judgements: Per supervised target, as given by `Judgement.to_dict`; those that are not at
             hand are left out.
@@ -188,6 +193,7 @@ def gather(
         churn_days=churn_days,
         value_days=value_days,
         learned_value_days=learned_value_days or value_days,
+        pace_ahead=pace_ahead,
         coverage=coverage,
         measure=measure,
         history=history,

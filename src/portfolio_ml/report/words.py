@@ -134,6 +134,16 @@ def resting(abstention: Abstention, facts: Facts) -> Iterator[str]:
             yield f"For {some} something was held back: {code}."
 
 
+def season(facts: Facts) -> str | None:
+    """How the pace of purchases follows the year; None where it is not known to."""
+    if facts.pace_ahead is None:
+        return None
+    return (
+        f"Purchases follow the time of the year: over the next {facts.value_days} days their pace "
+        f"is {facts.pace_ahead:.2f} times that of an average day, which churn and value allow for."
+    )
+
+
 def young_history(facts: Facts) -> str | None:
     """Why nobody is older than new, where the history is too short for anyone to be."""
     days = (facts.as_of - facts.history.first_day).days

@@ -97,8 +97,8 @@ def pushes(model: ChurnModel, rows: pa.Table) -> Pushes:
 def _by_trees(model: ChurnModel, rows: pa.Table) -> dict[Slot, Floats]:
     contributions = model.contributions(matrix(rows, model.names))
     found: dict[Slot, Floats] = {}
-    for position, name in enumerate(model.names):
-        source = spoken_for(name, model.names)
+    for position, name in enumerate(model.learned_names):
+        source = spoken_for(name, model.learned_names)
         # One column after the other: a sum over rows may differ with how many there are.
         found[source] = found.get(source, 0.0) + contributions[:, position]
     return found
