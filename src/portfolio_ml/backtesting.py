@@ -188,6 +188,7 @@ def _value_predictions(
 ) -> Predictions:
     window = _nearest_window(recipe.horizons.value_days)
     models = candidates.lifetime_value
+    forecasts = {c: model.forecast(rows.inputs(model.names)) for c, model in models.items()}
     past = "past_spend" if recipe.measure == "revenue" else "past_margin"
     column = "net_spend" if recipe.measure == "revenue" else "margin"
     return Predictions(
@@ -195,8 +196,8 @@ def _value_predictions(
         customer=rows.customer,
         is_active=is_active,
         actual=rows.value,
-        candidates={c: m.predict(rows.inputs(m.names)) for c, m in models.items()},
-        intervals={c: np.column_stack(m.interval(rows.inputs(m.names))) for c, m in models.items()},
+        candidates={c: value for c, (value, _, _) in forecasts.items()},
+        intervals={c: np.column_stack(ends) for c, (_, *ends) in forecasts.items()},
         baselines={
             "pareto_nbd_gamma_gamma": rows.column("expected_spend").astype(np.float64),
             past: rows.column(column).astype(np.float64),

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from portfolio_ml.metrics import (
     METRICS,
@@ -180,11 +181,12 @@ def judge(
     The winner is the best candidate where it is ahead of the blend beyond the paired interval, and
     otherwise the blend: few cutoffs, or a single one, are too little to leave it.
     """
-    scores = [
-        score
-        for population in POPULATIONS
-        for score in _scores(predictions, metrics, population, coverage)
-    ]
+    with threadpool_limits(1, user_api="blas"):  # short sums: threads only wait for each other
+        scores = [
+            score
+            for population in POPULATIONS
+            for score in _scores(predictions, metrics, population, coverage)
+        ]
     means = {
         (s.model, s.metric): s.value for s in scores if s.cutoff is None and s.population == "all"
     }

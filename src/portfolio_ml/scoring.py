@@ -102,8 +102,7 @@ def predict(champions: Champions, rows: Mapping[str, pa.Table], *, reasons: int)
     value, churn = champions.lifetime_value, champions.churn
     value_features = matrix(rows["lifetime_value"], value.names)
     p_churn = churn.predict(matrix(rows["churn"], churn.names))
-    ltv = value.predict(value_features)
-    low, high = value.interval(value_features)
+    ltv, low, high = value.forecast(value_features)
     segment_id, segment_name = champions.segments.assigned(
         matrix(rows["segments"], champions.segments.names)
     )

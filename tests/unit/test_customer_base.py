@@ -22,7 +22,7 @@ from portfolio_ml.customer_base import (
 from portfolio_ml.customer_base.beta_geometric import _objective as geometric_objective
 from portfolio_ml.customer_base.gamma_gamma import _objective as spend_objective
 from portfolio_ml.customer_base.integrals import decay, mean_purchases
-from portfolio_ml.customer_base.maximum_likelihood import fitted, maximise
+from portfolio_ml.customer_base.maximum_likelihood import fitted, maximise, promising
 from portfolio_ml.customer_base.pareto_nbd import _objective as pareto_objective
 from portfolio_ml.errors import DataError
 
@@ -208,7 +208,8 @@ def test_the_best_of_several_starts_wins():
         shallow, deep = np.exp(-((theta - 2) ** 2)), 2 * np.exp(-((theta + 2) ** 2))
         return float(sum(shallow + deep)), -2 * ((theta - 2) * shallow + (theta + 2) * deep)
 
-    assert maximise(two_hills, [np.array([1.5]), np.array([-1.0])]) == pytest.approx(-2, abs=1e-3)
+    start = promising(two_hills, [np.array([1.5]), np.array([-1.0])])
+    assert maximise(two_hills, start) == pytest.approx(-2, abs=1e-3)
 
 
 def test_a_parameter_on_a_flat_likelihood_has_no_standard_error():

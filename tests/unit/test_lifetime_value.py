@@ -75,6 +75,13 @@ def test_the_interval_contains_the_prediction(model, later):
     assert ((low <= predicted) & (predicted <= high)).all()
 
 
+def test_a_forecast_is_the_prediction_with_its_interval(model, later):
+    value, *ends = model.forecast(later.features)
+
+    assert np.array_equal(value, model.predict(later.features))
+    assert np.array_equal(ends, model.interval(later.features))
+
+
 def test_the_interval_covers_other_customers_outcomes(model, later):
     low, high = model.interval(later.features)
     assert coverage(later.net, low, high) > 0.75

@@ -14,7 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaln, psi
 
-from portfolio_ml.customer_base.maximum_likelihood import FittedModel, Objective, fitted, maximise
+from portfolio_ml.customer_base.maximum_likelihood import (
+    FittedModel,
+    Objective,
+    fitted,
+    maximise,
+    promising,
+)
 from portfolio_ml.customer_base.purchases import Array
 from portfolio_ml.errors import DataError
 
@@ -114,7 +120,7 @@ def fit_gamma_gamma(
     found = fitted(
         GammaGamma,
         objective,
-        maximise(objective, [np.log(start) for start in _STARTS]),
+        maximise(objective, promising(objective, [np.log(start) for start in _STARTS])),
         units=(1, 1, unit),
         customers=customers,
         log_unit=-customers * np.log(unit),
@@ -133,20 +139,24 @@ def _with_credible_mean(model: GammaGamma, mean: float, largest: float) -> Gamma
 
 
 def _objective(x: Array, z: Array, w: Array) -> Objective:
-    """The mean log-likelihood and its gradient in the log parameters."""
+    """The mean log-likelihood and its gradient in the log parameters.
+
+    What depends on x alone is summed over the distinct x.
+    """
+    ns, row = np.unique(x, return_inverse=True)
+    w_n, spent, log_z = np.bincount(row, w), x * z, w @ np.log(z)
 
     def mean_log_likelihood(theta: Array) -> tuple[float, Array]:
         p, q, v = np.exp(theta)
-        total = v + x * z
-        both = psi(p * x + q)
-        slopes = np.array(
-            [
-                p * x * (both - psi(p * x) - np.log1p(v / (x * z))),
-                q * (both - psi(q) - np.log1p(x * z / v)),
-                (q * x * z - p * x * v) / total,
-            ]
-        )
-        return float(w @ _log_density(theta, x, z)), slopes @ w
+        own, others = w @ (x * np.log1p(v / spent)), w @ np.log1p(spent / v)
+        value = -p * own - q * others - w_n @ betaln(p * ns, q) - log_z
+        both = psi(p * ns + q)
+        slopes = [
+            p * (w_n @ (ns * (both - psi(p * ns))) - own),
+            q * (w_n @ (both - psi(q)) - others),
+            w @ ((q * spent - p * x * v) / (v + spent)),
+        ]
+        return float(value), np.array(slopes)
 
     return mean_log_likelihood
 

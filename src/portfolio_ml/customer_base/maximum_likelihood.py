@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 
 from portfolio_ml.customer_base.purchases import Array
 
@@ -24,6 +24,9 @@ _BOUND = 12.0
 
 _EDGE = 10.0
 """Beyond this a log parameter has run away: the likelihood hardly changes there any more."""
+
+_EXACT, _ROUGH = 1e-14, 1e-6
+"""Steps that gain less end the search for the maximum, and that for a start to find it from."""
 
 _VAGUE = 3.0
 """A standard error of a log parameter that leaves open a factor of 20 either way."""
@@ -86,8 +89,19 @@ class FittedModel:
 Model = TypeVar("Model", bound=FittedModel)
 
 
-def maximise(objective: Objective, starts: Sequence[Array]) -> Array:
-    """The log parameters of the best maximum found from the starts.
+def promising(objective: Objective, starts: Sequence[Array]) -> Array:
+    """The log parameters near the best of the maxima that the starts lead to."""
+    runs = [_climbed(objective, start, tolerance=_ROUGH) for start in starts]
+    return np.asarray(min(runs, key=lambda run: float(run.fun)).x)
+
+
+def maximise(objective: Objective, start: Array) -> Array:
+    """The log parameters of the maximum that a start leads to."""
+    return np.asarray(_climbed(objective, start, tolerance=_EXACT).x)
+
+
+def _climbed(objective: Objective, start: Array, *, tolerance: float) -> OptimizeResult:
+    """SciPy's search, until a step changes the mean log-likelihood by less than the tolerance.
 
     By SLSQP within bounds: as exact as L-BFGS-B here, it reaches runaway parameters in fewer
     steps, and does not wake a pool of threads for each of them.
@@ -97,18 +111,14 @@ def maximise(objective: Objective, starts: Sequence[Array]) -> Array:
         value, slopes = objective(theta)
         return -value, -slopes
 
-    runs = [
-        minimize(
-            loss,
-            start,
-            jac=True,
-            method="SLSQP",
-            bounds=[(-_BOUND, _BOUND)] * start.size,
-            options={"maxiter": 500, "ftol": 1e-14},
-        )
-        for start in starts
-    ]
-    return np.asarray(min(runs, key=lambda run: float(run.fun)).x)
+    return minimize(
+        loss,
+        start,
+        jac=True,
+        method="SLSQP",
+        bounds=[(-_BOUND, _BOUND)] * start.size,
+        options={"maxiter": 500, "ftol": tolerance},
+    )
 
 
 def fitted(

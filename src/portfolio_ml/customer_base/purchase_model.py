@@ -13,10 +13,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, gammaln, psi
 
-from portfolio_ml.customer_base.maximum_likelihood import FittedModel, Objective, fitted, maximise
+from portfolio_ml.customer_base.maximum_likelihood import (
+    FittedModel,
+    Objective,
+    fitted,
+    maximise,
+    promising,
+)
 from portfolio_ml.customer_base.purchases import Array, Histories, PurchaseCounts
 
-_REHEARSAL_ROWS = 1000
+_REHEARSAL_ROWS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,20 +104,19 @@ def fit_purchase_model(
         model: Which model.
         counts: The customers, in any unit of time.
         objective_of: The model's likelihood of counts.
-        starts: Parameters to start from, for a mean age of 1. Where there are many rows, the
-            starts compete on every n-th of them, and the best goes on with all.
+        starts: Parameters to start from, for a mean age of 1. They compete, on every n-th row
+            where there are many, and the search goes on from the best with all.
     """
     unit = counts.mean_age
     scaled = counts.rescaled(unit)
-    thetas = [np.log(start) for start in starts]
-    if scaled.weight.size > _REHEARSAL_ROWS:
-        rehearsed = maximise(objective_of(scaled.thinned(_REHEARSAL_ROWS)), thetas)
-        thetas = [np.clip(rehearsed, -3, 3)]  # further out the likelihood may be flat
+    rehearsal = objective_of(scaled.thinned(_REHEARSAL_ROWS))
+    rehearsed = promising(rehearsal, [np.log(start) for start in starts])
+    start = np.clip(rehearsed, -3, 3)  # further out the likelihood may be flat
     objective = objective_of(scaled)
     return fitted(
         model,
         objective,
-        maximise(objective, thetas),
+        maximise(objective, start),
         units=[unit if name in model.times else 1 for name in model.parameter_names],
         customers=counts.customers,
         log_unit=-float(counts.weight @ counts.frequency) * np.log(unit),

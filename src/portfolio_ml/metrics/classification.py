@@ -9,17 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from portfolio_ml.metrics.curves import gains_curve
-from portfolio_ml.metrics.inputs import CLIP, mean, outcomes, probabilities, weights
-from portfolio_ml.metrics.ranking import Ranking
+from portfolio_ml.metrics.inputs import (
+    CLIP,
+    Array,
+    Weighted,
+    mean,
+    outcomes,
+    probabilities,
+    weights,
+)
+from portfolio_ml.metrics.ranking import Below, Ranking
 
 
-def auroc(
-    y: npt.ArrayLike,
-    p: npt.ArrayLike,
-    *,
-    weight: npt.ArrayLike | None = None,
-    ranking: Ranking | None = None,
-) -> float:
+def auroc(y: npt.ArrayLike, p: npt.ArrayLike, *, weight: npt.ArrayLike | None = None) -> float:
     """The chance that a random churner scores above a random stayer; a tie counts half.
 
     NaN unless both classes are present. Mann & Whitney (1947).
@@ -28,15 +30,21 @@ def auroc(
         >>> auroc([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1])
         0.75
     """
+    return auroc_under(y, p)(weights(weight, len(np.asarray(y))))
+
+
+def auroc_under(y: npt.ArrayLike, p: npt.ArrayLike) -> Weighted:
+    """`auroc`, of any weights."""
     happened, score = outcomes(y, p)
-    mass = weights(weight, len(happened))
-    by_score = Ranking.of(score) if ranking is None else ranking
-    churners = by_score.sums(mass * happened)
-    stayers = by_score.sums(mass * (1 - happened))
-    pairs = churners.sum() * stayers.sum()
-    stayers_below = stayers.sum() - np.cumsum(stayers)
-    won = churners @ (stayers_below + stayers / 2)
-    return float(won / pairs) if pairs > 0 else float("nan")
+    churners, stayers = np.flatnonzero(happened == 1), np.flatnonzero(happened == 0)
+    below = Below.of(score[stayers], score[churners])  # stayers are the fewer, as a rule
+
+    def value(weight: Array) -> float:
+        left, stayed = weight[churners], weight[stayers]
+        pairs = left.sum() * stayed.sum()
+        return float(1 - stayed @ below(left) / pairs) if pairs > 0 else float("nan")
+
+    return value
 
 
 def average_precision(
@@ -98,10 +106,15 @@ def log_loss(y: npt.ArrayLike, p: npt.ArrayLike, *, weight: npt.ArrayLike | None
         >>> round(log_loss([1, 0], [0.8, 0.2]), 4)
         0.2231
     """
+    return log_loss_under(y, p)(weights(weight, len(np.asarray(y))))
+
+
+def log_loss_under(y: npt.ArrayLike, p: npt.ArrayLike) -> Weighted:
+    """`log_loss`, of any weights."""
     happened, probability = probabilities(y, p)
     clipped = np.clip(probability, CLIP, 1 - CLIP)
     loss = -np.log(np.where(happened == 1, clipped, 1 - clipped))
-    return mean(loss, weights(weight, len(loss)))
+    return lambda weight: mean(loss, weight)
 
 
 def brier(y: npt.ArrayLike, p: npt.ArrayLike, *, weight: npt.ArrayLike | None = None) -> float:

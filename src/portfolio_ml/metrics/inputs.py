@@ -3,10 +3,18 @@
 A fault here is a bug of the caller, not of the data: it raises ValueError and keeps its traceback.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+
+Weighted = Callable[[Array], float]
+"""A metric of known outcomes and scores: the rows' weights, as `weights` gives them -> its value.
+
+What the weights do not change is computed before, so that many of them cost little.
+"""
 
 CLIP = float(np.finfo(np.float64).eps)
 """Probabilities are kept this far from 0 and 1 before a logarithm is taken."""

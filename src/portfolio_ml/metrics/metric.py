@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from portfolio_ml.metrics import calibration, classification, intervals, value
-from portfolio_ml.metrics.inputs import Array, weights
+from portfolio_ml.metrics.inputs import Array, Weighted, weights
 from portfolio_ml.metrics.ranking import Ranking
 
 Better = Literal["higher", "lower", "nearer"]
-Weighted = Callable[[Array], float]
 Prepare = Callable[[Array, Array], Weighted]
 Values = TypeVar("Values", float, Array)
 
@@ -153,7 +152,7 @@ def _width(_actual: Array, score: Array) -> Weighted:
 
 
 CHURN_METRICS = (
-    Metric("auroc", "AUROC", "higher", 1.0, _ranked(classification.auroc), by_rank=True),
+    Metric("auroc", "AUROC", "higher", 1.0, classification.auroc_under, by_rank=True),
     Metric(
         "average_precision",
         "Average precision",
@@ -162,7 +161,7 @@ CHURN_METRICS = (
         _ranked(classification.average_precision),
         by_rank=True,
     ),
-    Metric("log_loss", "Log loss", "lower", 0.0, _plain(classification.log_loss)),
+    Metric("log_loss", "Log loss", "lower", 0.0, classification.log_loss_under),
     Metric("brier", "Brier score", "lower", 0.0, _plain(classification.brier)),
     Metric(
         "calibration_slope",
@@ -195,7 +194,7 @@ VALUE_METRICS = (
         "Normalised Gini",
         "higher",
         1.0,
-        _ranked_twice(value.normalised_gini),
+        value.normalised_gini_under,
         by_rank=True,
     ),
     Metric(

@@ -60,3 +60,37 @@ class Ranking:
         ranks = np.empty(len(self.order))
         ranks[self.order] = np.repeat(middle, sizes)
         return ranks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Below:
+    """How much ranks below each of some rows, half of what ties with it included.
+
+    Attributes:
+        order: The numbers of the rows that are counted, lowest score first.
+        low: Per judged row, how many of them score lower.
+        high: How many score lower or tie.
+
+    Example:
+        >>> below = Below.of(np.array([0.5, 0.9]), np.array([0.1, 0.5, 0.9]))
+        >>> below(np.array([1.0, 10.0, 100.0])).tolist()
+        [6.0, 61.0]
+    """
+
+    order: npt.NDArray[np.intp]
+    low: npt.NDArray[np.intp]
+    high: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, judged: Array, counted: Array) -> Self:
+        """For rows of these scores, among rows of those."""
+        order = np.argsort(counted, kind="stable")
+        ascending = counted[order]
+        low, high = (np.searchsorted(ascending, judged, side) for side in ("left", "right"))
+        return cls(order, low, high)
+
+    def __call__(self, weight: Array) -> Array:
+        """The weight below each judged row; `weight` is that of the counted rows."""
+        total = np.zeros(len(self.order) + 1)
+        np.cumsum(weight[self.order], out=total[1:])
+        return np.asarray((total[self.low] + total[self.high]) / 2)

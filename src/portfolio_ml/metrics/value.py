@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from portfolio_ml.metrics.curves import gains_curve, lorenz_curve
-from portfolio_ml.metrics.inputs import mean, vectors, weights
-from portfolio_ml.metrics.ranking import Ranking
+from portfolio_ml.metrics.curves import lorenz_curve
+from portfolio_ml.metrics.inputs import Array, Weighted, mean, vectors, weights
+from portfolio_ml.metrics.ranking import Below, Ranking
 
 
 def gini(amount: npt.ArrayLike, *, weight: npt.ArrayLike | None = None) -> float:
@@ -30,12 +30,7 @@ def gini(amount: npt.ArrayLike, *, weight: npt.ArrayLike | None = None) -> float
 
 
 def normalised_gini(
-    actual: npt.ArrayLike,
-    predicted: npt.ArrayLike,
-    *,
-    weight: npt.ArrayLike | None = None,
-    ranking: Ranking | None = None,
-    actual_ranking: Ranking | None = None,
+    actual: npt.ArrayLike, predicted: npt.ArrayLike, *, weight: npt.ArrayLike | None = None
 ) -> float:
     """The Gini of the outcome in the order of the prediction, over that in its own order.
 
@@ -47,14 +42,31 @@ def normalised_gini(
         >>> normalised_gini([30, 0, 10, 0], [4, 3, 2, 1])
         0.8
     """
+    return normalised_gini_under(actual, predicted)(weights(weight, len(np.asarray(actual))))
+
+
+def normalised_gini_under(actual: npt.ArrayLike, predicted: npt.ArrayLike) -> Weighted:
+    """`normalised_gini`, of any weights.
+
+    The area below a gains curve is the mean share of customers who rank below one's own place,
+    over the amounts.
+    """
     outcome, forecast = vectors(actual, predicted)
-    floored = np.maximum(outcome, 0)
-    own = Ranking.of(floored) if actual_ranking is None else actual_ranking
-    reached = gains_curve(floored, forecast, weight=weight, ranking=ranking)
-    reachable = gains_curve(floored, floored, weight=weight, ranking=own)
-    if not reachable.area - 0.5 > 1e-12:
-        return float("nan")
-    return (reached.area - 0.5) / (reachable.area - 0.5)
+    spenders = np.flatnonzero(outcome > 0)
+    amount = outcome[spenders]
+    below, below_at_best = Below.of(forecast[spenders], forecast), Below.of(amount, amount)
+
+    def value(weight: Array) -> float:
+        spending, rows = weight[spenders], weight.sum()
+        total = spending @ amount
+        if not total > 0:
+            return float("nan")
+        share, others = spending * amount / total, rows - spending.sum()
+        reached = share @ below(weight) / rows
+        reachable = share @ (others + below_at_best(spending)) / rows
+        return float((reached - 0.5) / (reachable - 0.5)) if reachable > 0.5 + 1e-12 else np.nan
+
+    return value
 
 
 def spearman(

@@ -105,9 +105,16 @@ class LifetimeValueModel:
 
         Those of an extended value are stretched like it; no outcome has shown their coverage.
         """
-        low, high = self._interval_before_stretch(features)
-        stretch = self.stretch(features)
-        return low * stretch, high * stretch
+        _, low, high = self.forecast(features)
+        return low, high
+
+    def forecast(self, features: NDArray[np.float32]) -> tuple[Floats, Floats, Floats]:
+        """`predict` and the ends of `interval`, from one run of the trees."""
+        net, stretch = self._net(features, self.predicted_days), self.stretch(features)
+        value = self._valued(net, features)
+        low, high = self.intervals.around(net, self._column(features, "net_spend"))
+        shift = value - net  # where margin is measured; 0 otherwise
+        return value * stretch, (low + shift) * stretch, (high + shift) * stretch
 
     def learned(self, features: NDArray[np.float32]) -> Floats:
         """Value expected within `horizon_days`, currency units, shape (rows,)."""
@@ -125,14 +132,6 @@ class LifetimeValueModel:
         if self.seasonality is None:
             return np.ones(len(features))
         return self.seasonality.stretch(features, self.names, horizon_days=days)
-
-    def _interval_before_stretch(self, features: NDArray[np.float32]) -> tuple[Floats, Floats]:
-        net = self._net(features, self.predicted_days)
-        low, high = self.intervals.around(net, self._column(features, "net_spend"))
-        if self.margins is None:
-            return low, high
-        shift = self._valued(net, features) - net
-        return low + shift, high + shift
 
     def _net(self, features: NDArray[np.float32], days: int) -> Floats:
         """Net spend within `horizon_days`, in the season of the next `days`."""

@@ -43,8 +43,8 @@ def outputs(files: Mapping[str, bytes], table: Columns) -> dict[str, NDArray[Any
     if kind == LIFETIME_VALUE:
         value = LifetimeValueModel.from_files(files)
         features = _features(table, value.names)
-        low, high = value.interval(features)
-        return {"ltv": value.predict(features), "ltv_low": low, "ltv_high": high}
+        ltv, low, high = value.forecast(features)
+        return {"ltv": ltv, "ltv_low": low, "ltv_high": high}
     if kind == SEGMENTS:
         segments = SegmentModel.from_files(files)
         segment_id, segment_name = segments.assigned(_features(table, segments.names))

@@ -4,8 +4,13 @@
 the trees.
 """
 
+import os
 from dataclasses import dataclass
 from typing import Any, Literal
+
+# LightGBM's threads spin while they wait for each other: where another process has one of the
+# cores, that made a fit 20 times as long. The policy is read when the library is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import lightgbm as lgb
 import numpy as np
@@ -130,10 +135,11 @@ def fit_trees(
     threads = min(cores, 1 + len(labels) // ROWS_PER_THREAD)
     data = lgb.Dataset(
         features[learned], labels, weight=weights, feature_name=list(names),
-        params={**options, "num_threads": threads}, free_raw_data=False,
+        params={**options, "num_threads": threads},
     ).construct()  # fmt: skip
     # Folds side by side: LightGBM's own threads wait for each other where the machine is shared.
-    boosters = Parallel(n_jobs=min(FOLDS, cores), prefer="threads")(
+    # All at once, even on fewer cores, so that none is idle while the last fold is fitted.
+    boosters = Parallel(n_jobs=FOLDS, prefer="threads")(
         delayed(_fold_booster)(
             data, fold[learned], k, {**options, "num_threads": max(1, cores // FOLDS)}
         )
