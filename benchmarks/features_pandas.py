@@ -170,8 +170,9 @@ def _rhythm(rfm: pd.DataFrame, days: pd.DataFrame, today: int) -> pd.DataFrame:
     columns["gap_irregularity"] = columns["gap_std_days"] / columns["gap_mean_days"]
     columns["recency_to_longest_gap"] = rfm["recency_days"] / columns["gap_longest_days"]
     own = rfm["repeat_days"] * columns["gap_median_days"].fillna(0)
-    typical = (own + columns["gap_median_days"].median()) / rfm["purchase_days"]
-    overdue = rfm["recency_days"] / typical
+    all_days = own + columns["gap_median_days"].median()
+    typical = all_days / rfm["purchase_days"]
+    overdue = rfm["recency_days"] * rfm["purchase_days"] / all_days
     missed = np.floor(overdue - 1).clip(lower=0)
     columns["typical_gap_days"] = typical
     columns["overdue_ratio"] = overdue

@@ -327,8 +327,9 @@ def _rhythm(gap_days: float, today: int) -> Columns:
     variance = (col("gap_squares") - total * total / gaps) / (gaps - 1)
     std = when(gaps > 1).then(variance.sqrt())
     median = col("gap_median_days")
-    typical = ((DAYS - 1) * median.fill_null(0) + gap_days) / DAYS
-    overdue = RECENCY / typical
+    all_days = (DAYS - 1) * median.fill_null(0) + gap_days
+    typical = all_days / DAYS
+    overdue = RECENCY * DAYS / all_days
     return {
         "gap_mean_days": mean,
         "gap_median_days": median,

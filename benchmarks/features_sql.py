@@ -356,9 +356,9 @@ COPY (
             recent_gap / earlier_gap - 1 AS gap_change,
             gap_std_days / gap_mean_days AS gap_irregularity,
             recency_days / gap_longest_days AS recency_to_longest_gap,
-            (repeat_days * coalesce(gap_median_days, 0) + gap_days) / purchase_days
-                AS typical_gap_days,
-            recency_days / typical_gap_days AS overdue_ratio,
+            repeat_days * coalesce(gap_median_days, 0) + gap_days AS all_gap_days,
+            all_gap_days / purchase_days AS typical_gap_days,
+            recency_days * purchase_days / all_gap_days AS overdue_ratio,
             CASE WHEN purchase_days > 2 THEN greatest(floor(overdue_ratio - 1), 0) END
                 AS missed_cycles,
             round($as_of - recency_days + typical_gap_days) AS expected_next_order_day,
@@ -426,7 +426,7 @@ COPY (
         CROSS JOIN portfolio
         {" ".join(f"CROSS JOIN edges_{score} AS {score}" for score in SCORES)}
     )
-    SELECT customer_id, CAST(COLUMNS(* EXCLUDE (customer_id)) AS FLOAT) FROM features
+    SELECT customer_id, CAST(COLUMNS(* EXCLUDE (customer_id, all_gap_days)) AS FLOAT) FROM features
 ) TO '$out' (FORMAT parquet)
 """
 

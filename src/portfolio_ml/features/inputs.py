@@ -62,9 +62,10 @@ class Inputs:
         if limit is None:
             return [self]
         count = self.engine.collect(self.customers.select(count=nw.len()))["count"][0].as_py()
-        size = max(limit // dates, 1)
-        if count <= size:
+        parts = -(-count // max(limit // dates, 1))
+        if parts <= 1:
             return [self]
+        size = -(-count // parts)
         return [self._between(first, first + size) for first in range(0, count, size)]
 
     def _between(self, first: int, end: int) -> "Inputs":
