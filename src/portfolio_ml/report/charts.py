@@ -42,6 +42,7 @@ def theme(*, quiet: str, line: str, main: str, other: str, background: str) -> T
         "padding": 4,
         "view": {"stroke": None},
         "axis": {**label, **axis, "titleFontWeight": "normal", "titlePadding": 10},
+        "header": label,
         "legend": {**label, "orient": "top", "symbolType": "circle", "title": None},
         "range": {"category": [main, other]},
         "line": {"color": main, "strokeWidth": 2},
@@ -153,7 +154,7 @@ def profit(advice: Advice, *, currency: str = "") -> Chart:
     unit = f" ({currency})" if currency else ""
     x = alt.X(
         "contacts:Q",
-        axis=alt.Axis(tickCount=4, format=","),
+        axis=alt.Axis(tickCount=4, format=",.0f"),
         title="customers contacted, most value at risk first",
     )
     y = alt.Y("profit:Q", axis=alt.Axis(tickCount=5, format="~s"), title=f"profit{unit}")
@@ -231,7 +232,9 @@ def drawn(model: ModelFacts, *, currency: str = "") -> dict[str, Chart]:
 
 def beside(*charts: Chart) -> Chart:
     """Charts side by side; a single one stays as it is."""
-    return charts[0] if len(charts) == 1 else alt.hconcat(*charts)
+    if len(charts) == 1:
+        return charts[0]
+    return alt.hconcat(*charts).resolve_scale(color="independent")
 
 
 def plots(judgement: Mapping[str, Any], *, currency: str = "") -> dict[str, bytes]:
