@@ -22,16 +22,24 @@ class ThisPython(KernelSpecManager):
         return KernelSpec(argv=command, display_name=kernel_name, language="python")
 
 
+class Kernel(AsyncKernelManager):
+    """Such a kernel."""
+
+    def _kernel_spec_manager_default(self):
+        return ThisPython()
+
+
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name))
     notebook = nbformat.read(path, as_version=4)
-    manager = AsyncKernelManager(kernel_spec_manager=ThisPython())
-    client = NotebookClient(
-        notebook, km=manager, timeout=500, resources={"metadata": {"path": str(tmp_path)}}
-    )
-    client.execute()
+    NotebookClient(
+        notebook,
+        kernel_manager_class=Kernel,
+        timeout=500,
+        resources={"metadata": {"path": str(tmp_path)}},
+    ).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     said = [o["text"] for o in outputs if o["output_type"] == "stream" and o["name"] == "stderr"]
     assert said == []

@@ -234,7 +234,8 @@ def beside(*charts: Chart) -> Chart:
     """Charts side by side; a single one stays as it is."""
     if len(charts) == 1:
         return charts[0]
-    return alt.hconcat(*charts).resolve_scale(color="independent")
+    row: alt.HConcatChart = alt.hconcat(*charts).resolve_scale(color="independent")
+    return row
 
 
 def plots(judgement: Mapping[str, Any], *, currency: str = "") -> dict[str, bytes]:

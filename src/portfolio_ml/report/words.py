@@ -120,8 +120,8 @@ def whom_to_act_on(advice: Advice) -> Iterator[str]:
     yield (
         f"Acting on active customers with a value at risk of {plain(advice.threshold, money)} or "
         f"more is advised (90 % interval {plain(advice.threshold_low, money)} to {high}): {asked}, "
-        f"a campaign to {contacts} would have earned {earned(advice.advised.profit)}. "
-        f"{_ACTING[advice.verdict]}."
+        f"a campaign to {contacts} would have earned {earned(advice.advised.profit)}."
+        f"{_ENDINGS.get(advice.verdict, '')}"
     )
     if advice.verdict in {"pays", "flat"}:
         even = plain(advice.break_even.threshold, money)
@@ -137,12 +137,10 @@ def whom_to_act_on(advice: Advice) -> Iterator[str]:
         )
 
 
-_ACTING = {
-    "pays": "That is more than acting on all would have earned",
-    "flat": "That it is more than acting on all would have earned is not shown",
-    "capacity": "Capacity is the limit: more contacts would have earned more",
-    "everybody": "No active customer should be left out",
-    "unsure": "That is not shown to be more than nothing",
+_ENDINGS = {
+    "capacity": " Capacity is the limit: more contacts would have earned more.",
+    "everybody": " No active customer should be left out.",
+    "unsure": " That is not shown to be more than nothing.",
 }
 
 
