@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from portfolio_ml.acting import Advice
 from portfolio_ml.metrics import (
     METRICS,
     Difference,
@@ -85,6 +86,7 @@ class Judgement:
         curves: The winner's calibration and gains (churn) or deciles (value), for drawing.
         predictions: What was judged.
         measure: What value is.
+        acting: Whom to act on, for churn; None where the settings do not say what acting costs.
     """
 
     target: Supervised
@@ -96,6 +98,7 @@ class Judgement:
     curves: Mapping[str, list[dict[str, float]]]
     predictions: Predictions
     measure: Measure = "revenue"
+    acting: Advice | None = None
 
     @property
     def primary(self) -> str:
@@ -144,6 +147,7 @@ class Judgement:
             },
             "curves": {name: list(points) for name, points in self.curves.items()},
             **({} if self.measure == "revenue" else {"measure": self.measure}),
+            **({} if self.acting is None else {"acting": self.acting.to_dict()}),
         }
 
 

@@ -6,9 +6,13 @@ Where the history is too short for either, why that is so.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from portfolio_ml import backtesting
+from portfolio_ml.acting import Advice, Campaigns, Economics, advise, value_if_buys
 from portfolio_ml.backtesting import evaluation_days, is_enough_unjudged, needed_days
 from portfolio_ml.errors import HistoryTooShortError
+from portfolio_ml.features.table import Horizons
 from portfolio_ml.judgement import Judgement, Supervised
 from portfolio_ml.opening import Opened, Say
 from portfolio_ml.season import Season, seasons
@@ -86,6 +90,7 @@ def judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Sn
         bootstrap=settings.backtest.bootstrap,
         progress=say,
     )
+    judgements["churn"] = replace(judgements["churn"], acting=_advice(portfolio, judgements))
     return judgements, snapshots
 
 
@@ -95,6 +100,35 @@ def activity_days(portfolio: Opened, as_of_days: Sequence[int]) -> dict[int, int
     if configured == "auto":
         return activity_windows(portfolio.inputs, as_of_days)
     return dict.fromkeys(as_of_days, configured)
+
+
+def _advice(portfolio: Opened, judgements: Mapping[Supervised, Judgement]) -> Advice | None:
+    """Whom it would have paid to act on; None where nothing says what that costs, or nobody was."""
+    settings, recipe = portfolio.settings, portfolio.recipe
+    campaigns = campaigns_of(judgements, horizons=recipe.horizons)
+    if settings.acting is None or not campaigns.customer.size:
+        return None
+    economics = Economics(**settings.acting.model_dump())
+    return advise(campaigns, economics, n=settings.backtest.bootstrap, seed=recipe.seed)
+
+
+def campaigns_of(judgements: Mapping[Supervised, Judgement], *, horizons: Horizons) -> Campaigns:
+    """The active customers of every cutoff, with what the winners said of them and what came."""
+    churn, value = judgements["churn"], judgements["lifetime_value"]
+    active = churn.predictions.is_active
+    p_churn = churn.predictions.candidates[churn.winner][active]
+    expected = value.predictions.candidates[value.winner][active]
+    is_known = horizons.churn_days == horizons.value_days
+    return Campaigns(
+        cutoff=churn.predictions.cutoff[active],
+        customer=churn.predictions.customer[active],
+        p_churn=p_churn,
+        value_if_buys=value_if_buys(
+            expected, p_churn, horizons_ratio=horizons.churn_days / horizons.value_days
+        ),
+        churned=churn.predictions.actual[active] == 1,
+        value=value.predictions.actual[active] if is_known else np.full(active.sum(), np.nan),
+    )
 
 
 def _notes(recipe: Recipe, rows: Snapshots | None, season: Season | None) -> dict[str, list[str]]:

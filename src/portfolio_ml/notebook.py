@@ -5,7 +5,6 @@ Like the command line, this is an edge of the package: the wall clock may be rea
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from os import PathLike
 from pathlib import Path
@@ -15,39 +14,26 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
-from portfolio_ml import exports, pipeline
-from portfolio_ml.config import Settings, settings_from
-from portfolio_ml.display import SmallTable
-from portfolio_ml.errors import ConfigError, QuarantineWarning
-from portfolio_ml.judgement import Judgement, Supervised
-from portfolio_ml.report.words import young_history
-from portfolio_ml.results import (
-    deliveries_table,
-    gate_table,
-    judgement_table,
-    refused_by_rule,
-    rows_table,
-    tuned_table,
-    tuned_yaml,
+from portfolio_ml import discovery, engine, exports, pipeline
+from portfolio_ml.answers import (
+    BacktestResult,
+    Picture,
+    ScoreResult,
+    TrainResult,
+    TuneResult,
+    ValidationResult,
 )
-from portfolio_ml.sinks.receipts import Receipt
+from portfolio_ml.config import Settings, settings_from
+from portfolio_ml.errors import ConfigError, QuarantineWarning
+from portfolio_ml.judgement import Supervised
+from portfolio_ml.report import charts
+from portfolio_ml.report.words import young_history
+from portfolio_ml.results import refused_by_rule
 from portfolio_ml.tuning import TARGETS
 from portfolio_ml.wording import counted
 
 Table = Any  # a pandas, Polars or Arrow table, or whatever else Narwhals accepts
 AsOf = date | str | None
-
-FIRST_ROWS = 5
-_SHOWN = (
-    "customer_id",
-    "is_active",
-    "lifecycle_stage",
-    "value_tier",
-    "p_churn",
-    "p_return",
-    "ltv",
-    "segment_name",
-)
 
 
 def build_features(
@@ -145,7 +131,7 @@ def training_table(settings: Settings, *, as_of: AsOf = None, transactions: Tabl
 
 def backtest(
     settings: Settings, *, as_of: AsOf = None, transactions: Table = None
-) -> "BacktestResult":
+) -> BacktestResult:
     """How the recipe would have done at rolling cutoffs, against baselines.
 
     Args:
@@ -156,7 +142,77 @@ def backtest(
     with _opened(settings, as_of, transactions) as portfolio:
         _warn_of_refused(portfolio)
         judgements = pipeline.backtest(portfolio, say=_silent)
-    return BacktestResult({str(target): judged for target, judged in judgements.items()})
+    return BacktestResult(judgements)
+
+
+def validate(settings: Settings, *, transactions: Table = None) -> ValidationResult:
+    """What of the data is kept, what is refused, and why.
+
+    The refused rows are kept in the file that `data.quarantine` names, as by the command.
+
+    Args:
+        settings: From `load_settings` or `settings_from`.
+        transactions: A table to use instead of the settings' source.
+
+    Raises:
+        DataError: The data cannot be used, or too many rows are refused.
+    """
+    return ValidationResult(
+        pipeline.validate(settings, today=_now().date(), say=_silent, table=transactions)
+    )
+
+
+def guess_config(transactions: str | PathLike[str], *, name: str | None = None) -> str:
+    """A commented config for files of one's own, as YAML; what the command `init` writes.
+
+    Relative paths start from the current folder. Parts that are marked UNSURE are to be checked.
+
+    Args:
+        transactions: A .csv or .parquet file, a folder or a glob.
+        name: The portfolio's name; by default the file's.
+
+    Raises:
+        ConfigError: There is no such file, or a required column cannot be found.
+        DataError: The data cannot be used.
+    """
+    source, here = str(transactions), Path.cwd()
+    with engine.opened() as opened:
+        seen = discovery.look(source, opened, base=here)
+        guessed = discovery.guess(seen, opened)
+        found = discovery.propose(source, guessed, opened, base=here, today=_now().date())
+    chosen = name or discovery.slug(source)
+    return discovery.config_text(chosen, source, guessed, found, base=here, folder=here)
+
+
+def contributions(
+    settings: Settings,
+    customers: Sequence[str] | None = None,
+    *,
+    as_of: AsOf = None,
+    transactions: Table = None,
+) -> Table:
+    """What each feature adds to the log-odds of churn by the champion, against those who stay.
+
+    Exact SHAP values, from which `churn_reasons` are told. They take up to 2 ms a customer.
+
+    Args:
+        settings: From `load_settings` or `settings_from`.
+        customers: Whose; by default everybody's.
+        as_of: The last day to see; by default the last complete day of the history.
+        transactions: A table to use instead of the settings' source.
+
+    Returns:
+        A table of the kind that was given (pandas where none was): customer_id, and a column per
+        feature; those of a row add up to its log-odds before calibration, minus the mean of
+        those who stay.
+
+    Raises:
+        DataError: There is no champion, or it has no trees.
+    """
+    with _opened(settings, as_of, transactions) as portfolio:
+        _warn_of_refused(portfolio)
+        rows = pipeline.contributions(portfolio, customers, say=_silent)
+    return _like(rows, transactions)
 
 
 def tune(
@@ -167,7 +223,7 @@ def tune(
     minutes: float = 10,
     trials: int | None = None,
     targets: Sequence[Supervised] = TARGETS,
-) -> "TuneResult":
+) -> TuneResult:
     """Search for tree parameters that beat the defaults, before every evaluation.
 
     Needs `pip install 'portfolio-ml[tune]'`. Trials are kept in the database `tuning.url`, and the
@@ -193,7 +249,7 @@ def tune(
 
 def train(
     settings: Settings, *, as_of: AsOf = None, transactions: Table = None, promote: bool = True
-) -> "TrainResult":
+) -> TrainResult:
     """Backtest, fit, log to MLflow, register, and pass the gate.
 
     Args:
@@ -207,7 +263,7 @@ def train(
         return TrainResult(pipeline.train(portfolio, promote=promote, say=_silent))
 
 
-def score(settings: Settings, *, as_of: AsOf = None, transactions: Table = None) -> "ScoreResult":
+def score(settings: Settings, *, as_of: AsOf = None, transactions: Table = None) -> ScoreResult:
     """Score every customer with the champions and deliver the rows as the settings say.
 
     Args:
@@ -219,82 +275,12 @@ def score(settings: Settings, *, as_of: AsOf = None, transactions: Table = None)
         _warn_of_refused(portfolio)
         scored = pipeline.score(portfolio, now=_now, say=_silent)
     rows = _like(scored.rows, transactions)
-    return ScoreResult(rows, scored.receipts, young_history(scored.facts))
+    return ScoreResult(rows, scored.receipts, scored.facts, young_history(scored.facts))
 
 
-class _Shown:
-    """Shows itself as small tables, in a notebook and on a console alike."""
-
-    __slots__ = ()
-
-    def _tables(self) -> list[SmallTable]:
-        raise NotImplementedError
-
-    def __repr__(self) -> str:
-        return "\n\n".join(table.to_text() for table in self._tables())
-
-    def _repr_html_(self) -> str:
-        return "".join(table.to_html() for table in self._tables())
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class BacktestResult(_Shown):
-    """The judgement of each supervised target; shows itself as a table."""
-
-    judgements: Mapping[str, Judgement]
-
-    def _tables(self) -> list[SmallTable]:
-        return [judgement_table(judged) for judged in self.judgements.values()]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class TuneResult(_Shown):
-    """What the search found per target; shows what the best trials gain over the defaults."""
-
-    found: tuple[pipeline.Tuned, ...]
-
-    @property
-    def yaml(self) -> str:
-        """What belongs into the config."""
-        return tuned_yaml(self.found)
-
-    def _tables(self) -> list[SmallTable]:
-        return [tuned_table(self.found)]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class TrainResult(_Shown):
-    """What a training did; shows its judgements, and what the gate decided."""
-
-    result: pipeline.TrainingResult
-
-    def _tables(self) -> list[SmallTable]:
-        judged = [judgement_table(judged) for judged in self.result.judgements.values()]
-        return [*judged, gate_table(self.result.decisions, self.result.versions)]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class ScoreResult(_Shown):
-    """The customer rows and what became of them; shows the receipts and the first rows.
-
-    Attributes:
-        rows: One row per customer, as in `schema.CUSTOMER_ROWS`.
-        receipts: What became of them, per delivery.
-        note: What to know when reading them; None where there is nothing.
-    """
-
-    rows: Table
-    receipts: tuple[Receipt, ...]
-    note: str | None = None
-
-    def _tables(self) -> list[SmallTable]:
-        frame = nw.from_native(self.rows, eager_only=True)
-        first = frame.select(_SHOWN).head(FIRST_ROWS).rows(named=True)
-        caption = f"{counted(len(frame), 'customer')}, of whom the first, in some columns"
-        return [
-            deliveries_table(self.receipts),
-            rows_table(f"{caption} ({self.note})" if self.note else caption, first),
-        ]
+def picture(*shown: charts.Chart) -> Picture:
+    """Altair charts side by side in the report's style, as a picture that needs no network."""
+    return Picture(shown)
 
 
 def _opened(settings: Settings, as_of: AsOf, table: Table) -> Any:  # noqa: ANN401 - a context

@@ -13,19 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from portfolio_ml import learning, registry, search, tuning
 from portfolio_ml.champions import champions_in_force, segments_in_force
 from portfolio_ml.config import ParquetTarget, Settings, Target
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.databases import redacted
+from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import FeatureTable, at, definitions_hash
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.gate import Decision
 from portfolio_ml.judgement import PRIMARY, Judgement, Supervised
 from portfolio_ml.models.seasonality import seasonality_of
 from portfolio_ml.models.segment_fitting import fit_segments
-from portfolio_ml.models.segment_identity import migration
+from portfolio_ml.models.segment_identity import Migration, migration
 from portfolio_ml.opening import Opened, Say, Validation, opened, validate
 from portfolio_ml.publish import Training, models_as_files, publish
 from portfolio_ml.report.facts import Facts, gather, history_facts
@@ -51,6 +53,7 @@ __all__ = [
     "Tuned",
     "Validation",
     "backtest",
+    "contributions",
     "features",
     "opened",
     "report",
@@ -72,6 +75,8 @@ class TrainingResult:
         decisions: What the gate decided, per target.
         versions: The registered version, per target.
         run_id: The parent run in MLflow.
+        migration: Where the customers of the champion's segments went; None where there was no
+            champion, or its segments cannot be found any more.
     """
 
     as_of: date
@@ -79,6 +84,7 @@ class TrainingResult:
     decisions: Mapping[str, Decision]
     versions: Mapping[str, str]
     run_id: str
+    migration: Migration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +192,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
     segments = fit_segments(
         inputs, names=names, count=recipe.segments, seed=recipe.seed, before=before
     )
+    moved = None if before is None else migration(before, segments, inputs)
     say("logging to MLflow and passing the gate")
     with registry.opened(settings) as store:
         published = publish(
@@ -200,7 +207,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
             Training(
                 judgements=judgements,
                 segments=segments,
-                migration=None if before is None else migration(before, segments, inputs),
+                migration=moved,
                 params=_parameters(portfolio),
                 tags=_tags(portfolio),
                 unjudged=learned.unjudged,
@@ -216,6 +223,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
         decisions=published.decisions,
         versions=published.versions,
         run_id=published.run_id,
+        migration=moved,
     )
 
 
@@ -244,6 +252,32 @@ def score(portfolio: Opened, *, now: Clock, say: Say) -> ScoringResult:
     receipts = tuple(_delivered(rows, target, settings, run) for target in settings.delivery)
     facts = _facts(portfolio, scored, champions, judgements, now)
     return ScoringResult(as_of=portfolio.as_of, rows=rows, receipts=receipts, facts=facts)
+
+
+def contributions(portfolio: Opened, customers: Sequence[str] | None, *, say: Say) -> pa.Table:
+    """What each feature adds to the churn champion's log-odds, against those who stay.
+
+    Args:
+        portfolio: The history.
+        customers: Whose; None for everybody's.
+        say: Told what is being done.
+
+    Raises:
+        DataError: There is no champion, or it has no trees.
+    """
+    champions, _ = champions_in_force(portfolio.settings, say)
+    model = champions.churn
+    if model.trees is None:
+        raise DataError(
+            "the churn champion is the customer-base model, whose score no feature adds to",
+            where=f"version {champions.versions['churn']}",
+        )
+    rows = champions.frozen["churn"].table(portfolio.inputs, portfolio.as_of_day).rows
+    if customers is not None:
+        rows = rows.filter(pc.is_in(rows["customer_id"], pa.array(customers, pa.string())))
+    added = model.contributions(matrix(rows, model.names))
+    columns = dict(zip(model.names, added.T, strict=True))
+    return pa.table({"customer_id": rows["customer_id"], **columns})
 
 
 def report(portfolio: Opened, *, now: Clock, say: Say) -> Path:

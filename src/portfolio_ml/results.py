@@ -16,11 +16,17 @@ from portfolio_ml.display import SmallTable
 from portfolio_ml.gate import Decision
 from portfolio_ml.judgement import Judgement
 from portfolio_ml.metrics import METRICS
+from portfolio_ml.report.words import earned, whom_to_act_on
 from portfolio_ml.sinks.receipts import Receipt
 from portfolio_ml.tuning import Tuned
 from portfolio_ml.wording import TARGET_NAMES, counted, model_name
 
 CHOSEN = "chosen"
+NO_COSTS = (
+    "No threshold for acting is advised: the config says nothing of what a contact costs and "
+    "brings (acting: {contact_cost: ..., success_rate: ...})"
+)
+NOBODY_ACTIVE = "No threshold for acting is advised: nobody was active at a cutoff"
 
 
 def judgement_table(judged: Judgement) -> SmallTable:
@@ -57,6 +63,37 @@ def summary_table(judgements: Sequence[Judgement]) -> SmallTable:
             for judged in judgements
         ],
     )
+
+
+def acting_table(judged: Judgement) -> SmallTable | None:
+    """What acting from some thresholds on would have earned; None where no cost is known."""
+    if (advice := judged.acting) is None:
+        return None
+    named = {
+        "advised": advice.advised,
+        "break-even, if all predictions held": advice.break_even,
+        "all with value at risk": advice.everybody,
+    }
+    return SmallTable.of(
+        "Whom to act on: a campaign at each cutoff, within capacity, would have earned",
+        ["active customers", "value at risk from", "contacts", "profit (90 %)"],
+        [
+            [
+                name,
+                "nobody" if point.threshold is None else f"{point.threshold:,.2f}",
+                f"{point.contacts:,.0f}",
+                earned(point.profit),
+            ]
+            for name, point in named.items()
+        ],
+    )
+
+
+def acting_lines(judged: Judgement) -> list[str]:
+    """Whom to act on, in sentences; why nothing is advised where no cost is known."""
+    if judged.acting is not None:
+        return [*whom_to_act_on(judged.acting)]
+    return [NO_COSTS if judged.predictions.is_active.any() else NOBODY_ACTIVE]
 
 
 def gate_table(decisions: Mapping[str, Decision], versions: Mapping[str, str]) -> SmallTable:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from portfolio_ml.acting import value_if_buys
 from portfolio_ml.frozen import FILE, Frozen
 from portfolio_ml.models.churn import ChurnModel
 from portfolio_ml.models.lifetime_value import LifetimeValueModel
@@ -19,9 +20,6 @@ Floats = NDArray[np.float64]
 CUSTOMER_BASE = "customer_base_model"
 EXTENDED = "horizon_extended"
 """What `abstention` says, before the targets."""
-
-# Below this chance of a purchase, value is not divided by it any further.
-SMALLEST_CHANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +115,7 @@ def predict(champions: Champions, rows: Mapping[str, pa.Table], *, reasons: int)
         expected_orders=orders
         * value.stretch(value_features)
         * value.seasonal(value_features, value.predicted_days),
-        value_if_buys=value.learned(value_features)
-        * ratio
-        / np.maximum(1 - p_churn, SMALLEST_CHANCE),
+        value_if_buys=value_if_buys(value.learned(value_features), p_churn, horizons_ratio=ratio),
         segment_id=segment_id,
         segment_name=segment_name,
         abstention=_abstention(champions),

@@ -7,6 +7,7 @@ from importlib.metadata import files
 import pandas as pd
 import pytest
 
+import portfolio_ml
 from portfolio_ml.models.reasons.codes import BY_CODE
 from portfolio_ml.schema import CUSTOMER_ROWS
 
@@ -71,6 +72,16 @@ def test_reasons_are_codes_and_all_who_are_gone_have_one(scores):
     assert codes <= {*BY_CODE}
     assert {"OVERDUE", "LONG_SILENCE", "FEW_PURCHASES", "SPEND_FALLING"} <= codes
     assert scores.loc[scores["is_active"] == 0, "churn_reasons"].notna().all()
+
+
+def test_contributions_add_up_to_more_where_the_risk_is_higher(cdnow, scores):
+    folder, _ = cdnow
+    ranked = scores[scores["p_churn"].notna()].sort_values("p_churn")["customer_id"]
+    safest, riskiest = ranked.iloc[0], ranked.iloc[-1]
+    settings = portfolio_ml.load_settings(folder / "cdnow.yaml")
+    told = portfolio_ml.contributions(settings, [safest, riskiest]).set_index("customer_id")
+    assert {*told.index} == {safest, riskiest}
+    assert told.sum(axis=1)[riskiest] > 0 > told.sum(axis=1)[safest]
 
 
 def test_the_interval_holds_the_value(scores):

@@ -1,16 +1,22 @@
 """Walks off the usual road, from rows to scores: margin, a longer horizon, a thin history."""
 
+import html
+import json
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from mlflow import MlflowClient
 
-from portfolio_ml import pipeline, registry
+from portfolio_ml import notebook, pipeline, registry
+from portfolio_ml.acting import Advice
 from portfolio_ml.config import settings_from
 from portfolio_ml.errors import DataError
 from portfolio_ml.models.lifetime_value import LifetimeValueModel
+from portfolio_ml.pipeline import write_report
+from portfolio_ml.report.words import whom_to_act_on
 
 pytestmark = pytest.mark.integration
 
@@ -50,7 +56,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("shops")
 
 
-def settings_of(folder, name, **value):
+def settings_of(folder, name, *, acting=None, **value):
     pq.write_table(history(), folder / f"{name}.parquet")
     values = {
         "name": name,
@@ -62,7 +68,7 @@ def settings_of(folder, name, **value):
         "training": {"snapshots": 2, "step_days": 14},
         "backtest": {"cutoffs": 1, "bootstrap": 100},
         "tracking": {"uri": "sqlite:///mlflow.db"},
-    }
+    } | ({"acting": acting} if acting else {})
     return settings_from(values, base=folder)
 
 
@@ -132,3 +138,34 @@ def test_a_thin_history_is_scored_unjudged_and_no_more_certain_than_it_was_seen(
     least = 1 / (sum((as_of - day).days for day in first.values()) / HORIZON_DAYS + 2)
     chances = [1 - r["p_return"] if r["p_churn"] is None else r["p_churn"] for r in rows]
     assert least <= min(chances) < max(chances) <= 1 - least
+
+
+def test_whom_to_act_on_is_logged_registered_and_reported(folder):
+    shop = settings_of(folder, "acting", acting={"contact_cost": 1.0, "success_rate": 0.5})
+    result = notebook.train(shop)
+    advice = result.acting
+    with registry.opened(shop) as store:
+        kept = json.loads(store.champion("churn").files["judgement.json"])["acting"]
+    assert Advice.from_dict(kept) == advice
+
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    (run,) = client.search_runs(
+        [client.get_experiment_by_name("acting").experiment_id],
+        filter_string="attributes.run_name = 'churn'",
+    )
+    assert run.data.metrics["acting.advised.profit.value"] == advice.advised.profit.value
+    plots = [each.path for each in client.list_artifacts(run.info.run_id, "plots")]
+    assert "plots/churn_profit.png" in plots
+
+    scores = notebook.score(shop)
+    page = write_report(scores.facts, shop).read_text("utf-8")
+    assert html.escape(next(whom_to_act_on(advice))) in page
+
+    attention = scores.attention()
+    assert attention["value_at_risk"].is_monotonic_decreasing
+    segments = scores.segments()
+    assert segments["customers"].sum() == len(scores.rows)
+    assert segments["ltv_share"].sum() == pytest.approx(1)
+
+    with pytest.raises(DataError, match="customer-base model, whose score no feature adds to"):
+        notebook.contributions(shop, ["c0"])  # which is the one that won here

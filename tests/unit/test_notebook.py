@@ -12,7 +12,7 @@ import pytest
 from tests.simulated import FIRST_DAY, RECIPE, simulated
 
 import portfolio_ml
-from portfolio_ml import backtesting, display, notebook
+from portfolio_ml import answers, backtesting, display, notebook
 from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.gate import Decision
 from portfolio_ml.pipeline import TrainingResult
@@ -116,7 +116,7 @@ class TestResultsOnAConsole:
     """They show a readable table, not what they are made of."""
 
     def test_a_backtest_names_models_as_people_do(self, judgements):
-        shown = repr(notebook.BacktestResult(judgements))
+        shown = repr(answers.BacktestResult(judgements))
         assert shown.startswith("Churn: AUROC by cutoff, and the chosen model's gain (90 %)")
         assert "Pareto/NBD + Gamma-Gamma" in shown
         assert "pareto_nbd" not in shown
@@ -132,7 +132,7 @@ class TestResultsOnAConsole:
             versions={"churn": "3"},
             run_id="r",
         )
-        shown = repr(notebook.TrainResult(result))
+        shown = repr(answers.TrainResult(result))
         assert shown.splitlines()[-1].split() == ["Churn", "3", "accepted", "it", "is", "ahead"]
 
     @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
@@ -150,7 +150,7 @@ class TestResultsOnAConsole:
                 "run_id": ["r"] * 9,
             }
         )
-        shown = repr(notebook.ScoreResult(rows, (RECEIPT,), "a note"))
+        shown = repr(answers.ScoreResult(rows, (RECEIPT,), None, "a note"))
         assert "crm.db" in shown
         assert "9 customers, of whom the first, in some columns (a note)" in shown
         assert "1,234.50" in shown

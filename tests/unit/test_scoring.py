@@ -8,12 +8,13 @@ import pytest
 from tests.histories import FROZEN, REFERENCE
 from tests.simulated import RECIPE, simulated
 
+from portfolio_ml.acting import SMALLEST_CHANCE
 from portfolio_ml.errors import DataError
 from portfolio_ml.frozen import FILE
 from portfolio_ml.models.churn import KIND
 from portfolio_ml.models.files import DESCRIPTION, described
 from portfolio_ml.models.segment_fitting import fit_segments
-from portfolio_ml.scoring import SMALLEST_CHANCE, Champions, champions_from, predict
+from portfolio_ml.scoring import Champions, champions_from, predict
 from portfolio_ml.training import fit_candidates
 
 pytestmark = pytest.mark.unit

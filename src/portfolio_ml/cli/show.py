@@ -22,6 +22,8 @@ from portfolio_ml.pipeline import ScoringResult, TrainingResult
 from portfolio_ml.registry.address import address_of
 from portfolio_ml.report.words import young_history
 from portfolio_ml.results import (
+    acting_lines,
+    acting_table,
     by_need,
     gate_lines,
     judgement_table,
@@ -164,6 +166,16 @@ def print_judgements(judged: Mapping[Supervised, Judgement]) -> None:
     """The models against every baseline, cutoff by cutoff, with the gains' intervals."""
     for judgement in judged.values():
         _draw(judgement_table(judgement))
+    if "churn" in judged:
+        _print_advice(judged["churn"])
+
+
+def _print_advice(judged: Judgement) -> None:
+    """Whom to act on, or why nothing is advised."""
+    if table := acting_table(judged):
+        _draw(table)
+    for line in acting_lines(judged):
+        console().print(line, highlight=False, markup=False)
 
 
 def print_training(result: TrainingResult) -> None:

@@ -262,6 +262,22 @@ class Gate(Section):
     max_loss: Number = Field(default=0.002, ge=0, le=1)
 
 
+class Acting(Section):
+    """What a contact costs and brings, from which the backtest advises whom to act on.
+
+    Attributes:
+        contact_cost: What one contact costs, offers included, in the currency of the amounts.
+        success_rate: The share of customers about to leave whom a contact keeps.
+        margin_share: The share of spend that is left after costs; 1 where value is margin already.
+        capacity: How many customers can be contacted in one campaign, at most.
+    """
+
+    contact_cost: Number = Field(ge=0, allow_inf_nan=False)
+    success_rate: Number = Field(gt=0, le=1)
+    margin_share: Number = Field(default=1.0, gt=0, le=1)
+    capacity: Count | None = None
+
+
 class Tracking(Section):
     """The MLflow tracking server or database, and the experiment's name.
 

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, PrivateAttr
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from portfolio_ml.config.data_sections import Data
 from portfolio_ml.config.sections import (
+    Acting,
     Activity,
     AnyEngine,
     Backtest,
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
         backtest: How the recipe is judged.
         tuning: Where trials of other parameters are kept.
         gate: When a challenger may take over.
+        acting: What acting on a customer costs and brings; without it, no threshold is advised.
         tracking: Where runs and models are kept.
         scoring: What the scores tell.
         delivery: Where the scores are written to.
@@ -84,6 +86,7 @@ class Settings(BaseSettings):
     backtest: Backtest = Backtest()
     tuning: Tuning = Tuning()
     gate: Gate = Gate()
+    acting: Acting | None = None
     tracking: Tracking = Tracking()
     scoring: Scoring = Scoring()
     delivery: tuple[Target, ...] = ()
@@ -91,6 +94,15 @@ class Settings(BaseSettings):
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)
     _file: Path | None = PrivateAttr(default=None)
+
+    @field_validator("acting")
+    @classmethod
+    def _takes_costs_off_once(cls, acting: Acting | None, info: ValidationInfo) -> Acting | None:
+        targets = info.data.get("targets")
+        is_margin = targets is not None and targets.lifetime_value.measure == "margin"
+        if acting is not None and is_margin and acting.margin_share != 1:
+            raise ValueError("value is margin already (measure: margin), so leave out margin_share")
+        return acting
 
     @classmethod
     def settings_customise_sources(

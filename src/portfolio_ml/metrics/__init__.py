@@ -4,7 +4,12 @@ Walk: inputs, ranking, curves, then classification, calibration, value and inter
 (the metrics by name) and bootstrap (how sure a difference is).
 """
 
-from portfolio_ml.metrics.bootstrap import Difference, paired_bootstrap, paired_bootstraps
+from portfolio_ml.metrics.bootstrap import (
+    Difference,
+    draws,
+    paired_bootstrap,
+    paired_bootstraps,
+)
 from portfolio_ml.metrics.calibration import (
     CalibrationCurve,
     CalibrationLine,
@@ -59,6 +64,7 @@ __all__ = [
     "coverage",
     "decile_mape",
     "decile_table",
+    "draws",
     "gains_curve",
     "gini",
     "interval_metrics",

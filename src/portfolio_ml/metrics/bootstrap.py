@@ -127,9 +127,9 @@ def paired_bootstraps(
 
     estimates = gains(np.ones(len(customers)))
     with threadpool_limits(1, user_api="blas"):  # short sums: threads only wait for each other
-        draws = np.array([gains(draw) for draw in _draws(len(customers), n, seed)])
+        drawn = np.array([gains(draw) for draw in draws(len(customers), n, seed)])
     return {
-        name: _difference(float(estimates[k]), draws[:, k], level)
+        name: _difference(float(estimates[k]), drawn[:, k], level)
         for k, name in enumerate(baselines)
     }
 
@@ -147,8 +147,13 @@ class _Cutoff:
         return [value_under(weight) for value_under in self.metrics]
 
 
-def _draws(customers: int, n: int, seed: int) -> Iterator[Array]:
-    """How often each customer is drawn, for each of n draws."""
+def draws(customers: int, n: int, seed: int) -> Iterator[Array]:
+    """How often each customer is drawn, for each of n draws; each has shape (customers,).
+
+    Example:
+        >>> [draw.sum() for draw in draws(4, 2, seed=7)]
+        [np.float64(4.0), np.float64(4.0)]
+    """
     rng = np.random.default_rng(seed)
     for _ in range(n):
         drawn = rng.integers(customers, size=customers)

@@ -19,6 +19,7 @@ def figures_of(target: str, judged: Mapping[str, Any]) -> tuple[Figure, ...]:
 
     The winner's metrics are named plainly (`auroc`, with the cutoffs as steps, and `auroc_mean`),
     a baseline's carry its name (`recency.auroc_mean`), gains the opponent's (`gain.recency.auroc`).
+    Those of the advice whom to act on begin with `acting`.
 
     Example:
         >>> figures_of("segments", {"stability": 0.9, "separation": 0.3})[0]
@@ -27,7 +28,7 @@ def figures_of(target: str, judged: Mapping[str, Any]) -> tuple[Figure, ...]:
     if target == "segments":
         measured = {k: judged[k] for k in ("stability", "separation")}
         return tuple(Figure(name, value) for name, value in measured.items())
-    return (*_scores(judged), *_gains(judged))
+    return (*_scores(judged), *_gains(judged), *_acting(judged.get("acting")))
 
 
 def _scores(judged: Mapping[str, Any]) -> Iterator[Figure]:
@@ -40,6 +41,18 @@ def _scores(judged: Mapping[str, Any]) -> Iterator[Figure]:
             yield Figure(f"{name}_mean", score["value"])
         else:
             yield Figure(name, score["value"], steps[score["cutoff"]])
+
+
+def _acting(advice: Mapping[str, Any] | None) -> Iterator[Figure]:
+    if advice is None:
+        return
+    for name in ("advised", "break_even", "everybody"):
+        point = advice[name]
+        for part, value in point["profit"].items():
+            yield Figure(f"acting.{name}.profit.{part}", value)
+        yield Figure(f"acting.{name}.contacts", point["contacts"])
+        if point["threshold"] is not None:
+            yield Figure(f"acting.{name}.threshold", point["threshold"])
 
 
 def _gains(judged: Mapping[str, Any]) -> Iterator[Figure]:

@@ -11,12 +11,13 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from portfolio_ml.acting import Advice
 from portfolio_ml.report.customers import Group
 from portfolio_ml.report.evidence import ModelFacts, Opponent, Points, model_facts
 from portfolio_ml.report.words import value_word, within
 from portfolio_ml.wording import model_name, value_name
 
-Chart = alt.Chart | alt.LayerChart | alt.FacetChart
+Chart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.HConcatChart
 Theme = Mapping[str, Any]
 
 WIDTH, HEIGHT = 235, 215
@@ -41,9 +42,11 @@ def theme(*, quiet: str, line: str, main: str, other: str, background: str) -> T
         "padding": 4,
         "view": {"stroke": None},
         "axis": {**label, **axis, "titleFontWeight": "normal", "titlePadding": 10},
+        "header": label,
         "legend": {**label, "orient": "top", "symbolType": "circle", "title": None},
         "range": {"category": [main, other]},
         "line": {"color": main, "strokeWidth": 2},
+        "area": {"color": main},
         "point": {"color": main, "filled": True, "size": 60, "opacity": 1},
         "bar": {"color": main, "cornerRadiusEnd": 2},
         "rule": {"color": quiet},
@@ -142,6 +145,49 @@ def against(model: ModelFacts) -> Chart:
     return alt.layer(zero, spans, dots).properties(width=BESIDE_LABELS, height=HEIGHT)
 
 
+def profit(advice: Advice, *, currency: str = "") -> Chart:
+    """What a campaign would have earned by how many were contacted, with its 90 % interval.
+
+    The dot is the advised threshold; a dashed line stands where capacity ends, and at zero.
+    """
+    rows = profit_points(advice)
+    unit = f" ({currency})" if currency else ""
+    x = alt.X(
+        "contacts:Q",
+        axis=alt.Axis(tickCount=4, format=",.0f"),
+        title="customers contacted, most value at risk first",
+    )
+    y = alt.Y("profit:Q", axis=alt.Axis(tickCount=5, format="~s"), title=f"profit{unit}")
+    base = alt.Chart(_data(rows)).encode(x)
+    zero = alt.Chart(_data([{"profit": 0.0}])).mark_rule(style="reference").encode(y)
+    layers = [
+        zero,
+        base.mark_area(opacity=0.2).encode(alt.Y("low:Q", title=f"profit{unit}"), alt.Y2("high:Q")),
+        base.mark_line().encode(y),
+    ]
+    if (limit := advice.economics.capacity) is not None and limit < advice.candidates:
+        ends = alt.Chart(_data([{"contacts": limit}])).mark_rule(style="reference")
+        layers.append(ends.encode(x))
+    if advice.threshold is not None:
+        on_curve = advice.advised.profit.value + advice.optimism
+        best = {"contacts": advice.advised.contacts, "profit": on_curve}
+        layers.append(alt.Chart(_data([best])).mark_point(size=80).encode(x, y))
+    return alt.layer(*layers).properties(**_SIZE)
+
+
+def profit_points(advice: Advice) -> list[dict[str, float]]:
+    """The profit curve: contacts, and the profit with its interval."""
+    return [
+        {
+            "contacts": p.contacts,
+            "profit": p.profit.value,
+            "low": p.profit.low,
+            "high": p.profit.high,
+        }
+        for p in advice.curve
+    ]
+
+
 def profile(groups: Sequence[Group], *, measure: str = "revenue") -> Chart:
     """Each group's share of the customers beside its share of the expected value."""
     rows = [
@@ -179,7 +225,17 @@ def drawn(model: ModelFacts, *, currency: str = "") -> dict[str, Chart]:
         charts["deciles"] = deciles(points, currency=currency, measure=model.measure)
     if _comparable(model):
         charts["against_baselines"] = against(model)
+    if model.acting is not None:
+        charts["profit"] = profit(model.acting, currency=currency)
     return charts
+
+
+def beside(*charts: Chart) -> Chart:
+    """Charts side by side; a single one stays as it is."""
+    if len(charts) == 1:
+        return charts[0]
+    row: alt.HConcatChart = alt.hconcat(*charts).resolve_scale(color="independent")
+    return row
 
 
 def plots(judgement: Mapping[str, Any], *, currency: str = "") -> dict[str, bytes]:

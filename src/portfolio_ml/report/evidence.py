@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from portfolio_ml.acting import Advice
 from portfolio_ml.metrics import METRICS, Metric, interval_metrics
 from portfolio_ml.report.number import finite
 
@@ -80,6 +81,7 @@ class ModelFacts:
         figures: Every metric.
         curves: Points for drawing, by name.
         measure: What value is.
+        acting: Whom to act on; None where no cost of acting is known, or for other targets.
     """
 
     target: str
@@ -95,6 +97,7 @@ class ModelFacts:
     figures: tuple[Figure, ...]
     curves: Mapping[str, Points]
     measure: str = "revenue"
+    acting: Advice | None = None
 
     def figure(self, metric: str) -> Figure | None:
         """One of the figures, or None."""
@@ -128,6 +131,7 @@ def model_facts(judgement: Mapping[str, Any], *, coverage: float | None = None) 
         figures=tuple(_figures(judgement, scores, coverage)),
         curves={name: _defined(points) for name, points in judgement["curves"].items()},
         measure=judgement.get("measure", "revenue"),
+        acting=Advice.from_dict(judgement["acting"]) if "acting" in judgement else None,
     )
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from math import isnan
 
+from portfolio_ml.acting import Advice, Estimate
 from portfolio_ml.report.customers import Abstention, Headline
 from portfolio_ml.report.evidence import Figure, Gain, ModelFacts
 from portfolio_ml.report.facts import Facts, HistoryFacts
-from portfolio_ml.report.number import ABSENT, percent, plain, share, signed
+from portfolio_ml.report.number import ABSENT, decimals, percent, plain, share, signed
 from portfolio_ml.scoring import CUSTOMER_BASE, EXTENDED
 from portfolio_ml.standing import DEVELOPING_AFTER_DAYS
 from portfolio_ml.training import FEWEST_CUSTOMERS, extension_note
@@ -106,6 +108,70 @@ def meaning(model: ModelFacts) -> tuple[str, ...]:
     return tuple(told(model)) if told else ()
 
 
+def whom_to_act_on(advice: Advice) -> Iterator[str]:
+    """What threshold is advised and what it would have earned; where that is not shown, so."""
+    asked = _economics(advice)
+    if advice.threshold is None:
+        yield f"Acting on nobody is advised: {asked}, no threshold would have earned anything."
+        return
+    money = decimals([advice.threshold, advice.threshold_low, advice.threshold_high])
+    contacts = f"{plain(advice.advised.contacts)} of {plain(advice.candidates)}"
+    high = "nobody" if advice.threshold_high is None else plain(advice.threshold_high, money)
+    yield (
+        f"Acting on active customers with a value at risk of {plain(advice.threshold, money)} or "
+        f"more is advised (90 % interval {plain(advice.threshold_low, money)} to {high}): {asked}, "
+        f"a campaign to {contacts} would have earned {earned(advice.advised.profit)}."
+        f"{_ENDINGS.get(advice.verdict, '')}"
+    )
+    if advice.verdict in {"pays", "flat"}:
+        even = plain(advice.break_even.threshold, money)
+        yield f"Acting on all of them would have earned {_less(advice.over_everybody)}."
+        yield (
+            f"If all predictions held, a contact would pay from {even} on; that threshold would "
+            f"have earned {_less(advice.over_break_even)}."
+        )
+    if not isnan(advice.value_bias):
+        yield (
+            "Who left is what happened, what they would have spent is predicted: of those who "
+            f"did buy, {signed_percent(advice.value_bias)} off in total."
+        )
+
+
+_ENDINGS = {
+    "capacity": " Capacity is the limit: more contacts would have earned more.",
+    "everybody": " No active customer should be left out.",
+    "unsure": " That is not shown to be more than nothing.",
+}
+
+
+def _economics(advice: Advice) -> str:
+    given = advice.economics
+    margin = "" if given.margin_share == 1 else f" and {percent(given.margin_share)} of value left"
+    limit = "" if given.capacity is None else f", {plain(given.capacity)} contacts at most"
+    return (
+        f"at {plain(given.contact_cost, 2)} a contact, {percent(given.success_rate)} of leavers "
+        f"kept{margin}{limit}"
+    )
+
+
+def earned(profit: Estimate) -> str:
+    """A profit with its 90 % interval."""
+    places = decimals([profit.value, profit.low, profit.high])
+    span = f"{plain(profit.low, places)} to {plain(profit.high, places)}"
+    return f"{plain(profit.value, places)} ({span})"
+
+
+def _less(gain: Estimate) -> str:
+    """A gain, told of what it is a gain over."""
+    way, sign = ("less", 1) if gain.value >= 0 else ("more", -1)
+    low, high = sorted((sign * gain.low, sign * gain.high))
+    if low == high == gain.value == 0:
+        return "the same"
+    places = decimals([gain.value, low, high])
+    told = f"{plain(abs(gain.value), places)} {way} ({plain(low, places)} to {plain(high, places)})"
+    return told if low > 0 else f"{told}, which is no clear difference"
+
+
 def churners(headline: Headline, horizon_days: int) -> str:
     """What part of the active customers the expected churners are."""
     part = share(headline.expected_churners, headline.active_customers)
@@ -177,6 +243,7 @@ def caption(chart: str, measure: str = "revenue") -> str:
         "gains": "Churners found, riskiest first",
         "deciles": f"Predicted and actual {value_word(measure)}",
         "against_baselines": "Gain over each opponent",
+        "profit": "What a campaign would have earned",
     }[chart]
 
 
@@ -187,6 +254,7 @@ def chart_note(chart: str) -> str:
         "gains": "Dashed: customers in random order.",
         "deciles": "All past dates together.",
         "against_baselines": "Right of the dashed line the winner is ahead.",
+        "profit": "Dot: the advised threshold. Shaded: 90 % interval.",
     }[chart]
 
 
@@ -215,6 +283,8 @@ def chart_text(chart: str, model: ModelFacts) -> str:
         )
         word = value_word(model.measure)
         return f"Mean {word} per customer by tenth, highest prediction first. {means}."
+    if chart == "profit" and model.acting is not None:
+        return " ".join(["Profit by customers contacted.", *whom_to_act_on(model.acting)])
     return "Dots with intervals, one per opponent. The table that follows has the same figures."
 
 
@@ -239,6 +309,8 @@ def _churn(model: ModelFacts) -> Iterator[str]:
             f"The 10 % of customers with the highest risk churned {plain(lift.of_all, 1)} times as "
             f"often as the average{'' if lift.of_active is None else among}."
         )
+    if model.acting is not None:
+        yield from whom_to_act_on(model.acting)
 
 
 def _spread(slope: float) -> str:

@@ -1,0 +1,48 @@
+"""The notebooks run from top to bottom, each in a kernel of its own, and say nothing on stderr."""
+
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from nbclient import NotebookClient
+
+pytestmark = pytest.mark.integration
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+
+
+class ThisPython(KernelSpecManager):
+    """A kernel of the interpreter that runs the tests, whatever else is installed."""
+
+    def get_kernel_spec(self, kernel_name):
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=command, display_name=kernel_name, language="python")
+
+
+class Kernel(AsyncKernelManager):
+    """Such a kernel."""
+
+    def _kernel_spec_manager_default(self):
+        return ThisPython()
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
+    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(
+        notebook,
+        kernel_manager_class=Kernel,
+        timeout=500,
+        resources={"metadata": {"path": str(tmp_path)}},
+    ).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    said = [o["text"] for o in outputs if o["output_type"] == "stream" and o["name"] == "stderr"]
+    assert said == []
+    pictures = [o for o in outputs if "image/svg+xml" in o.get("data", {})]
+    assert pictures
+    assert all("<svg" in picture["data"]["image/svg+xml"] for picture in pictures)
