@@ -20,8 +20,11 @@ from portfolio_ml.models.files import (
     DESCRIPTION,
     TREES,
     ModelFiles,
+    days,
     described,
     description,
+    listed,
+    texts,
     understood,
 )
 from portfolio_ml.models.trees import (
@@ -125,14 +128,14 @@ class ChurnModel:
         """
         values = description(files, KIND)
         with understood():
-            names = tuple(values["names"])
+            names = texts(values["names"])
             return cls(
                 candidate=values["candidate"],
                 names=names,
-                horizon_days=int(values["horizon_days"]),
+                horizon_days=days(values["horizon_days"]),
                 calibration=Calibration.from_dict(values["calibration"]),
                 trees=load(files[TREES].decode(), names=names) if TREES in files else None,
-                stayers=tuple(map(float, values["stayers"])),
+                stayers=listed(values["stayers"]),
             )
 
 

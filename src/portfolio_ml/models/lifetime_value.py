@@ -21,8 +21,11 @@ from portfolio_ml.models.extension import TENURE, Extension
 from portfolio_ml.models.files import (
     DESCRIPTION,
     ModelFiles,
+    days,
     described,
     description,
+    numbers,
+    texts,
     understood,
 )
 from portfolio_ml.models.hurdle import AMOUNT, Hurdle, HurdleFit
@@ -55,6 +58,10 @@ class Returns:
 
     rate: float
     prior_spend: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.rate <= 1 and 0 < self.prior_spend < np.inf):
+            raise ValueError(f"no return rate: {self.rate}, prior spend {self.prior_spend}")
 
     def of(self, spend: Floats, net_spend: Floats) -> Floats:
         """The expected returned share per customer, in [0, 1], shape (rows,)."""
@@ -186,15 +193,15 @@ class LifetimeValueModel:
         """
         values: dict[str, Any] = description(files, KIND)
         with understood():
-            names = tuple(values["names"])
+            names = texts(values["names"])
             return cls(
                 candidate=values["candidate"],
                 names=names,
-                horizon_days=int(values["horizon_days"]),
-                returns=Returns(**values["returns"]),
+                horizon_days=days(values["horizon_days"]),
+                returns=Returns(**numbers(values["returns"])),
                 intervals=Intervals.from_dict(values["intervals"]),
                 trees=Hurdle.from_files(files, names=names) if AMOUNT in files else None,
-                margins=Margins(**values["margins"]) if "margins" in values else None,
+                margins=Margins(**numbers(values["margins"])) if "margins" in values else None,
                 extension=(
                     Extension.from_dict(values["extension"]) if "extension" in values else None
                 ),

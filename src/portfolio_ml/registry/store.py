@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pandas as pd
 from portfolio_ml.config import Settings
 from portfolio_ml.databases import redacted
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
-from portfolio_ml.models.files import DESCRIPTION, ModelFiles, digests, verify
+from portfolio_ml.models.files import DESCRIPTION, ModelFiles, digests
 from portfolio_ml.models.serving import outputs
 from portfolio_ml.registry.address import (
     address_of,
@@ -26,6 +27,7 @@ from portfolio_ml.registry.address import (
     demand_answer,
     without_secrets,
 )
+from portfolio_ml.registry.fetching import fetched
 from portfolio_ml.registry.figures import Figure
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -176,22 +178,16 @@ class Store:
                 do="take the alias champion off this version and retrain",
             )
         files = self._downloaded(f"models:/{self._name(target)}/{number}", expected)
-        verify(files, expected)
         return Registered(target, number, files)
 
+    def registered_at(self, target: str, version_number: str) -> datetime:
+        """When a version was registered, in UTC."""
+        found = self._client.get_model_version(self._name(target), version_number)
+        return datetime.fromtimestamp(found.creation_timestamp // 1000, tz=UTC)
+
     def _downloaded(self, model: str, expected: Mapping[str, str]) -> ModelFiles:
-        artifacts = self._mlflow.artifacts
-        where = {"artifact_uri": f"{model}/artifacts/{_FILES}", "tracking_uri": self._uri}
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                if not artifacts.list_artifacts(**where):
-                    return {}
-                local = artifacts.download_artifacts(**where, dst_path=folder)
-            except OSError as error:  # those of HTTP are among them
-                raise ServiceUnavailableError(
-                    "the model's files cannot be fetched", where=model, saw=type(error).__name__
-                ) from error
-            return _read(Path(local), expected)
+        folder = f"{model}/artifacts/{_FILES}"
+        return fetched(self._mlflow.artifacts, folder, expected, uri=self._uri)
 
     def _log_model(
         self, target: str, run_id: str, data: Path, example: pd.DataFrame, answer: pd.DataFrame
@@ -282,14 +278,6 @@ def _experiment_id(mlflow: Any, address: str, name: str) -> str:  # noqa: ANN401
     )
     mlflow.set_experiment(experiment_id=number)
     return str(number)
-
-
-def _read(folder: Path, expected: Mapping[str, str]) -> ModelFiles:
-    """The files in the model's folder by name; one that nobody expects counts as empty."""
-    return {
-        path.name: path.read_bytes() if path.name in expected and path.is_file() else b""
-        for path in folder.iterdir()
-    }
 
 
 @contextmanager
