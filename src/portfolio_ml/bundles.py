@@ -234,7 +234,7 @@ def _demand_form(manifest: Mapping[str, Any]) -> None:
         raise ValueError(f"models for {', '.join(manifest['models']):.80}")
     for target, told in manifest["models"].items():
         _demand_texts(told, "file", "sha256", *_FACTS)
-        _demand_texts(told["members"], *told["members"])
+        _demand_texts(told["members"], *told["members"].keys())
         is_digest = _DIGEST.fullmatch(told["sha256"])
         if not is_digest or told["file"] != _file(target, told["sha256"]):
             raise ValueError(f"the file {told['file']!r:.80} for {target}")

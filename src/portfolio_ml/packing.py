@@ -69,18 +69,16 @@ class _Unpickler(pickle.Unpickler):
 
 def _demand_harmless(content: bytes, where: str) -> None:
     try:
-        alien = next(
-            (
-                f"the instruction {instruction.name} {argument or ''!s:.80}"
-                for instruction, argument, _ in pickletools.genops(io.BytesIO(content))
-                if instruction.name not in _INSTRUCTIONS
-            ),
-            None,
-        )
+        alien, end = None, 0
+        for instruction, argument, place in pickletools.genops(content):
+            end = (place or 0) + 1
+            if instruction.name not in _INSTRUCTIONS:
+                alien = f"the instruction {instruction.name} {argument or ''!s:.80}".rstrip()
+                break
     except Exception as error:  # noqa: BLE001 - of whatever is no pickle
         raise _refusal(where, f"{error!s:.200}") from None
-    if alien is not None:
-        raise _refusal(where, alien.rstrip())
+    if alien is not None or end != len(content):
+        raise _refusal(where, alien or "more behind its end")
 
 
 def _refusal(where: str, saw: str) -> DataError:

@@ -22,6 +22,8 @@ from portfolio_ml.scoring import champions_from
 from portfolio_ml.timeline import to_date
 from portfolio_ml.wording import TARGET_NAMES, model_name
 
+CARD = "model_card.md"  # where a training's run keeps it
+
 
 @dataclass(frozen=True, slots=True)
 class Carried:
@@ -52,11 +54,17 @@ def export_champions(settings: Settings, folder: Path, *, say: Say) -> Carried:
     champions = registered_champions(settings)
     _demand_readable({target: each.files for target, each in champions.items()})
     with registry.opened(settings) as store:
-        moments = {t: store.registered_at(t, each.version) for t, each in champions.items()}
+        told = {
+            target: (
+                store.registered_at(target, each.version),
+                store.text_beside(target, each.version, CARD),
+            )
+            for target, each in champions.items()
+        }
     bundle = Bundle(
         portfolio=settings.name,
         package_version=version("portfolio-ml"),
-        champions={t: _bundled(each, moments[t]) for t, each in champions.items()},
+        champions={t: _bundled(each, *told[t]) for t, each in champions.items()},
     )
     say(f"writing {folder}")
     return Carried(folder, bundles.write(bundle, folder), bundle, {})
@@ -120,7 +128,7 @@ def _demand_readable(files: Mapping[str, Mapping[str, bytes]]) -> None:
         judgement_in(files[target], target)
 
 
-def _bundled(champion: registry.Registered, trained_at: datetime) -> Bundled:
+def _bundled(champion: registry.Registered, trained_at: datetime, card: str | None) -> Bundled:
     files = champion.files
     candidate = str(json.loads(files[DESCRIPTION])["candidate"])
     as_of = to_date(Frozen.from_json(files[FILE]).reference.day).isoformat()
@@ -129,7 +137,7 @@ def _bundled(champion: registry.Registered, trained_at: datetime) -> Bundled:
         candidate=candidate,
         as_of=as_of,
         trained_at=trained_at.isoformat(timespec="seconds"),
-        card=_card(champion.target, files, candidate=candidate, as_of=as_of),
+        card=card or _card(champion.target, files, candidate=candidate, as_of=as_of),
         files=files,
     )
 

@@ -32,13 +32,16 @@ def file_bytes(path: Path, *, most: int) -> bytes:
         is_link = isinstance(error, OSError) and path.is_symlink()
         saw = "a link" if is_link else getattr(error, "strerror", None) or str(error)
         raise DataError("the file cannot be read", where=str(path), saw=saw) from None
-    with os.fdopen(handle, "rb") as file:
+    try:
         about = os.fstat(handle)
         if not stat.S_ISREG(about.st_mode):
             raise DataError("this is no plain file", where=str(path))
         if about.st_size > most:
             raise _too_large(path, about.st_size, most)
-        content = file.read(most + 1)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            content = file.read(most + 1)
+    finally:
+        os.close(handle)
     if len(content) > most:
         raise _too_large(path, len(content), most)
     return content

@@ -27,14 +27,15 @@ from portfolio_ml.registry.address import (
     demand_answer,
     without_secrets,
 )
-from portfolio_ml.registry.fetching import fetched
+from portfolio_ml.registry.fetching import FILES, fetched
 from portfolio_ml.registry.figures import Figure
+from portfolio_ml.untrusted import file_bytes
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 TARGETS = ("churn", "lifetime_value", "segments")
 
 _DIGEST_TAG = "sha256."
-_FILES = "files"
+_MAX_TEXT_BYTES = 100_000
 _MAX_PARAM = 500
 _MAX_METRICS = 1000  # MLflow takes no more at once
 _SWITCHES = {
@@ -129,7 +130,7 @@ class Store:
         example = pd.DataFrame({name: np.linspace(1, 2, 3, dtype=np.float32) for name in names})
         answer = pd.DataFrame(outputs(files, example))
         with tempfile.TemporaryDirectory() as folder:
-            data = Path(folder, _FILES)
+            data = Path(folder, FILES)
             data.mkdir()
             for name, content in files.items():
                 (data / name).write_bytes(content)
@@ -180,14 +181,23 @@ class Store:
         files = self._downloaded(f"models:/{self._name(target)}/{number}", expected)
         return Registered(target, number, files)
 
+    def text_beside(self, target: str, version_number: str, path: str) -> str | None:
+        """A text that the version's run keeps under an artifact path; None where it has none."""
+        run_id = self._client.get_model_version(self._name(target), version_number).run_id
+        there = {each.path: each.file_size for each in self._client.list_artifacts(run_id)}
+        if not 0 < (there.get(path) or 0) <= _MAX_TEXT_BYTES:
+            return None
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(self._client.download_artifacts(run_id, path, folder))
+            return file_bytes(local, most=_MAX_TEXT_BYTES).decode(errors="replace")
+
     def registered_at(self, target: str, version_number: str) -> datetime:
         """When a version was registered, in UTC."""
         found = self._client.get_model_version(self._name(target), version_number)
         return datetime.fromtimestamp(found.creation_timestamp // 1000, tz=UTC)
 
     def _downloaded(self, model: str, expected: Mapping[str, str]) -> ModelFiles:
-        folder = f"{model}/artifacts/{_FILES}"
-        return fetched(self._mlflow.artifacts, folder, expected, uri=self._uri)
+        return fetched(self._mlflow.artifacts, model, expected, uri=self._uri)
 
     def _log_model(
         self, target: str, run_id: str, data: Path, example: pd.DataFrame, answer: pd.DataFrame
@@ -196,7 +206,7 @@ class Store:
             info = self._mlflow.pyfunc.log_model(
                 name=target,
                 python_model=str(Path(__file__).with_name("served_model.py")),
-                artifacts={_FILES: str(data)},
+                artifacts={FILES: str(data)},
                 signature=self._mlflow.models.infer_signature(example, answer),
                 input_example=example,
                 pip_requirements=[f"portfolio-ml=={version('portfolio-ml')}"],
