@@ -217,7 +217,7 @@ CHURN: Mapping[str, Callable[[ModelFiles], ModelFiles]] = {
     "a judgement of scores that are none": _file(
         "judgement.json", b'{"cutoffs": ["1998-01-01"], "scores": 7}'
     ),
-    "a judgement of a measure of one's own": lambda files: (
+    "a judgement on dates that are none": lambda files: (
         files
         | {
             "judgement.json": json.dumps(

@@ -18,12 +18,12 @@ from portfolio_ml.models.files import ModelFiles, most_bytes
 
 _PROTOCOL = 4
 
-# A memo's places are taken one after the other (MEMOIZE): the native unpickler makes room for
-# whatever place it is told.
+# A memo's places may be read, and are taken one after the other (MEMOIZE): the native unpickler
+# makes room for whatever place it is told.
 _INSTRUCTIONS = frozenset(
     {
         *("PROTO", "FRAME", "EMPTY_DICT", "MARK", "SETITEM", "SETITEMS", "MEMOIZE", "STOP"),
-        *("SHORT_BINUNICODE", "BINUNICODE", "SHORT_BINBYTES", "BINBYTES"),
+        *("SHORT_BINUNICODE", "BINUNICODE", "SHORT_BINBYTES", "BINBYTES", "BINGET", "LONG_BINGET"),
     }
 )
 

@@ -11,21 +11,15 @@ import shutil
 
 import joblib
 import pytest
-from tests.histories import FROZEN, REFERENCE
 from tests.hostile import CANARY, CONTENTS, PICKLES
-from tests.simulated import RECIPE, simulated
+from tests.small_models import registered, settings_of, small_models
 
 from portfolio_ml import bundles, registry
 from portfolio_ml.bundles import MANIFEST, Bundle, Bundled
 from portfolio_ml.champions import champions_in_force
-from portfolio_ml.config import settings_from
 from portfolio_ml.errors import DataError, ServiceUnavailableError
-from portfolio_ml.frozen import FILE
-from portfolio_ml.judgement import unjudged
 from portfolio_ml.models.files import TREES
-from portfolio_ml.models.segment_fitting import fit_segments
 from portfolio_ml.packing import packed
-from portfolio_ml.training import fit_candidates
 
 pytestmark = pytest.mark.integration
 
@@ -34,20 +28,7 @@ HUGE = 10 * 2**30
 
 @pytest.fixture(scope="module")
 def models():
-    """Per target a model as data, as a training registers it."""
-    snapshots = simulated(120)
-    candidates = fit_candidates(snapshots, RECIPE, tier_edges=REFERENCE.tier_edges)
-    segments = fit_segments(snapshots.features, names=snapshots.names, count=4, seed=7)
-    fitted = {
-        "churn": (candidates.churn["blend"], unjudged("churn")),
-        "lifetime_value": (candidates.lifetime_value["boosted"], unjudged("lifetime_value")),
-        "segments": (segments, {"stability": 0.9, "separation": 0.4}),
-    }
-    return {
-        target: model.to_files()
-        | {FILE: FROZEN.to_json(), "judgement.json": json.dumps(judged).encode()}
-        for target, (model, judged) in fitted.items()
-    }
+    return small_models()
 
 
 def bundle_of(models, portfolio="shop"):
@@ -76,17 +57,8 @@ def host(tmp_path, models):
 
 def score_from(folder, digest=None):
     """What scoring does first, with the bundle in a folder; trusts what is there by default."""
-    settings = settings_from(
-        {
-            "name": "shop",
-            "data": {"transactions": {"source": "cdnow"}},
-            "scoring": {
-                "bundle": str(folder),
-                "bundle_digest": digest or sha(folder / MANIFEST),
-            },
-        },
-        base=folder.parent,
-    )
+    trusted = {"bundle": str(folder), "bundle_digest": digest or sha(folder / MANIFEST)}
+    settings = settings_of(folder.parent, scoring=trusted)
     return champions_in_force(settings, lambda _: None)
 
 
@@ -313,17 +285,7 @@ def test_code_beside_a_bundle_is_never_looked_at(host, canary, monkeypatch):
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory, models):
-    """A portfolio whose champions are in a registry, as an opened store."""
-    settings = settings_from(
-        {"name": "shop", "data": {"transactions": {"source": "cdnow"}}},
-        base=tmp_path_factory.mktemp("shop"),
-    )
-    with registry.opened(settings) as store:
-        store.prepare()
-        with store.run("train") as run_id:
-            for target, files in models.items():
-                store.promote(target, store.register(target, run_id, files))
-    return settings
+    return registered(models, tmp_path_factory.mktemp("shop"))
 
 
 @pytest.fixture(scope="module")

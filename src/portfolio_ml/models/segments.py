@@ -32,6 +32,7 @@ KIND = "segments"
 INPUTS = ("recency_days", "tenure_days", "purchase_days", "monetary", "overdue_ratio")
 SMALLEST_SHARE = 0.02
 MOST_SEGMENTS = 100
+MOST_PRECISE = 1e6  # a millionth of a logarithm
 LOWEST_STABILITY = 0.5
 CUT_SHARE = 0.005
 SMALLEST_SCALE = 0.5  # of a logarithm: customers between half and twice the usual
@@ -114,6 +115,8 @@ class SegmentModel:
             raise ValueError(f"a scaling that does not fit {width} inputs")
         if not {*self.inputs}.issubset(self.names):
             raise ValueError("an input of the segments is not among the features")
+        if not ((self.precision > 0) & (self.precision < MOST_PRECISE)).all():
+            raise ValueError("a centre without a spread")
         if len({*self.ids}) < count or not 0 < min(self.ids) <= max(self.ids) <= self.highest_id:
             raise ValueError(f"the ids {self.ids} with {self.highest_id} as the highest")
         if len({*self.labels}) != count or len(self.labels) != count:
