@@ -163,6 +163,20 @@ def _without(name: str) -> Callable[[ModelFiles], ModelFiles]:
     return lambda files: {key: value for key, value in files.items() if key != name}
 
 
+def _frozen(value: object, *place: str) -> Callable[[ModelFiles], ModelFiles]:
+    """Another value in what the portfolio froze."""
+
+    def changed(files: ModelFiles) -> ModelFiles:
+        document = json.loads(files["portfolio.json"])
+        inner = document["reference"]
+        for key in place[:-1]:
+            inner = inner[key]
+        inner[place[-1]] = value
+        return files | {"portfolio.json": json.dumps(document).encode()}
+
+    return changed
+
+
 CHURN: Mapping[str, Callable[[ModelFiles], ModelFiles]] = {
     "a child that leads back": _first("left_child", "0"),
     "a child that does not exist": _first("left_child", "99999"),
@@ -211,6 +225,12 @@ CHURN: Mapping[str, Callable[[ModelFiles], ModelFiles]] = {
     "a portfolio that is no JSON": _file("portfolio.json", b"\x80\x04}."),
     "a portfolio nested 100,000 deep": _file("portfolio.json", b'{"a":' * 100_000),
     "a portfolio of nothing": _file("portfolio.json", b"{}"),
+    "a parameter of text": _frozen("many", "purchase_model", "r"),
+    "a parameter of 400 digits": _frozen(10**400, "spend_model", "fallback_mean"),
+    "a parameter below 0": _frozen(-1, "bg_nbd_model", "alpha"),
+    "a model of another kind in the portfolio": _frozen("os", "purchase_model", "kind"),
+    "edges of text": _frozen(["a", "b", "c"], "tier_edges"),
+    "shares of text": _frozen({"region": {"north": "most"}}, "known_shares"),
     "no judgement": _without("judgement.json"),
     "a judgement that is a list": _file("judgement.json", b"[1]"),
     "a judgement nested 100,000 deep": _file("judgement.json", b"[" * 100_000),

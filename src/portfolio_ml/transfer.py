@@ -70,12 +70,18 @@ def export_champions(settings: Settings, folder: Path, *, say: Say) -> Carried:
     return Carried(folder, bundles.write(bundle, folder), bundle, {})
 
 
-def verified(folder: Path, digest: str | None) -> Carried:
+def verified(folder: Path, digest: str | None, *, say: Say) -> Carried:
     """A bundle that is whole: of this digest where one is given, or else as its manifest says.
+
+    Args:
+        folder: Where it lies.
+        digest: What its digest must be.
+        say: Told what is being done.
 
     Raises:
         DataError: It is not, or this version cannot read its models.
     """
+    say(f"checking {folder}")
     found = bundles.digest_of(folder) if digest is None else digest
     bundle = bundles.read(folder, digest=found)
     _demand_readable({target: each.files for target, each in bundle.champions.items()})

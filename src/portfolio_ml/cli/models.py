@@ -23,7 +23,7 @@ Promote = Annotated[
 
 app = typer.Typer(
     name="models",
-    help="Carry champions to hosts without MLflow: export, import and verify bundles.",
+    help="Carry champions to hosts without MLflow.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -46,7 +46,7 @@ def export_(
 
 
 @app.command(
-    "import", epilog="Example: portfolio-ml models import models --digest 3f... --config sales.yaml"
+    "import", epilog="Example: portfolio-ml models import DIR --digest SHA --config sales.yaml"
 )
 def import_(
     folder: Folder,
@@ -70,7 +70,7 @@ def import_(
     told(found, plain=carried, drawn=print_imported, as_json=as_json)
 
 
-@app.command("verify", epilog="Example: portfolio-ml models verify models --digest 3f...")
+@app.command("verify", epilog="Example: portfolio-ml models verify DIR --digest SHA")
 def verify(
     folder: Folder,
     digest: Annotated[
@@ -78,6 +78,7 @@ def verify(
         typer.Option("--digest", metavar="SHA", help="The digest that export printed."),
     ] = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Check that a bundle is whole, and the one that is trusted.
 
@@ -86,7 +87,7 @@ def verify(
     from portfolio_ml import transfer
     from portfolio_ml.cli.show import carried, print_verified
 
-    found = transfer.verified(folder, digest)
+    found = transfer.verified(folder, digest, say=teller(quiet=quiet))
     told(
         found,
         plain=carried,
