@@ -21,6 +21,7 @@ MODULES = [
     "registry.figures",
     "rfm_segments",
     "training",
+    "untrusted",
 ]
 
 

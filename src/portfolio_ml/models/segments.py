@@ -32,7 +32,8 @@ KIND = "segments"
 INPUTS = ("recency_days", "tenure_days", "purchase_days", "monetary", "overdue_ratio")
 SMALLEST_SHARE = 0.02
 MOST_SEGMENTS = 100
-MOST_PRECISE = 1e6  # a millionth of a logarithm
+MOST_PRECISE = 1e6  # a spread of a millionth of a logarithm
+LARGEST = 1e12
 LOWEST_STABILITY = 0.5
 CUT_SHARE = 0.005
 SMALLEST_SCALE = 0.5  # of a logarithm: customers between half and twice the usual
@@ -111,7 +112,10 @@ class SegmentModel:
             raise ValueError(f"{count} segments with centres {self.centres.shape}")
         if count > MOST_SEGMENTS:
             raise ValueError(f"{count} segments, at most {MOST_SEGMENTS} are assigned")
-        if any(part.shape != (width,) for part in scaling) or not (self.scaling.scale > 0).all():
+        if (
+            any(part.shape != (width,) for part in scaling)
+            or not (self.scaling.scale * MOST_PRECISE > 1).all()
+        ):
             raise ValueError(f"a scaling that does not fit {width} inputs")
         if not {*self.inputs}.issubset(self.names):
             raise ValueError("an input of the segments is not among the features")
@@ -218,6 +222,6 @@ def _logarithms(values: NDArray[np.float32]) -> Floats:
 
 def _finite(values: object) -> Floats:
     found = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(found).all():
-        raise ValueError("a number is not finite")
+    if not (np.abs(found) < LARGEST).all():
+        raise ValueError("a number is not finite, or too large")
     return found
