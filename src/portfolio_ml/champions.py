@@ -1,27 +1,59 @@
-"""The champions in force: found in the registry, and read from the files registered there."""
+"""The champions in force: those of the registry, or of the bundle that the config names."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from portfolio_ml import registry
+from portfolio_ml import bundles, registry
 from portfolio_ml.config import Settings
 from portfolio_ml.databases import redacted
 from portfolio_ml.errors import DataError
+from portfolio_ml.judgement import PRIMARY
 from portfolio_ml.models.segments import SegmentModel
 from portfolio_ml.opening import Say
 from portfolio_ml.publish import JUDGEMENT
+from portfolio_ml.report.evidence import model_facts
 from portfolio_ml.scoring import Champions, champions_from
-from portfolio_ml.wording import TARGET_NAMES, command
+from portfolio_ml.wording import TARGET_NAMES, command, value_name
 
 
 def champions_in_force(settings: Settings, say: Say) -> tuple[Champions, dict[str, dict[str, Any]]]:
     """The champions, and per target how each was judged when it was trained.
 
+    Where `scoring.bundle` names one, they come from there, and no registry is asked.
+
     Raises:
         DataError: A target has no champion, or its files are not the registered ones.
     """
     say("loading the champions")
+    if settings.scoring.bundle is None:
+        present = registered_champions(settings)
+        files = {target: champion.files for target, champion in present.items()}
+        versions = {target: champion.version for target, champion in present.items()}
+    else:
+        bundle = bundles.read(
+            settings.resolve(settings.scoring.bundle),
+            digest=settings.scoring.bundle_digest or "",
+            portfolio=settings.name,
+        )
+        files = {target: champion.files for target, champion in bundle.champions.items()}
+        versions = {target: champion.version for target, champion in bundle.champions.items()}
+    champions = champions_from(files, versions)
+    return champions, {target: judgement_in(files[target], target) for target in files}
+
+
+def source_of_champions(settings: Settings) -> str:
+    """Where the champions come from, as it may be shown."""
+    bundle = settings.scoring.bundle
+    return redacted(settings.tracking.uri) if bundle is None else f"the bundle in {bundle}"
+
+
+def registered_champions(settings: Settings) -> dict[str, registry.Registered]:
+    """Every target's champion in the registry.
+
+    Raises:
+        DataError: A target has none, or its files are not the registered ones.
+    """
     present = _registered(settings, registry.TARGETS)
     if missing := sorted(set(registry.TARGETS) - set(present)):
         raise DataError(
@@ -29,12 +61,27 @@ def champions_in_force(settings: Settings, say: Say) -> tuple[Champions, dict[st
             where=f"the registry of {settings.name}, {redacted(settings.tracking.uri)}",
             do=f"train first: {_training_command(settings)}",
         )
-    champions = champions_from(
-        {target: champion.files for target, champion in present.items()},
-        {target: champion.version for target, champion in present.items()},
-    )
-    judged = {t: json.loads(champion.files[JUDGEMENT]) for t, champion in present.items()}
-    return champions, judged
+    return present
+
+
+def judgement_in(files: Mapping[str, bytes], target: str) -> dict[str, Any]:
+    """How a model was judged when it was trained.
+
+    Raises:
+        DataError: Its files do not say so in a form that can be told.
+    """
+    try:
+        judged: dict[str, Any] = json.loads(files[JUDGEMENT])  # undefined figures are NaN
+        if target in PRIMARY and judged["cutoffs"]:
+            value_name(model_facts(judged).measure)
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise DataError(
+            f"how the champion for {TARGET_NAMES[target].lower()} was judged cannot be read",
+            where=JUDGEMENT,
+            saw=f"{error!s:.200}",
+            do="retrain with portfolio-ml train",
+        ) from None
+    return judged
 
 
 def segments_in_force(settings: Settings) -> SegmentModel | None:

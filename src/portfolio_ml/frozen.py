@@ -11,8 +11,10 @@ from portfolio_ml.errors import DataError
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.features.reference import Reference
 from portfolio_ml.features.table import FeatureTable, Horizons, at, definitions_hash
+from portfolio_ml.untrusted import json_value
 
 FILE = "portfolio.json"
+MAX_BYTES = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Frozen:
             DataError: It cannot be read.
         """
         try:
-            values = json.loads(content)
+            values = json_value(content, most=MAX_BYTES)
             return cls(
                 reference=Reference.from_dict(values["reference"]),
                 activity_days=_days(values["activity_days"]),
@@ -84,7 +86,6 @@ class Frozen:
             ArithmeticError,
             AttributeError,
             LookupError,
-            RecursionError,
             TypeError,
             ValueError,
         ):

@@ -16,10 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from portfolio_ml import learning, registry, search, tuning
-from portfolio_ml.champions import champions_in_force, segments_in_force
+from portfolio_ml.champions import champions_in_force, segments_in_force, source_of_champions
 from portfolio_ml.config import ParquetTarget, Settings, Target
 from portfolio_ml.customer_rows import Lineage, customer_rows
-from portfolio_ml.databases import redacted
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import FeatureTable, at, definitions_hash
 from portfolio_ml.frozen import Frozen
@@ -395,6 +394,6 @@ def _facts(
         judgements={t: judged[t] for t in PRIMARY if judged[t]["cutoffs"]},
         decisions=None,
         versions=champions.versions,
-        tracking=redacted(settings.tracking.uri),
+        tracking=source_of_champions(settings),
         now=now(),
     )

@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from portfolio_ml.acting import value_if_buys
+from portfolio_ml.errors import DataError
 from portfolio_ml.frozen import FILE, Frozen
 from portfolio_ml.models.churn import ChurnModel
 from portfolio_ml.models.lifetime_value import LifetimeValueModel
@@ -20,6 +21,9 @@ Floats = NDArray[np.float64]
 CUSTOMER_BASE = "customer_base_model"
 EXTENDED = "horizon_extended"
 """What `abstention` says, before the targets."""
+
+
+EXPECTED_ORDERS = "expected_purchase_days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +81,32 @@ def champions_from(
     """The champions in their data files, by target.
 
     Raises:
-        DataError: A file cannot be read, or other feature definitions were used.
+        DataError: A file cannot be read, or a model expects features that were not computed.
     """
-    return Champions(
+    champions = Champions(
         churn=ChurnModel.from_files(files["churn"]),
         lifetime_value=LifetimeValueModel.from_files(files["lifetime_value"]),
         segments=SegmentModel.from_files(files["segments"]),
         frozen={t: Frozen.from_json(content.get(FILE, b"")) for t, content in files.items()},
         versions=dict(versions),
     )
+    _demand_features(champions)
+    return champions
+
+
+def _demand_features(champions: Champions) -> None:
+    expected = {
+        "churn": {*champions.churn.names},
+        "lifetime_value": {*champions.lifetime_value.names, EXPECTED_ORDERS},
+        "segments": {*champions.segments.names},
+    }
+    for target, names in expected.items():
+        if lacking := sorted(names - {*champions.frozen[target].features}):
+            raise DataError(
+                f"the champion for {target} expects features that its portfolio lacks",
+                saw=f"no {lacking[0]!r:.80}",
+                do="retrain with portfolio-ml train",
+            )
 
 
 def predict(champions: Champions, rows: Mapping[str, pa.Table], *, reasons: int) -> Predictions:
@@ -96,6 +117,9 @@ def predict(champions: Champions, rows: Mapping[str, pa.Table], *, reasons: int)
         rows: Per target, the customers' features under its champion's frozen portfolio; the
             customers are the same, in the same order.
         reasons: How many churn reasons a customer gets, at most.
+
+    Raises:
+        DataError: A prediction is no finite number.
     """
     value, churn = champions.lifetime_value, champions.churn
     value_features = matrix(rows["lifetime_value"], value.names)
@@ -105,7 +129,8 @@ def predict(champions: Champions, rows: Mapping[str, pa.Table], *, reasons: int)
         matrix(rows["segments"], champions.segments.names)
     )
     ratio = churn.horizon_days / value.horizon_days
-    orders = rows["lifetime_value"]["expected_purchase_days"].to_numpy().astype(float)
+    orders = rows["lifetime_value"][EXPECTED_ORDERS].to_numpy().astype(float)
+    _demand_finite(p_churn=p_churn, ltv=ltv, ltv_low=low, ltv_high=high)
     return Predictions(
         p_churn=p_churn,
         churn_reasons=churn_reasons(churn, rows["churn"], most=reasons),
@@ -120,6 +145,16 @@ def predict(champions: Champions, rows: Mapping[str, pa.Table], *, reasons: int)
         segment_name=segment_name,
         abstention=_abstention(champions),
     )
+
+
+def _demand_finite(**predicted: Floats) -> None:
+    for name, values in predicted.items():
+        if not np.isfinite(values).all():
+            raise DataError(
+                f"a champion predicts a {name} that is no finite number",
+                saw=str(values[~np.isfinite(values)][0]),
+                do="retrain with portfolio-ml train",
+            )
 
 
 def _abstention(champions: Champions) -> str | None:

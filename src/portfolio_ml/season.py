@@ -35,6 +35,7 @@ PARTS = 12
 QUARTERS = 4
 FEWEST_YEARS = 2
 MOST_YEARS = 5
+LATEST_DAY = 10_000_000
 SLACK_DAYS = 30
 """A history may lack so many days of its years: its first customers have yet to come back."""
 
@@ -71,6 +72,8 @@ class Season:
         pace = np.asarray(self.pace)
         if pace.shape != (PARTS,) or not ((pace > 0) & (pace < PARTS)).all():
             raise ValueError(f"a season is {PARTS} paces above 0: saw {self.pace}")
+        if abs(self.day) > LATEST_DAY:
+            raise ValueError(f"a season is fitted on a day: saw {self.day}")
 
     def elapsed(self, first: Floats, last: Floats) -> Floats:
         """How many average days the days after `first`, up to `last`, are worth; shape (n,).

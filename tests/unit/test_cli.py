@@ -74,6 +74,15 @@ def test_every_command_explains_itself(command, capsys):
     assert not [line for line in options if "<" in line]
 
 
+@pytest.mark.parametrize("command", ["export", "import", "verify"])
+def test_every_command_on_models_explains_itself(command, capsys):
+    assert app.run(["models", command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "--json" in shown
+    assert "--quiet" in shown
+    assert f"Example: portfolio-ml models {command}" in shown
+
+
 def test_the_list_of_commands_cuts_no_sentence_off(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert app.run(["--help"]) == 0

@@ -8,10 +8,17 @@ import pytest
 from portfolio_ml.errors import DataError
 from portfolio_ml.models.files import (
     DESCRIPTION,
+    ascending,
+    days,
+    demand_names,
     described,
     description,
     digests,
     kind_of,
+    listed,
+    most_bytes,
+    numbers,
+    texts,
     understood,
     verify,
 )
@@ -96,3 +103,52 @@ def test_what_a_description_lacks_is_named():
 def test_what_a_description_holds_wrongly_is_an_expected_error(fault):
     with pytest.raises(DataError, match="cannot be read"), understood():
         raise fault
+
+
+@pytest.mark.parametrize(
+    ("read", "value"),
+    [
+        (days, 0),
+        (days, -90),
+        (days, 90.0),
+        (days, "90"),
+        (days, None),
+        (days, 100_001),
+        (listed, "1.5"),
+        (listed, [1, "2"]),
+        (listed, [None]),
+        (listed, {1: 2}),
+        (listed, [10**400]),
+        (ascending, [2, 1]),
+        (texts, "name"),
+        (texts, ["name", 1]),
+        (numbers, {"rate": "1"}),
+        (numbers, {"rate": [1]}),
+        (numbers, {"rate": 10**400}),
+        (numbers, [1]),
+    ],
+)
+def test_a_value_of_another_type_is_not_taken_for_one(read, value):
+    with pytest.raises(DataError, match="cannot be read"), understood():
+        read(value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../model.json", "/model.json", "a/model.json", "model.json\n", "model.json\0"),
+        *("model.py", "model.pkl", "Model.json", ".json", "x" * 61 + ".json", "", "."),
+    ],
+)
+def test_a_name_that_no_file_of_a_model_has_is_refused(name):
+    with pytest.raises(DataError, match="no name of a model's file"):
+        most_bytes(name)
+
+
+def test_names_are_compared_before_any_file_is_read():
+    demand_names(["model.json", "trees.txt"], FILES)
+    for found in (["model.json"], ["model.json", "trees.txt", "code/"], []):
+        with pytest.raises(DataError, match="not the ones that were registered"):
+            demand_names(found, FILES)
+    with pytest.raises(DataError, match="no name of a model's file"):
+        demand_names(["model.py"], ["model.py"])

@@ -23,6 +23,7 @@ MODULES = [
     "registry.figures",
     "rfm_segments",
     "training",
+    "untrusted",
 ]
 
 

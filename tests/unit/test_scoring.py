@@ -177,3 +177,34 @@ def test_a_champion_that_lacks_everything_is_refused(champions, files):
     files["churn"][DESCRIPTION] = described(KIND, {})
     with pytest.raises(DataError, match="no 'names'"):
         champions_from(files, champions.versions)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_champion_of_features_that_its_portfolio_lacks_is_refused(champions, files, target):
+    fewer = replace(FROZEN, features=FROZEN.features[:-1])
+    assert FROZEN.features[-1] in getattr(champions, target).names
+    files[target][FILE] = fewer.to_json()
+    with pytest.raises(DataError, match=f"{target} expects features .*{FROZEN.features[-1]}"):
+        champions_from(files, champions.versions)
+
+
+@pytest.mark.parametrize("endless", [np.inf, np.nan])
+def test_a_prediction_that_is_no_finite_number_is_refused(champions, rows, endless):
+    """As leaves of a billion would give, which are numbers each."""
+    value = champions.lifetime_value
+    broken = replace(champions, lifetime_value=_Constant(value, endless))
+    with pytest.raises(DataError, match=f"predicts a ltv that is no finite number: saw {endless}"):
+        predict(broken, rows, reasons=0)
+
+
+class _Constant:
+    """A value model that predicts one value for everybody."""
+
+    def __init__(self, model, predicted):
+        self._model, self._predicted = model, predicted
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+    def predict(self, features):
+        return np.full(len(features), self._predicted)

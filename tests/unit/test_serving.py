@@ -7,9 +7,10 @@ from tests.histories import REFERENCE
 from tests.simulated import RECIPE, simulated
 
 from portfolio_ml.errors import DataError
+from portfolio_ml.models import trees
 from portfolio_ml.models.files import DESCRIPTION, described
 from portfolio_ml.models.segment_fitting import fit_segments
-from portfolio_ml.models.serving import outputs
+from portfolio_ml.models.serving import model_of, outputs, predictions
 from portfolio_ml.training import fit_candidates
 
 pytestmark = pytest.mark.unit
@@ -57,6 +58,14 @@ def test_segments_give_number_and_name(models, snapshots, table):
     place = model.predict(snapshots.features)
     assert given["segment_id"].tolist() == [model.ids[k] for k in place]
     assert given["segment_name"].tolist() == [model.labels[k] for k in place]
+
+
+def test_a_model_is_parsed_once_for_any_number_of_tables(models, table, monkeypatch):
+    model = model_of(models["lifetime_value"].to_files())
+    monkeypatch.delattr(trees.lgb, "Booster")
+    for part in (table.head(3), table):
+        expected = models["lifetime_value"].predict(part.to_numpy(np.float32))
+        assert np.array_equal(predictions(model, part)["ltv"], expected)
 
 
 @pytest.mark.parametrize("target", ["churn", "lifetime_value", "segments"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from portfolio_ml.cli import commands
+from portfolio_ml.cli import commands, models
 from portfolio_ml.cli.demo import demo
 from portfolio_ml.cli.init import init
 from portfolio_ml.cli.printing import print_versions
@@ -41,6 +41,7 @@ app = typer.Typer(
 )
 for command in (demo, init, *commands.COMMANDS):
     app.command(epilog=f"Example: portfolio-ml {EXAMPLES[command.__name__]}")(command)
+app.add_typer(models.app)
 
 
 @app.callback(invoke_without_command=True)

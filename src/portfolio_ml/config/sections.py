@@ -305,9 +305,19 @@ class Scoring(Section):
 
     Attributes:
         reasons: How many churn reasons a customer gets, at most; 0 for none.
+        bundle: A folder with exported models, to score with instead of the registry's.
+        bundle_digest: The digest that `models export` printed for that folder.
     """
 
     reasons: Annotated[Whole, Field(ge=0, le=10)] = 3
+    bundle: Path | None = None
+    bundle_digest: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _is_trusted_by_digest(self) -> Self:
+        if (self.bundle is None) != (self.bundle_digest is None):
+            raise ValueError("bundle and bundle_digest go together")
+        return self
 
 
 class SqlTarget(Section):

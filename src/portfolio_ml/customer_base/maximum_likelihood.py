@@ -83,7 +83,8 @@ class FittedModel:
         if facts["kind"] != cls.kind:
             raise ValueError(f"these are the facts of a {facts['kind']}, not of a {cls.kind}")
         rest = {name: value for name, value in facts.items() if name != "kind"}
-        return cls(**{**rest, "warnings": tuple(facts["warnings"])})
+        parameters = {name: float(facts[name]) for name in cls.parameter_names}
+        return cls(**{**rest, **parameters, "warnings": tuple(facts["warnings"])})
 
 
 Model = TypeVar("Model", bound=FittedModel)

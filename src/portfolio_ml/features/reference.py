@@ -117,7 +117,7 @@ class Reference:
         """
         edges, spend_model = values["score_edges"], GammaGamma.from_dict(values["spend_model"])
         gap_days = float(values["gap_days"])
-        if not 0 < gap_days < inf or not 0 <= spend_model.population_mean < inf:
+        if not 0 < gap_days < inf or not 0 <= float(spend_model.population_mean) < inf:
             raise ValueError("the typical gap and the mean spend must be finite and above 0")
         return cls(
             day=int(values["day"]),

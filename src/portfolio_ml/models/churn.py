@@ -21,8 +21,11 @@ from portfolio_ml.models.files import (
     DESCRIPTION,
     TREES,
     ModelFiles,
+    days,
     described,
     description,
+    listed,
+    texts,
     understood,
 )
 from portfolio_ml.models.seasonality import AS_OF, Seasonality, learned_names
@@ -145,18 +148,18 @@ class ChurnModel:
         """
         values = description(files, KIND)
         with understood():
-            names = tuple(values["names"])
+            names = texts(values["names"])
             season = values.get("seasonality")
             seasonality = None if season is None else Seasonality.from_dict(season)
             return cls(
                 candidate=values["candidate"],
                 names=names,
-                horizon_days=int(values["horizon_days"]),
+                horizon_days=days(values["horizon_days"]),
                 calibration=Calibration.from_dict(values["calibration"]),
                 trees=load(files[TREES].decode(), names=learned_names(names))
                 if TREES in files
                 else None,
-                stayers=tuple(map(float, values["stayers"])),
+                stayers=listed(values["stayers"]),
                 seasonality=seasonality,
             )
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from portfolio_ml.customer_base import ParetoNBD
+from portfolio_ml.models.files import days
 
 Floats = NDArray[np.float64]
 
@@ -62,4 +63,4 @@ class Extension:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Extension":
         """The extension that `to_dict` gave."""
-        return cls(int(values["days"]), ParetoNBD.from_dict(values["purchase_model"]))
+        return cls(days(values["days"]), ParetoNBD.from_dict(values["purchase_model"]))

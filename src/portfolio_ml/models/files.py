@@ -2,17 +2,25 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from portfolio_ml.errors import DataError
+from portfolio_ml.untrusted import json_value
 
 ModelFiles = dict[str, bytes]
 
 DESCRIPTION = "model.json"
 TREES = "trees.txt"
 FORMAT = 1
+
+MAX_JSON_BYTES = 20_000_000
+MAX_TEXT_BYTES = 200_000_000
+MAX_DAYS = 100_000
+
+_NAME = re.compile(r"[a-z_]{1,60}\.(?P<kind>json|txt)")
 
 
 def described(kind: str, values: Mapping[str, Any]) -> bytes:
@@ -60,15 +68,114 @@ def understood() -> Iterator[None]:
         yield
     except KeyError as error:
         raise _unreadable(f"no {error}") from None
-    except (TypeError, ValueError, OverflowError) as error:
-        raise _unreadable(str(error)) from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise _unreadable(str(error)[:200]) from None
+
+
+def days(value: object) -> int:
+    """A number of days, as a description holds it.
+
+    Raises:
+        ValueError: It is no whole number from 1 to 100,000.
+
+    Example:
+        >>> days(90)
+        90
+    """
+    if not isinstance(value, int) or not 0 < value <= MAX_DAYS:
+        raise ValueError(f"a number of days is needed, not {value!r:.40}")
+    return value
+
+
+def numbers(values: Mapping[str, object]) -> dict[str, float]:
+    """Numbers by name, as a description holds them.
+
+    Raises:
+        TypeError: One is no number; OverflowError where it is too large to be one.
+
+    Example:
+        >>> numbers({"rate": 0.1, "prior_spend": 40})
+        {'rate': 0.1, 'prior_spend': 40.0}
+    """
+    found: dict[str, float] = {}
+    for name, value in values.items():
+        if not isinstance(value, int | float):
+            raise TypeError(f"{name} is no number: {value!r:.40}")
+        found[name] = float(value)
+    return found
+
+
+def ascending(values: Any) -> tuple[float, ...]:  # noqa: ANN401 - any JSON value
+    """Numbers in a list of a description, none smaller than the one before.
+
+    Raises:
+        ValueError: They are in another order; TypeError where they are no list of numbers.
+
+    Example:
+        >>> ascending([1, 2.5])
+        (1.0, 2.5)
+    """
+    found = listed(values)
+    if [*found] != sorted(found):
+        raise ValueError("edges must ascend")
+    return found
+
+
+def listed(values: Any) -> tuple[float, ...]:  # noqa: ANN401 - any JSON value
+    """Numbers in a list of a description.
+
+    Raises:
+        TypeError: They are no list of numbers.
+
+    Example:
+        >>> listed([2, 1.5])
+        (2.0, 1.5)
+    """
+    is_list = isinstance(values, list | tuple)
+    if not is_list or not all(isinstance(value, int | float) for value in values):
+        raise TypeError(f"a list of numbers is needed, not {values!r:.40}")
+    return tuple(map(float, values))
+
+
+def texts(values: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON value
+    """Texts in a list of a description.
+
+    Raises:
+        TypeError: They are no list of texts.
+
+    Example:
+        >>> texts(["spend", "recency_days"])
+        ('spend', 'recency_days')
+    """
+    is_list = isinstance(values, list | tuple)
+    if not is_list or not all(isinstance(value, str) for value in values):
+        raise TypeError(f"a list of texts is needed, not {values!r:.40}")
+    return tuple(values)
+
+
+def most_bytes(name: str) -> int:
+    """How large a file of a model may be.
+
+    Raises:
+        DataError: No file of a model has such a name.
+
+    Example:
+        >>> most_bytes("model.json")
+        20000000
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise DataError("this is no name of a model's file", saw=f"{name!r:.80}")
+    return MAX_JSON_BYTES if match["kind"] == "json" else MAX_TEXT_BYTES
 
 
 def _document(files: Mapping[str, bytes]) -> dict[str, Any]:
     try:
-        values = json.loads(files[DESCRIPTION])
-    except (KeyError, ValueError, RecursionError):
-        raise _unreadable() from None
+        values = json_value(files[DESCRIPTION], most=MAX_JSON_BYTES)
+    except KeyError:
+        raise _unreadable("none") from None
+    except ValueError as error:
+        raise _unreadable(str(error)[:200]) from None
     if not isinstance(values, dict):
         raise _unreadable()
     return values
@@ -95,10 +202,24 @@ def verify(files: Mapping[str, bytes], expected: Mapping[str, str]) -> None:
         DataError: A file is missing, unexpected or has another digest.
     """
     found = digests(files)
-    wrong = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
-    if wrong:
+    _demand_none(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+
+
+def demand_names(found: Collection[str], expected: Collection[str]) -> None:
+    """Refuse a set of files that are not those recorded, before any is read.
+
+    Raises:
+        DataError: One is missing, unexpected, or could be none of a model's.
+    """
+    _demand_none({*found} ^ {*expected})
+    for name in expected:
+        most_bytes(name)
+
+
+def _demand_none(wrong: Iterable[str]) -> None:
+    if names := sorted(wrong):
         raise DataError(
             "the model's files are not the ones that were registered",
-            saw=f"another digest, or none, for {', '.join(wrong)}",
+            saw=f"another digest, or none, for {', '.join(names)!r:.200}",
             do="restore the artifact, or take the alias champion off this version and retrain",
         )

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from portfolio_ml.models.files import ascending, listed
+
 Floats = NDArray[np.float64]
 
 GROUPS_PER_TIER = 8
@@ -74,10 +76,10 @@ class Intervals:
         """The intervals that `to_dict` gave."""
         return cls(
             coverage=float(values["coverage"]),
-            tier_edges=tuple(-inf if e is None else float(e) for e in values["tier_edges"]),
-            value_edges=tuple(map(tuple, values["value_edges"])),
-            low=tuple(map(tuple, values["low"])),
-            high=tuple(map(tuple, values["high"])),
+            tier_edges=ascending([-inf if e is None else e for e in values["tier_edges"]]),
+            value_edges=tuple(map(ascending, values["value_edges"])),
+            low=tuple(map(listed, values["low"])),
+            high=tuple(map(listed, values["high"])),
         )
 
 

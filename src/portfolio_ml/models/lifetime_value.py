@@ -22,8 +22,11 @@ from portfolio_ml.models.extension import TENURE, Extension
 from portfolio_ml.models.files import (
     DESCRIPTION,
     ModelFiles,
+    days,
     described,
     description,
+    numbers,
+    texts,
     understood,
 )
 from portfolio_ml.models.hurdle import AMOUNT, Hurdle, HurdleFit
@@ -187,19 +190,19 @@ class LifetimeValueModel:
         """
         values: dict[str, Any] = description(files, KIND)
         with understood():
-            names = tuple(values["names"])
+            names = texts(values["names"])
             return cls(
                 candidate=values["candidate"],
                 names=names,
-                horizon_days=int(values["horizon_days"]),
-                returns=Returns(**values["returns"]),
+                horizon_days=days(values["horizon_days"]),
+                returns=Returns(**numbers(values["returns"])),
                 intervals=Intervals.from_dict(values["intervals"]),
                 trees=(
                     Hurdle.from_files(files, names=learned_names(names))
                     if AMOUNT in files
                     else None
                 ),
-                margins=Margins(**values["margins"]) if "margins" in values else None,
+                margins=Margins(**numbers(values["margins"])) if "margins" in values else None,
                 extension=(
                     Extension.from_dict(values["extension"]) if "extension" in values else None
                 ),

@@ -26,6 +26,10 @@ class Returns:
     rate: float
     prior_spend: float
 
+    def __post_init__(self) -> None:
+        if not (0 <= self.rate <= 1 and 0 < self.prior_spend < np.inf):
+            raise ValueError(f"no return rate: {self.rate}, prior spend {self.prior_spend}")
+
     def of(self, spend: Floats, net_spend: Floats) -> Floats:
         """The expected returned share per customer, in [0, 1], shape (rows,)."""
         returned = np.maximum(0.0, spend - net_spend)

@@ -21,6 +21,7 @@ from portfolio_ml.models.files import (
     ModelFiles,
     described,
     description,
+    texts,
     understood,
 )
 
@@ -30,6 +31,9 @@ Candidate = Literal["k_means", "gaussian_mixture"]
 KIND = "segments"
 INPUTS = ("recency_days", "tenure_days", "purchase_days", "monetary", "overdue_ratio")
 SMALLEST_SHARE = 0.02
+MOST_SEGMENTS = 100
+MOST_PRECISE = 1e6  # a spread of a millionth of a logarithm
+LARGEST = 1e12
 LOWEST_STABILITY = 0.5
 CUT_SHARE = 0.005
 SMALLEST_SCALE = 0.5  # of a logarithm: customers between half and twice the usual
@@ -106,10 +110,17 @@ class SegmentModel:
         shapes = {self.centres.shape, self.precision.shape, (count, width)}
         if not count or len(shapes) > 1 or self.bias.shape != (count,):
             raise ValueError(f"{count} segments with centres {self.centres.shape}")
-        if any(part.shape != (width,) for part in scaling):
+        if count > MOST_SEGMENTS:
+            raise ValueError(f"{count} segments, at most {MOST_SEGMENTS} are assigned")
+        if (
+            any(part.shape != (width,) for part in scaling)
+            or not (self.scaling.scale * MOST_PRECISE > 1).all()
+        ):
             raise ValueError(f"a scaling that does not fit {width} inputs")
         if not {*self.inputs}.issubset(self.names):
             raise ValueError("an input of the segments is not among the features")
+        if not ((self.precision > 0) & (self.precision < MOST_PRECISE)).all():
+            raise ValueError("a centre without a spread")
         if len({*self.ids}) < count or not 0 < min(self.ids) <= max(self.ids) <= self.highest_id:
             raise ValueError(f"the ids {self.ids} with {self.highest_id} as the highest")
         if len({*self.labels}) != count or len(self.labels) != count:
@@ -161,8 +172,8 @@ class SegmentModel:
         values: dict[str, Any] = description(files, KIND)
         with understood():
             return cls(
-                names=tuple(values["names"]),
-                inputs=tuple(values["inputs"]),
+                names=texts(values["names"]),
+                inputs=texts(values["inputs"]),
                 scaling=Scaling(
                     *(_finite(values[part]) for part in ("low", "high", "mean", "scale"))
                 ),
@@ -171,7 +182,7 @@ class SegmentModel:
                 precision=_finite(values["precision"]),
                 bias=_finite(values["bias"]),
                 ids=tuple(map(int, values["ids"])),
-                labels=tuple(map(str, values["labels"])),
+                labels=texts(values["labels"]),
                 highest_id=int(values["highest_id"]),
                 smallest_share=float(values["smallest_share"]),
                 stability=float(values["stability"]),
@@ -211,6 +222,6 @@ def _logarithms(values: NDArray[np.float32]) -> Floats:
 
 def _finite(values: object) -> Floats:
     found = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(found).all():
-        raise ValueError("a number is not finite")
+    if not (np.abs(found) < LARGEST).all():
+        raise ValueError("a number is not finite, or too large")
     return found

@@ -1,4 +1,7 @@
-"""A registered model's predictions, whatever its kind, from its data files and named columns."""
+"""A registered model's predictions, whatever its kind, from its data files and named columns.
+
+Files are parsed once, by `model_of`; `predictions` then takes any number of tables.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -27,29 +30,53 @@ class Columns(Protocol):
         """One column."""
 
 
-def outputs(files: Mapping[str, bytes], table: Columns) -> dict[str, NDArray[Any]]:
+Model = ChurnModel | LifetimeValueModel | SegmentModel
+
+_KINDS: Mapping[str, type[Model]] = {
+    CHURN: ChurnModel,
+    LIFETIME_VALUE: LifetimeValueModel,
+    SEGMENTS: SegmentModel,
+}
+
+
+def model_of(files: Mapping[str, bytes]) -> Model:
+    """The model in the files, ready to predict.
+
+    Raises:
+        DataError: The files are no model.
+    """
+    kind = kind_of(files)
+    if kind not in _KINDS:
+        raise DataError("the files are of no known kind of model", saw=f"{kind!r:.80}")
+    return _KINDS[kind].from_files(files)
+
+
+def predictions(model: Model, table: Columns) -> dict[str, NDArray[Any]]:
     """The predictions for each row of `table`, by output column.
 
     Churn gives p_churn; lifetime value gives ltv, ltv_low and ltv_high; segments give segment_id
     and segment_name.
 
     Raises:
+        DataError: A feature column is missing.
+    """
+    features = _features(table, model.names)
+    if isinstance(model, ChurnModel):
+        return {"p_churn": model.predict(features)}
+    if isinstance(model, LifetimeValueModel):
+        ltv, low, high = model.forecast(features)
+        return {"ltv": ltv, "ltv_low": low, "ltv_high": high}
+    segment_id, segment_name = model.assigned(features)
+    return {"segment_id": segment_id, "segment_name": segment_name}
+
+
+def outputs(files: Mapping[str, bytes], table: Columns) -> dict[str, NDArray[Any]]:
+    """The same, for a model that predicts once.
+
+    Raises:
         DataError: A feature column is missing, or the files are no model.
     """
-    kind = kind_of(files)
-    if kind == CHURN:
-        churn = ChurnModel.from_files(files)
-        return {"p_churn": churn.predict(_features(table, churn.names))}
-    if kind == LIFETIME_VALUE:
-        value = LifetimeValueModel.from_files(files)
-        features = _features(table, value.names)
-        ltv, low, high = value.forecast(features)
-        return {"ltv": ltv, "ltv_low": low, "ltv_high": high}
-    if kind == SEGMENTS:
-        segments = SegmentModel.from_files(files)
-        segment_id, segment_name = segments.assigned(_features(table, segments.names))
-        return {"segment_id": segment_id, "segment_name": segment_name}
-    raise DataError("the files are of no known kind of model", saw=repr(kind))
+    return predictions(model_of(files), table)
 
 
 def _features(table: Columns, names: tuple[str, ...]) -> NDArray[np.float32]:

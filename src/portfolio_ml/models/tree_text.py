@@ -10,8 +10,8 @@ from math import isfinite
 from typing import Literal
 
 from portfolio_ml.errors import DataError
+from portfolio_ml.models.files import MAX_TEXT_BYTES
 
-MAX_TEXT_BYTES = 200_000_000
 MAX_LEAVES = 1024  # native code walks a tree by recursion
 
 _HEADER = (
@@ -129,6 +129,8 @@ def _numbers_fault(
     if not all(_are(_NUMBER, fields[name]) for name in names):
         return "a field that is no number"
     finite = (*fields["leaf_value"], *fields["shrinkage"])
+    if "nan" in fields["threshold"]:  # infinite ones part the known from the unknown
+        return "a threshold that is no number"
     return None if all(isfinite(float(part)) for part in finite) else "a leaf without a value"
 
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pandas as pd
 from portfolio_ml.config import Settings
 from portfolio_ml.databases import redacted
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
-from portfolio_ml.models.files import DESCRIPTION, ModelFiles, digests, verify
+from portfolio_ml.models.files import DESCRIPTION, ModelFiles, digests
 from portfolio_ml.models.serving import outputs
 from portfolio_ml.registry.address import (
     address_of,
@@ -26,13 +27,15 @@ from portfolio_ml.registry.address import (
     demand_answer,
     without_secrets,
 )
+from portfolio_ml.registry.fetching import FILES, fetched
 from portfolio_ml.registry.figures import Figure
+from portfolio_ml.untrusted import file_bytes
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 TARGETS = ("churn", "lifetime_value", "segments")
 
 _DIGEST_TAG = "sha256."
-_FILES = "files"
+_MAX_TEXT_BYTES = 100_000
 _MAX_PARAM = 500
 _MAX_METRICS = 1000  # MLflow takes no more at once
 _SWITCHES = {
@@ -127,7 +130,7 @@ class Store:
         example = pd.DataFrame({name: np.arange(1, 4, dtype=np.float32) for name in names})
         answer = pd.DataFrame(outputs(files, example))
         with tempfile.TemporaryDirectory() as folder:
-            data = Path(folder, _FILES)
+            data = Path(folder, FILES)
             data.mkdir()
             for name, content in files.items():
                 (data / name).write_bytes(content)
@@ -176,22 +179,25 @@ class Store:
                 do="take the alias champion off this version and retrain",
             )
         files = self._downloaded(f"models:/{self._name(target)}/{number}", expected)
-        verify(files, expected)
         return Registered(target, number, files)
 
-    def _downloaded(self, model: str, expected: Mapping[str, str]) -> ModelFiles:
-        artifacts = self._mlflow.artifacts
-        where = {"artifact_uri": f"{model}/artifacts/{_FILES}", "tracking_uri": self._uri}
+    def text_beside(self, target: str, version_number: str, path: str) -> str | None:
+        """A text that the version's run keeps under an artifact path; None where it has none."""
+        run_id = self._client.get_model_version(self._name(target), version_number).run_id
+        there = {each.path: each.file_size for each in self._client.list_artifacts(run_id)}
+        if not 0 < (there.get(path) or 0) <= _MAX_TEXT_BYTES:
+            return None
         with tempfile.TemporaryDirectory() as folder:
-            try:
-                if not artifacts.list_artifacts(**where):
-                    return {}
-                local = artifacts.download_artifacts(**where, dst_path=folder)
-            except OSError as error:  # those of HTTP are among them
-                raise ServiceUnavailableError(
-                    "the model's files cannot be fetched", where=model, saw=type(error).__name__
-                ) from error
-            return _read(Path(local), expected)
+            local = Path(self._client.download_artifacts(run_id, path, folder))
+            return file_bytes(local, most=_MAX_TEXT_BYTES).decode(errors="replace")
+
+    def registered_at(self, target: str, version_number: str) -> datetime:
+        """When a version was registered, in UTC."""
+        found = self._client.get_model_version(self._name(target), version_number)
+        return datetime.fromtimestamp(found.creation_timestamp // 1000, tz=UTC)
+
+    def _downloaded(self, model: str, expected: Mapping[str, str]) -> ModelFiles:
+        return fetched(self._mlflow.artifacts, model, expected, uri=self._uri)
 
     def _log_model(
         self, target: str, run_id: str, data: Path, example: pd.DataFrame, answer: pd.DataFrame
@@ -200,7 +206,7 @@ class Store:
             info = self._mlflow.pyfunc.log_model(
                 name=target,
                 python_model=str(Path(__file__).with_name("served_model.py")),
-                artifacts={_FILES: str(data)},
+                artifacts={FILES: str(data)},
                 signature=self._mlflow.models.infer_signature(example, answer),
                 input_example=example,
                 pip_requirements=[f"portfolio-ml=={version('portfolio-ml')}"],
@@ -282,14 +288,6 @@ def _experiment_id(mlflow: Any, address: str, name: str) -> str:  # noqa: ANN401
     )
     mlflow.set_experiment(experiment_id=number)
     return str(number)
-
-
-def _read(folder: Path, expected: Mapping[str, str]) -> ModelFiles:
-    """The files in the model's folder by name; one that nobody expects counts as empty."""
-    return {
-        path.name: path.read_bytes() if path.name in expected and path.is_file() else b""
-        for path in folder.iterdir()
-    }
 
 
 @contextmanager

@@ -1,0 +1,96 @@
+"""The commands on model bundles, for hosts without a registry."""
+# ruff: noqa: PLC0415 - heavy libraries are imported by the commands that need them
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from portfolio_ml.cli.options import Config, Json, Quiet, teller
+from portfolio_ml.cli.printing import told
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The bundle's folder.")]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", metavar="DIR", help="The folder to write the bundle to.")
+]
+Digest = Annotated[
+    str,
+    typer.Option("--digest", metavar="SHA", help="The digest that export printed."),
+]
+Promote = Annotated[
+    bool, typer.Option("--promote/--no-promote", help="Make the models the champions.")
+]
+
+app = typer.Typer(
+    name="models",
+    help="Carry champions to hosts without MLflow.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command("export", epilog="Example: portfolio-ml models export --config sales.yaml")
+def export_(
+    config: Config, out: Out = Path("models"), as_json: Json = False, quiet: Quiet = False
+) -> None:
+    """Write the champions to a folder that score can use without MLflow.
+
+    It prints the bundle's digest: give it to whoever is to trust the bundle.
+    """
+    from portfolio_ml import transfer
+    from portfolio_ml.cli.show import carried, print_exported
+    from portfolio_ml.config import load_settings
+
+    written = transfer.export_champions(load_settings(config), out, say=teller(quiet=quiet))
+    told(written, plain=carried, drawn=print_exported, as_json=as_json)
+
+
+@app.command(
+    "import", epilog="Example: portfolio-ml models import DIR --digest SHA --config sales.yaml"
+)
+def import_(
+    folder: Folder,
+    config: Config,
+    digest: Digest,
+    *,
+    promote: Promote = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Register a bundle's models in this host's registry.
+
+    They become challengers, and champions where --promote says so.
+    """
+    from portfolio_ml import transfer
+    from portfolio_ml.cli.show import carried, print_imported
+    from portfolio_ml.config import load_settings
+
+    settings, say = load_settings(config), teller(quiet=quiet)
+    found = transfer.import_champions(settings, folder, digest=digest, promote=promote, say=say)
+    told(found, plain=carried, drawn=print_imported, as_json=as_json)
+
+
+@app.command("verify", epilog="Example: portfolio-ml models verify DIR --digest SHA")
+def verify(
+    folder: Folder,
+    digest: Annotated[
+        str | None,
+        typer.Option("--digest", metavar="SHA", help="The digest that export printed."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check that a bundle is whole, and the one that is trusted.
+
+    Without --digest it is compared with its own manifest alone, which anybody can write.
+    """
+    from portfolio_ml import transfer
+    from portfolio_ml.cli.show import carried, print_verified
+
+    found = transfer.verified(folder, digest, say=teller(quiet=quiet))
+    told(
+        found,
+        plain=carried,
+        drawn=lambda found: print_verified(found, trusted=digest is not None),
+        as_json=as_json,
+    )
