@@ -4,6 +4,7 @@ Each function opens the engine, walks downstream, and gives a frozen result. Not
 `say` is told what is being done. The wall clock comes in as `Clock`.
 """
 
+import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from portfolio_ml import learning, registry, search, tuning
 from portfolio_ml.champions import champions_in_force, segments_in_force
-from portfolio_ml.config import ParquetTarget, Settings, Target
+from portfolio_ml.config import ParquetTarget, Settings, Target, public_yaml
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.databases import redacted
 from portfolio_ml.features.table import FeatureTable, at, definitions_hash
@@ -178,9 +179,14 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
         candidates = fit_candidates(
             learned.snapshots, recipe, tier_edges=frozen.reference.tier_edges
         )
-    before = segments_in_force(settings)
+    before, highest_id = segments_in_force(settings)
     segments = fit_segments(
-        inputs, names=names, count=recipe.segments, seed=recipe.seed, before=before
+        inputs,
+        names=names,
+        count=recipe.segments,
+        seed=recipe.seed,
+        before=before,
+        highest_id=highest_id,
     )
     say("logging to MLflow and passing the gate")
     with registry.opened(settings) as store:
@@ -199,6 +205,8 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
                 migration=None if before is None else migration(before, segments, inputs),
                 params=_parameters(portfolio),
                 tags=_tags(portfolio),
+                dataset=_dataset(portfolio),
+                documents=_documents(settings),
                 unjudged=learned.unjudged,
                 notes=learned.notes,
             ),
@@ -206,6 +214,8 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
             settings=settings,
             promote=promote,
         )
+    if published.tidied:
+        say(f"cleaned up after a training that ended early: {published.tidied}")
     return TrainingResult(
         as_of=portfolio.as_of,
         judgements=judgements,
@@ -292,10 +302,37 @@ def _parameters(portfolio: Opened) -> dict[str, object]:
 
 
 def _tags(portfolio: Opened) -> dict[str, str]:
+    commit = registry.commit(portfolio.settings.base)
     return {
         "data_digest": portfolio.history.digest,
         "features_hash": definitions_hash(portfolio.inputs.catalogue, portfolio.recipe.horizons),
         "portfolio_ml_version": version("portfolio-ml"),
+        **({} if commit is None else {"mlflow.source.git.commit": commit}),
+    }
+
+
+def _dataset(portfolio: Opened) -> registry.Dataset:
+    history, name = portfolio.history, portfolio.settings.name
+    return registry.Dataset(
+        name=f"{name}-transactions",
+        source=history.source or name,
+        digest=history.digest,
+        columns=sorted({"customer_id", "day", "amount", *history.columns}),
+        counts={
+            "rows_kept": history.kept,
+            "rows_quarantined": history.quarantined,
+            "days_with_rows": history.days.num_rows,
+            "first_day": to_date(history.span.first_day).isoformat(),
+            "last_day": portfolio.as_of.isoformat(),
+        },
+    )
+
+
+def _documents(settings: Settings) -> dict[str, bytes]:
+    """What a run keeps of how it was made: the config without secrets, and the versions."""
+    return {
+        "config.yaml": public_yaml(settings).encode(),
+        "environment.json": json.dumps(registry.packages(), indent=1).encode(),
     }
 
 
