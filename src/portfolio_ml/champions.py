@@ -49,9 +49,10 @@ def segments_in_force(settings: Settings) -> tuple[SegmentModel | None, int]:
     with registry.opened(settings) as store:
         champion, highest_id = store.champion("segments"), store.highest_segment_id()
     try:
-        return champion and SegmentModel.from_files(champion.files), highest_id
+        model = None if champion is None else SegmentModel.from_files(champion.files)
     except DataError:
-        return None, highest_id
+        model = None
+    return model, highest_id
 
 
 def promote(settings: Settings, target: str, version: str, *, reason: str) -> registry.Move:
@@ -64,7 +65,7 @@ def promote(settings: Settings, target: str, version: str, *, reason: str) -> re
         TryAgainLaterError: Another process is changing the champion.
     """
     with _begun(settings) as store:
-        return store.promote(target, version, reason=reason)
+        return store.promote(_known(target), version, reason=reason)
 
 
 def rollback(settings: Settings, target: str, *, reason: str) -> registry.Move:
@@ -78,7 +79,7 @@ def rollback(settings: Settings, target: str, *, reason: str) -> registry.Move:
     if not reason.strip():
         raise ConfigError("a rollback needs a reason", do="say in a sentence what was wrong")
     with _begun(settings) as store:
-        return store.rollback(target, reason=reason)
+        return store.rollback(_known(target), reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,11 @@ def successions(settings: Settings) -> tuple[Succession, ...]:
         return tuple(Succession(t, store.aliases(t), store.moves(t)) for t in registry.TARGETS)
 
 
+def all_moves(successions: Sequence[Succession]) -> list[registry.Move]:
+    """The promotions and rollbacks of all targets, oldest first."""
+    return sorted((m for each in successions for m in each.moves), key=lambda m: (m.at, m.target))
+
+
 @contextmanager
 def _begun(settings: Settings) -> Iterator[registry.Store]:
     """The portfolio's store, which opening would begin where there is none."""
@@ -122,6 +128,14 @@ def _registered(settings: Settings, targets: Sequence[str]) -> dict[str, registr
     with registry.opened(settings) as store:
         found = {target: store.champion(target) for target in targets}
     return {target: champion for target, champion in found.items() if champion is not None}
+
+
+def _known(target: str) -> str:
+    if target not in registry.TARGETS:
+        raise ConfigError(
+            "there is no such target", saw=repr(target), do=f"write {', '.join(registry.TARGETS)}"
+        )
+    return target
 
 
 def _training_command(settings: Settings) -> str:

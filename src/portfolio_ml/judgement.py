@@ -278,9 +278,7 @@ def _sections(predictions: Predictions, winner: str, primary: Metric) -> Iterato
                 actual=float(actual[rows].mean()),
                 predicted=float(predicted[rows].mean()),
                 primary=None if np.isnan(measured) else measured,
-                coverage=None
-                if intervals is None
-                else coverage(actual[rows], *intervals[rows].T),
+                coverage=None if intervals is None else coverage(actual[rows], *intervals[rows].T),
             )
 
 
@@ -319,7 +317,7 @@ def _curves(
                 "predicted": float(d.predicted),
             }
             for d in decile_table(actual, predicted)
-        ]
+        ],
     }
 
 

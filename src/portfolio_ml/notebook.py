@@ -15,16 +15,19 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
-from portfolio_ml import exports, pipeline
+from portfolio_ml import champions, exports, pipeline
 from portfolio_ml.config import Settings, settings_from
 from portfolio_ml.display import SmallTable
 from portfolio_ml.errors import ConfigError, QuarantineWarning
 from portfolio_ml.judgement import Judgement, Supervised
+from portfolio_ml.registry import Move
 from portfolio_ml.report.words import young_history
 from portfolio_ml.results import (
+    champions_table,
     deliveries_table,
     gate_table,
     judgement_table,
+    moves_table,
     refused_by_rule,
     rows_table,
     tuned_table,
@@ -207,6 +210,47 @@ def train(
         return TrainResult(pipeline.train(portfolio, promote=promote, say=_silent))
 
 
+def promote(settings: Settings, target: str, version: int | str, *, reason: str) -> "MoveResult":
+    """Make a registered version the champion by hand; who, when and why go on record.
+
+    Args:
+        settings: From `load_settings` or `settings_from`.
+        target: `churn`, `lifetime_value` or `segments`.
+        version: Its number in the registry.
+        reason: Why, in a sentence.
+
+    Raises:
+        ConfigError: There is no such target or version.
+        NothingToDoError: It is the champion already.
+        DataError: Its files are not the registered ones.
+    """
+    return MoveResult(champions.promote(settings, target, str(version), reason=reason))
+
+
+def rollback(settings: Settings, target: str, *, reason: str) -> "MoveResult":
+    """Make the champion before the champion again; who, when and why go on record.
+
+    Args:
+        settings: From `load_settings` or `settings_from`.
+        target: `churn`, `lifetime_value` or `segments`.
+        reason: Why, in a sentence.
+
+    Raises:
+        ConfigError: There is no such target, or none to go back to.
+        DataError: Its files are not the registered ones.
+    """
+    return MoveResult(champions.rollback(settings, target, reason=reason))
+
+
+def champion_record(settings: Settings) -> "ChampionRecord":
+    """Which versions are in use, and how the champions changed.
+
+    Args:
+        settings: From `load_settings` or `settings_from`.
+    """
+    return ChampionRecord(champions.successions(settings))
+
+
 def score(settings: Settings, *, as_of: AsOf = None, transactions: Table = None) -> "ScoreResult":
     """Score every customer with the champions and deliver the rows as the settings say.
 
@@ -271,6 +315,29 @@ class TrainResult(_Shown):
     def _tables(self) -> list[SmallTable]:
         judged = [judgement_table(judged) for judged in self.result.judgements.values()]
         return [*judged, gate_table(self.result.decisions, self.result.versions)]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MoveResult(_Shown):
+    """A promotion or rollback that was carried out."""
+
+    move: Move
+
+    def _tables(self) -> list[SmallTable]:
+        return [moves_table([self.move])]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ChampionRecord(_Shown):
+    """The versions in use, per target, and every promotion and rollback."""
+
+    successions: tuple[champions.Succession, ...]
+
+    def _tables(self) -> list[SmallTable]:
+        return [
+            champions_table(self.successions),
+            moves_table(champions.all_moves(self.successions)),
+        ]
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -190,7 +190,7 @@ def _carried_out(
     promote: bool,
     run_id: str,
 ) -> Decision:
-    """Set the alias that a decision leads to; gives the decision, refused where it came too late."""
+    """Set the alias that a decision leads to; gives it, refused where it came too late."""
     target = decision.target
     if not (decision.is_promoted and promote):
         store.challenge(target, version)

@@ -94,7 +94,8 @@ def value_tiers(net_spend: NDArray[np.float32], tier_edges: Sequence[float]) -> 
         ['D', 'A']
     """
     above = net_spend[:, None] > np.asarray(tier_edges, dtype=np.float32)[None, :]
-    return np.array(TIER_NAMES)[above.sum(axis=1)]
+    tiers: NDArray[np.str_] = np.array(TIER_NAMES)[above.sum(axis=1)]
+    return tiers
 
 
 def activity_windows(inputs: Inputs, as_of_days: Sequence[int]) -> dict[int, int]:

@@ -45,13 +45,13 @@ def _value(value: object, plain: object, written: object, *, is_secret: bool = F
     if isinstance(value, BaseModel):
         return _shown(value, written)
     if isinstance(value, tuple) and isinstance(plain, list):
-        theirs = written if isinstance(written, list) and len(written) == len(value) else ()
-        pairs = zip(value, plain, [*theirs, *[None] * (len(value) - len(theirs))], strict=True)
-        return [_value(v, p, w) for v, p, w in pairs]
+        theirs = list(written) if isinstance(written, list) else []
+        theirs += [None] * (len(value) - len(theirs))
+        return [_value(v, p, w) for v, p, w in zip(value, plain, theirs, strict=True)]
     if isinstance(value, Mapping) and isinstance(plain, Mapping):
-        theirs = written if isinstance(written, Mapping) else {}
+        by_name = written if isinstance(written, Mapping) else {}
         return {
-            k: _value(value[k], HIDDEN if is_secret else plain[k], theirs.get(k)) for k in plain
+            k: _value(value[k], HIDDEN if is_secret else plain[k], by_name.get(k)) for k in plain
         }
     if isinstance(written, str) and _VARIABLE.search(written):
         return _without_credentials(written)

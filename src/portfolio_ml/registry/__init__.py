@@ -4,7 +4,13 @@ from portfolio_ml.registry.address import has_begun
 from portfolio_ml.registry.dataset import Dataset
 from portfolio_ml.registry.environment import commit, packages
 from portfolio_ml.registry.figures import Figure, figures_of
-from portfolio_ml.registry.promotions import CHALLENGER, CHAMPION, PREVIOUS, ChampionChangedError, Move
+from portfolio_ml.registry.promotions import (
+    CHALLENGER,
+    CHAMPION,
+    PREVIOUS,
+    ChampionChangedError,
+    Move,
+)
 from portfolio_ml.registry.recovery import Tidied
 from portfolio_ml.registry.store import TARGETS, Registered, Store, opened
 

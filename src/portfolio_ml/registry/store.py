@@ -35,7 +35,6 @@ from portfolio_ml.registry.dataset import Dataset
 from portfolio_ml.registry.faults import is_lost, told
 from portfolio_ml.registry.figures import Figure
 from portfolio_ml.registry.promotions import (
-    CHALLENGER,
     CHAMPION,
     PREVIOUS,
     Action,

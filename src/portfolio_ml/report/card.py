@@ -19,17 +19,17 @@ SHOWN_FEATURES = 10
 _SECTIONS = {"activity": "Activity", "value_tier": "Value tier"}
 _HORIZON = {"churn": "churn_horizon_days", "lifetime_value": "value_horizon_days"}
 
+_HISTORY = "It holds for customers like those in its history; a new season or range breaks it."
 _LIMITS = {
     "churn": (
-        "It says who leaves, not who would stay if called: it predicts, and causes nothing.",
-        "It holds for customers like those in its history; a new season, price or range breaks it.",
-        "Inactive customers have left by the portfolio's own rule; for them its complement, the "
-        "chance to return, is told.",
+        "It says who leaves, not who would stay if called.",
+        _HISTORY,
+        "For inactive customers, who count as gone already, its complement is told.",
     ),
     "lifetime_value": (
         "It is what a customer will bring within the horizon, not over a lifetime.",
-        "Its interval holds for customers like those in its history, and on average over a tier, "
-        "not for each customer.",
+        _HISTORY,
+        "Its interval is meant for a tier on average, not for each customer in it.",
         "A few large customers move the totals: look at the value tiers.",
     ),
     "segments": (
@@ -84,17 +84,23 @@ def _opening(facts: CardFacts) -> Iterator[str]:
         yield f"It puts every customer into one of {count} segments by how they buy."
         return
     candidate = model_name(str(facts.judgement["winner"]), facts.target)
-    days = facts.params[_HORIZON[facts.target]]
+    days = _horizon_days(facts)
     if facts.target == "churn":
         yield f"It predicts the chance of no purchase within {days} days, calibrated."
     else:
         unit = f" in {facts.currency}" if facts.currency else ""
+        extended = facts.params["value_extended_days"]
         measure = value_name(str(facts.judgement.get("measure", "revenue")))
         yield (
-            f"It predicts {measure}{unit} within {days} days, with an interval meant to hold "
-            f"{facts.coverage:.0%} of outcomes."
+            f"It predicts {measure}{unit} within {extended or days} days, with an interval meant "
+            f"to hold {facts.coverage:.0%} of outcomes."
         )
     yield f"Model: {candidate}."
+
+
+def _horizon_days(facts: CardFacts) -> int:
+    """The horizon that outcomes were learnt and judged over."""
+    return int(str(facts.params[_HORIZON[facts.target]]))
 
 
 def _data(facts: CardFacts) -> Iterator[str]:
@@ -124,7 +130,7 @@ def _figures(facts: CardFacts) -> Iterator[str]:
         return
     coverage = facts.coverage if facts.target == "lifetime_value" else None
     model = model_facts(facts.judgement, coverage=coverage)
-    yield setting(model, int(str(facts.params[_HORIZON[facts.target]])))
+    yield setting(model, _horizon_days(facts))
     yield " ".join([verdict(model), *meaning(model)])
     yield _scores(model)
     yield f"### Gain in {model.primary_label} over others, with its 90 % interval"
@@ -136,9 +142,7 @@ def _figures(facts: CardFacts) -> Iterator[str]:
 
 
 def _scores(model: ModelFacts) -> str:
-    rows = [
-        [f.label, figure_text(f, f.of_all), figure_text(f, f.of_active)] for f in model.figures
-    ]
+    rows = [[f.label, figure_text(f, f.of_all), figure_text(f, f.of_active)] for f in model.figures]
     return _table(["metric, mean over dates", "all customers", "active ones"], rows)
 
 

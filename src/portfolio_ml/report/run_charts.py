@@ -86,12 +86,13 @@ def coverage_by_tier(sections: Sequence[Mapping[str, Any]], *, coverage: float) 
 
 def importance(shares: Mapping[str, float]) -> Chart:
     """The features that the trees gain most from, with their share of the gain."""
-    rows = [{"feature": name, "share": share} for name, share in shares.items()][:SHOWN_FEATURES]
+    names = [*shares][:SHOWN_FEATURES]
+    rows = [{"feature": name, "share": shares[name]} for name in names]
     bars = alt.Chart(_data(rows)).mark_bar()
     bars = bars.encode(
         alt.Y(
             "feature:N",
-            sort=[row["feature"] for row in rows],
+            sort=names,
             axis=alt.Axis(grid=False, title=None, labelLimit=2 * LABELS),
         ),
         alt.X("share:Q", axis=alt.Axis(format="%", tickCount=5), title="share of the gain"),
