@@ -70,7 +70,7 @@ def test_the_environment_is_read_only_by_config():
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
-    assert readers <= {"config/loading.py", "registry/store.py", "registry/address.py"}
+    assert readers <= {"config/loading.py", "registry/connecting.py", "registry/address.py"}
 
 
 def test_the_wall_clock_is_read_only_at_the_edges():

@@ -1,6 +1,7 @@
 """The only MLflow door: runs are tracked, models registered, champions found here."""
 
 from portfolio_ml.registry.address import has_begun
+from portfolio_ml.registry.connecting import opened
 from portfolio_ml.registry.dataset import Dataset
 from portfolio_ml.registry.environment import commit, packages
 from portfolio_ml.registry.figures import Figure, figures_of
@@ -12,7 +13,7 @@ from portfolio_ml.registry.promotions import (
     Move,
 )
 from portfolio_ml.registry.recovery import Tidied
-from portfolio_ml.registry.store import TARGETS, Registered, Store, opened
+from portfolio_ml.registry.store import TARGETS, Registered, Store
 
 __all__ = [
     "CHALLENGER",

@@ -9,7 +9,7 @@ next one takes its announcement back. What was carried out stays as the record.
 import json
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -67,8 +67,8 @@ class Move:
         """The name of the tag that holds it; names ascend with time."""
         return f"{_TAG}{self.at:%Y%m%dT%H%M%S.%f}.{self.run_id}.{self.version}"
 
-    def is_left(self, now: datetime) -> bool:
-        """Whether the process that began it has ended before it was done."""
+    def is_left(self, now: datetime | None) -> bool:
+        """Whether the process that began it has ended before it was done; see `Writer`."""
         writer = Writer.read(self.writer)
         return writer is None or writer.has_left(self.tag, begun=self.at, now=now)
 
@@ -114,10 +114,13 @@ class Aliases:
             self._set(CHAMPION, move.version)
             self._finish(move)
 
-    def recover(self, now: datetime) -> int:
+    def recover(self, now: datetime | None = None) -> int:
         """Finish or take back the moves of processes that died; gives how many there were.
 
         While another is at it, they are left to it.
+
+        Args:
+            now: The time; without it, what was begun on other machines is left alone.
         """
         begun = [move for move in self._announced() if not move.is_done]
         left = [move for move in begun if move.is_left(now)]
@@ -198,7 +201,7 @@ def move_of(
     action: Action,
     version: str,
     *,
-    aliases: dict[str, str],
+    aliases: Mapping[str, str],
     previous: str | None,
     reason: str,
     run: Any,  # noqa: ANN401 - MLflow's, without types

@@ -1,23 +1,16 @@
-"""Runs, registered models and aliases in one MLflow store."""
+"""Registered models and their aliases in one MLflow store, beside the runs that made them."""
 
-import getpass
 import json
-import logging
-import os
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from portfolio_ml.config import Settings
-from portfolio_ml.databases import redacted
 from portfolio_ml.errors import (
     ConfigError,
     DataError,
@@ -26,14 +19,6 @@ from portfolio_ml.errors import (
 )
 from portfolio_ml.models.files import DESCRIPTION, ModelFiles, digests, verify
 from portfolio_ml.models.serving import outputs
-from portfolio_ml.registry.address import (
-    address_of,
-    artifacts_beside,
-    demand_answer,
-)
-from portfolio_ml.registry.dataset import Dataset
-from portfolio_ml.registry.faults import is_lost, told
-from portfolio_ml.registry.figures import Figure
 from portfolio_ml.registry.promotions import (
     CHAMPION,
     PREVIOUS,
@@ -43,8 +28,8 @@ from portfolio_ml.registry.promotions import (
     changed,
     move_of,
 )
-from portfolio_ml.registry.recovery import COMPLETE, STATE, WRITER, Tidied, tidied
-from portfolio_ml.registry.writers import Writer, at_work
+from portfolio_ml.registry.recovery import COMPLETE, STATE, Tidied, tidied
+from portfolio_ml.registry.runs import Runs, user
 
 TARGETS = ("churn", "lifetime_value", "segments")
 ANY = "any"
@@ -52,17 +37,6 @@ ANY = "any"
 _DIGEST_TAG = "sha256."
 _HIGHEST_TAG = "highest_segment_id"
 _FILES = "files"
-_MAX_PARAM = 500
-_MAX_METRICS = 1000  # MLflow takes no more at once
-_SWITCHES = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the scheduler tries again; MLflow's 7 take minutes
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,77 +48,8 @@ class Registered:
     files: ModelFiles
 
 
-class Store:
+class Store(Runs):
     """One portfolio's experiment and registered models in an MLflow store."""
-
-    def __init__(
-        self,
-        mlflow: Any,  # noqa: ANN401 - a module without types
-        uri: str,
-        *,
-        experiment_id: str,
-        portfolio: str,
-    ) -> None:
-        self._mlflow = mlflow
-        self._client = mlflow.MlflowClient(uri, uri)
-        self._uri = uri
-        self._experiment_id = experiment_id
-        self._portfolio = portfolio
-
-    @contextmanager
-    def run(self, name: str, *, parent: str | None = None) -> Iterator[str]:
-        """A run for the length of a `with` block; gives its id. It fails if the block does."""
-        writer = str(Writer.this())
-        tags = {"mlflow.runName": name, "portfolio": self._portfolio, WRITER: writer}
-        tags["mlflow.user"] = _user()
-        if parent:
-            tags["mlflow.parentRunId"] = parent
-        run_id: str = self._client.create_run(self._experiment_id, tags=tags).info.run_id
-        with at_work(run_id):
-            try:
-                yield run_id
-            except BaseException as error:
-                # a store that failed is not asked again; the next training cleans up
-                if not (isinstance(error, Exception) and is_lost(error)):
-                    with suppress(Exception):
-                        self._client.set_terminated(run_id, "FAILED")
-                raise
-            self._client.set_terminated(run_id, "FINISHED")
-
-    def log(
-        self,
-        run_id: str,
-        *,
-        params: Mapping[str, object] | None = None,
-        figures: Sequence[Figure] = (),
-        tags: Mapping[str, str] | None = None,
-        files: Mapping[str, bytes] | None = None,
-        dataset: Dataset | None = None,
-    ) -> None:
-        """Add to a run: parameters, metrics, tags, files by artifact path, and what it learnt from.
-
-        Of the data only its name, digest, columns and counts are kept.
-        """
-        kinds = self._mlflow.entities
-        metrics = [
-            kinds.Metric(f.name, f.value, 0, f.step) for f in figures if np.isfinite(f.value)
-        ]
-        self._client.log_batch(
-            run_id,
-            params=[kinds.Param(k, str(v)[:_MAX_PARAM]) for k, v in (params or {}).items()],
-            tags=[kinds.RunTag(k, v) for k, v in (tags or {}).items()],
-        )
-        for start in range(0, len(metrics), _MAX_METRICS):
-            self._client.log_batch(run_id, metrics=metrics[start : start + _MAX_METRICS])
-        if dataset is not None:
-            self._client.log_inputs(run_id, datasets=[dataset.as_input(kinds)])
-        if files:
-            with tempfile.TemporaryDirectory() as folder:
-                for path, content in files.items():
-                    target = Path(folder, path)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    target.write_bytes(content)
-                self._client.log_artifacts(run_id, folder)
 
     def register(self, target: str, run_id: str, files: ModelFiles) -> str:
         """Log the files as a model of the run and register them; gives the version.
@@ -205,7 +110,7 @@ class Store:
             ChampionChangedError: The champion is another than `instead_of`.
         """
         self._demand(target, version_number)
-        aliases = self.aliases(target)
+        aliases = self._recovered(target)
         champion = aliases.get(CHAMPION)
         if champion == version_number:
             raise NothingToDoError(
@@ -214,7 +119,13 @@ class Store:
         if instead_of is not ANY and champion != instead_of:
             raise changed(self._name(target), instead_of, champion)
         return self._moved(
-            target, "promoted", version_number, previous=champion, reason=reason, run_id=run_id
+            target,
+            "promoted",
+            version_number,
+            aliases=aliases,
+            previous=champion,
+            reason=reason,
+            run_id=run_id,
         )
 
     def rollback(self, target: str, *, reason: str) -> Move:
@@ -226,7 +137,7 @@ class Store:
             ConfigError: There is no previous champion.
             DataError: Its files are not the registered ones.
         """
-        aliases = self.aliases(target)
+        aliases = self._recovered(target)
         number = aliases.get(PREVIOUS)
         if CHAMPION not in aliases or number is None or number == aliases[CHAMPION]:
             raise ConfigError(
@@ -237,7 +148,9 @@ class Store:
             )
         self._demand(target, number)
         earlier = self._aliases_of(target).before(number)
-        return self._moved(target, "rolled back", number, previous=earlier, reason=reason)
+        return self._moved(
+            target, "rolled back", number, aliases=aliases, previous=earlier, reason=reason
+        )
 
     def challenge(self, target: str, version_number: str) -> None:
         """Mark a version as the challenger that was refused."""
@@ -250,15 +163,6 @@ class Store:
     def moves(self, target: str) -> tuple[Move, ...]:
         """Every promotion and rollback of a target, oldest first."""
         return self._aliases_of(target).moves()
-
-    def tidy(self, run_id: str) -> Tidied:
-        """Clean up after trainings that died; `run_id` is the run that asks."""
-        return tidied(
-            self._client,
-            self._client.get_run(run_id),
-            portfolio=self._portfolio,
-            names=[self._name(target) for target in TARGETS],
-        )
 
     def highest_segment_id(self) -> int:
         """The highest id that any segment ever had, whatever became of its model; 0 before any."""
@@ -328,6 +232,7 @@ class Store:
         action: Action,
         number: str,
         *,
+        aliases: Mapping[str, str],
         previous: str | None,
         reason: str,
         run_id: str | None = None,
@@ -335,21 +240,26 @@ class Store:
         name = "promote" if action == "promoted" else "roll back"
         given = nullcontext(run_id) if run_id else self.run(f"{name} {target} {number}")
         with given as run:
-            aliases = self._aliases_of(target)
             move = move_of(
                 target,
                 action,
                 number,
-                aliases=aliases.now(),
+                aliases=aliases,
                 previous=previous,
                 reason=reason,
                 run=self._client.get_run(run),
-                by=_user(),
+                by=user(),
             )
-            aliases.carry_out(move)
+            self._aliases_of(target).carry_out(move)
             if run_id is None:
                 self.log(run, params={"target": target, "version": number, "reason": reason})
         return move
+
+    def _recovered(self, target: str) -> dict[str, str]:
+        """The aliases, when what a dead process left half done has been finished or undone."""
+        aliases = self._aliases_of(target)
+        aliases.recover()
+        return aliases.now()
 
     def _downloaded(self, model: str, expected: Mapping[str, str]) -> ModelFiles:
         artifacts = self._mlflow.artifacts
@@ -377,10 +287,8 @@ class Store:
                 input_example=example,
                 pip_requirements=[f"portfolio-ml=={version('portfolio-ml')}"],
             )
+        self._client.update_run(run_id, status="RUNNING")  # the block has ended it too early
         return str(info.model_id)
-
-    def _name(self, target: str) -> str:
-        return f"{self._portfolio}-{target.replace('_', '-')}"
 
     def _aliases_of(self, target: str) -> Aliases:
         return Aliases(self._client, self._name(target))
@@ -402,61 +310,17 @@ class Store:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
 
+    def tidy(self, run_id: str) -> Tidied:
+        """Clean up after trainings that died; `run_id` is the run that asks."""
+        return tidied(
+            self._client,
+            self._client.get_run(run_id),
+            portfolio=self._portfolio,
+            names=[self._name(target) for target in TARGETS],
+        )
 
-@contextmanager
-def opened(settings: Settings) -> Iterator[Store]:
-    """The portfolio's store for the length of a `with` block.
-
-    The experiment is created when missing; beside an SQLite store its artifacts lie in
-    `mlartifacts`.
-
-    Raises:
-        ConfigError: The store's address cannot be used.
-        TryAgainLaterError: Another process has locked it.
-        ServiceUnavailableError: The store does not answer.
-    """
-    uri = settings.tracking.uri
-    address = address_of(uri, base=settings.base)
-    demand_answer(address)
-    with warnings.catch_warnings(), _quiet():
-        warnings.simplefilter("ignore")  # MLflow's own deprecations are no news to its users
-        mlflow = _mlflow()
-        before = mlflow.get_tracking_uri()
-        try:
-            with told(mlflow, address):
-                mlflow.set_tracking_uri(address)
-                experiment_id = _experiment_id(mlflow, address, settings.experiment)
-                yield Store(mlflow, address, experiment_id=experiment_id, portfolio=settings.name)
-        finally:
-            mlflow.set_tracking_uri(before)
-
-
-def _mlflow() -> Any:  # noqa: ANN401 - a module without types
-    """MLflow, imported when it is needed: it takes seconds."""
-    for name, value in _SWITCHES.items():
-        os.environ.setdefault(name, value)
-    import mlflow  # noqa: PLC0415 - only those who open a store wait for it
-
-    return mlflow
-
-
-def _experiment_id(mlflow: Any, address: str, name: str) -> str:  # noqa: ANN401 - a module
-    try:
-        client = mlflow.MlflowClient(address, address)
-        found = client.get_experiment_by_name(name)
-    except ImportError as error:
-        raise ConfigError(
-            "the tracking store needs a driver that is not installed",
-            where=redacted(address),
-            saw=str(error),
-        ) from None
-    number = (
-        client.create_experiment(name, artifact_location=artifacts_beside(address))
-        if found is None
-        else found.experiment_id
-    )
-    mlflow.set_experiment(experiment_id=number)
-    return str(number)
+    def _name(self, target: str) -> str:
+        return f"{self._portfolio}-{target.replace('_', '-')}"
 
 
 def _read(folder: Path, expected: Mapping[str, str]) -> ModelFiles:
@@ -465,24 +329,3 @@ def _read(folder: Path, expected: Mapping[str, str]) -> ModelFiles:
         path.name: path.read_bytes() if path.name in expected and path.is_file() else b""
         for path in folder.iterdir()
     }
-
-
-def _user() -> str:
-    """Who runs this, by the system's account."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container may know no name for its user
-        return "unknown"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

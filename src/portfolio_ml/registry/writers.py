@@ -48,16 +48,16 @@ class Writer:
     def __str__(self) -> str:
         return f"{self.host} {self.process} {self.began}"
 
-    def has_left(self, on: str, *, begun: datetime, now: datetime) -> bool:
+    def has_left(self, on: str, *, begun: datetime, now: datetime | None) -> bool:
         """Whether nothing more can come from it to what goes by that name.
 
         Args:
             on: What `at_work` was told.
             begun: When it was begun.
-            now: The time now.
+            now: The time now; None where nobody told.
         """
         if self.host != socket.gethostname():
-            return now - begun > LONGEST
+            return now is not None and now - begun > LONGEST
         if self.process == os.getpid():
             return on not in _AT_WORK
         return not _is_there(self.process) or _began(self.process) != self.began
