@@ -1,20 +1,24 @@
 """A small shop that a training takes seconds for: its history, its settings, its trainings."""
 
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
-from portfolio_ml import pipeline
+from portfolio_ml import pipeline, publish, registry
 from portfolio_ml.config import Settings, settings_from
+from portfolio_ml.models.files import ModelFiles
 
 FIRST_DAY = date(2023, 1, 1)
 TRAINED = date(2023, 10, 31)
 NOW = datetime(2023, 12, 1, 4, tzinfo=UTC)
 CUSTOMERS = 120
+LEARNT = "learnt.pickle"
 
 
 def quietly(text: str) -> None:
@@ -57,8 +61,35 @@ def settings_of(folder: Path, *, uri: str = "sqlite:///mlflow.db") -> Settings:
 
 
 def trained(
-    settings: Settings, *, promote: bool = True, say: Callable[[str], None] = quietly
+    settings: Settings,
+    *,
+    promote: bool = True,
+    keep: bool = False,
+    say: Callable[[str], None] = quietly,
 ) -> pipeline.TrainingResult:
-    """One training on all that was known on `TRAINED`."""
-    with pipeline.opened(settings, today=NOW.date(), as_of=TRAINED, say=quietly) as portfolio:
+    """One training on all that was known on `TRAINED`; `published` needs what it can `keep`."""
+
+    def kept(models, training, store, **others):
+        if keep:
+            (settings.base / LEARNT).write_bytes(pickle.dumps((models, training)))
+        return publish.publish(models, training, store, **others)
+
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        pipeline.opened(settings, today=NOW.date(), as_of=TRAINED, say=quietly) as portfolio,
+    ):
+        patch.setattr(pipeline, "publish", kept)
         return pipeline.train(portfolio, promote=promote, say=say)
+
+
+def learnt(settings: Settings) -> tuple[Mapping[str, ModelFiles], publish.Training]:
+    """What the last training that was told to `keep` it has learnt."""
+    models, training = pickle.loads((settings.base / LEARNT).read_bytes())
+    return models, training
+
+
+def published(settings: Settings, *, promote: bool = True) -> publish.Published:
+    """Write once more what a training learnt, as any training does at its end."""
+    models, training = learnt(settings)
+    with registry.opened(settings) as store:
+        return publish.publish(models, training, store, settings=settings, promote=promote)

@@ -1,12 +1,11 @@
 """Trainings that are killed, two at once, locked out, or without room: the champion stays.
 
 The trainings are processes of their own, forked from one that has imported what they need. What
-the first one learnt is kept, and the others begin with writing it: nothing is written before.
+the first one learnt is kept, and most others begin with writing it: nothing is written before.
 """
 
 import multiprocessing
 import os
-import pickle
 import resource
 import signal
 import sqlite3
@@ -17,9 +16,9 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from tests.small_shop import settings_of, trained
+from tests.small_shop import published, settings_of, trained
 
-from portfolio_ml import pipeline, publish, registry
+from portfolio_ml import publish, registry
 from portfolio_ml.databases import connections
 from portfolio_ml.errors import ServiceUnavailableError, TryAgainLaterError
 
@@ -33,30 +32,19 @@ TARGETS = registry.TARGETS
 HERE = multiprocessing.get_context("forkserver")
 
 
-LEARNT = "learnt.pickle"
-
-
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """The settings of a shop with champions of one training, each of version 1."""
     HERE.set_forkserver_preload(["tests.small_shop", "mlflow"])
     settings = settings_of(tmp_path_factory.mktemp("killed"))
-
-    def keep(models, training, store, **others):
-        (settings.base / LEARNT).write_bytes(pickle.dumps((models, training)))
-        return publish.publish(models, training, store, **others)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "publish", keep)
-        trained(settings)
+    trained(settings, keep=True)
     return settings
 
 
-def published(settings, *, promote: bool = True) -> publish.Published:
-    """Write once more what the first training learnt, as any training does at its end."""
-    models, training = pickle.loads((settings.base / LEARNT).read_bytes())
-    with registry.opened(settings) as store:
-        return publish.publish(models, training, store, settings=settings, promote=promote)
+def tidied(settings) -> registry.Tidied:
+    """What the next training cleans up before it writes anything."""
+    with registry.opened(settings) as store, store.run("next") as run_id:
+        return store.tidy(run_id)
 
 
 def champions(settings) -> dict[str, str]:
@@ -118,7 +106,8 @@ def test_a_killed_training_leaves_the_champion(shop, method, call, is_whole):
     assert champions(shop) == before
     assert running(shop) or method.startswith("set_registered_model")
 
-    assert published(shop, promote=False).tidied
+    assert tidied(shop)
+    assert not tidied(shop)
     assert running(shop) == 0
     assert champions(shop) == before
     assert previous(shop) == earlier
@@ -194,7 +183,7 @@ def test_a_registry_that_another_locks_meanwhile_is_for_later(shop, monkeypatch)
             published(shop)
     assert refusal.value.exit_code == 75
     assert champions(shop) == before
-    assert published(shop, promote=False).tidied.runs == 2
+    assert tidied(shop).runs == 2
 
 
 # No room
@@ -226,5 +215,6 @@ def test_without_room_nothing_is_promoted(shop, monkeypatch, method):
             published(shop)
     assert refusal.value.exit_code == 69
     assert champions(shop) == before
-    published(shop, promote=False)
+    tidied(shop)
     assert running(shop) == 0
+    assert champions(shop) == before

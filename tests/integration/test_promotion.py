@@ -1,15 +1,16 @@
 """Promote, roll back and look at the record, by command and from Python; and the same twice."""
 
+import json
+
 import pytest
-from tests.small_shop import settings_of, trained
+from tests.small_shop import learnt, settings_of, trained
 
 import portfolio_ml as pml
-from portfolio_ml import champions, pipeline, publish, registry
+from portfolio_ml import champions, registry
+from portfolio_ml.cli import app
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.models.files import digests
 from portfolio_ml.models.segments import SegmentModel
-
-from .conftest import command  # the same bare environment as a user's
 
 pytestmark = pytest.mark.integration
 
@@ -25,17 +26,15 @@ def shop(tmp_path_factory):
     """The settings of a shop trained twice, with version 1 in force, and the models' digests."""
     settings = settings_of(tmp_path_factory.mktemp("promoted"))
     (settings.base / "shop.yaml").write_text(CONFIG)
-    made = []
+    trained(settings, keep=True)
+    first = digests_of(settings)
+    trained(settings, keep=True, promote=False)
+    return settings, (first, digests_of(settings))
 
-    def keep(models, *others, **named):
-        made.append({target: digests(files) for target, files in models.items()})
-        return publish.publish(models, *others, **named)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "publish", keep)
-        trained(settings)
-        trained(settings, promote=False)
-    return settings, made
+def digests_of(settings):
+    models, _ = learnt(settings)
+    return {target: digests(files) for target, files in models.items()}
 
 
 def test_the_same_data_and_seed_give_the_same_bytes(shop):
@@ -43,24 +42,26 @@ def test_the_same_data_and_seed_give_the_same_bytes(shop):
     assert first == second
 
 
-def test_a_champion_is_changed_and_changed_back_by_command(shop):
+def test_a_champion_is_changed_and_changed_back_by_command(shop, capsys):
     settings, _ = shop
-    config = settings.base / "shop.yaml"
-    refused = command("rollback", "churn", "--config", config, "--reason", "no", "--quiet")
-    assert (refused.code, refused.out) == (2, "")
-    assert "nothing to roll back to" in refused.err
-    done = command("promote", "churn", "2", "-c", config, "--reason", "looks better", "--json")
-    assert (done.code, done.json["before"], done.json["reason"]) == (0, "1", "looks better")
-    assert command("promote", "churn", "2", "-c", config).code == 99
+    config = ["--config", str(settings.base / "shop.yaml")]
+    assert app.run(["rollback", "churn", *config, "--reason", "no", "--quiet"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "nothing to roll back to" in told.err
+    assert app.run(["promote", "churn", "2", *config, "--reason", "looks better", "--json"]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert (done["before"], done["version"], done["reason"]) == ("1", "2", "looks better")
+    assert app.run(["promote", "churn", "2", *config]) == 99
     assert champions.successions(settings)[0].aliases == {"champion": "2", "previous": "1"}
 
     pml.rollback(settings, "churn", reason="too many false alarms")
     record = pml.champion_record(settings)
     assert "too many false alarms" in repr(record)
-    told = command("champions", "--config", config)
-    assert told.code == 0
-    assert "looks better" in " ".join(told.out.split())
     assert record.successions[0].aliases == {"champion": "1"}
+    capsys.readouterr()
+    assert app.run(["champions", *config]) == 0
+    assert "looks better" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

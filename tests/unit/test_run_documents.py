@@ -6,6 +6,7 @@ import socket
 import subprocess
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 import yaml
 from tests.histories import REFERENCE
@@ -13,7 +14,8 @@ from tests.simulated import RECIPE, simulated
 
 from portfolio_ml.config import load_settings, public_yaml, settings_from
 from portfolio_ml.gate import Decision
-from portfolio_ml.judgement import unjudged
+from portfolio_ml.judgement import Predictions, SectionScore, _sections, unjudged
+from portfolio_ml.metrics import METRICS
 from portfolio_ml.models.importance import importance
 from portfolio_ml.registry import writers
 from portfolio_ml.registry.environment import commit, packages
@@ -153,6 +155,25 @@ def test_a_card_of_what_nothing_judged_says_so():
 def test_the_coverage_by_tier_is_drawn_where_there_are_intervals():
     assert [*judgement_plots(judged(), coverage=0.8)] == ["lifetime_value_coverage_by_tier.png"]
     assert judgement_plots(judged(sections=[]), coverage=0.8) == {}
+
+
+# Performance by section
+
+
+def test_each_part_of_the_customers_is_judged_on_its_own_by_hand():
+    predictions = Predictions(
+        cutoff=np.zeros(4, np.int32),
+        customer=np.arange(4),
+        is_active=np.array([True, True, False, False]),
+        actual=np.array([30.0, 10.0, 0.0, 0.0]),
+        candidates={"blend": np.array([20.0, 12.0, 1.0, 1.0])},
+        baselines={},
+        intervals={"blend": np.array([[10.0, 40.0], [11.0, 14.0], [0.0, 1.0], [0.0, 2.0]])},
+        sections={"activity": np.array(["active", "active", "inactive", "inactive"])},
+    )
+    active, inactive = _sections(predictions, "blend", METRICS["normalised_gini"])
+    assert active == SectionScore("activity", "active", 2, 20.0, 16.0, 1.0, 0.5)
+    assert inactive == SectionScore("activity", "inactive", 2, 0.0, 1.0, None, 1.0)
 
 
 # Importance and environment
