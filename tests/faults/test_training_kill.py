@@ -101,7 +101,7 @@ def die_at(folder: Path, method: str, call: int, *, is_whole: bool) -> None:
 def test_a_killed_training_leaves_the_champion(shop, method, call, is_whole):
     before, earlier = champions(shop), previous(shop)
     process = in_a_process(partial(die_at, is_whole=is_whole), shop.base, method, call)
-    process.join(120)
+    process.join(300)
     assert process.exitcode == -signal.SIGKILL
     assert champions(shop) == before
     assert running(shop) or method.startswith("set_registered_model")
@@ -122,7 +122,7 @@ def publish_with(folder: Path, barrier, answers) -> None:
 
     def together(decision, *others, **named):
         if decision.target == "churn":
-            barrier.wait(60)
+            barrier.wait(300)
         return carried_out(decision, *others, **named)
 
     publish._carried_out = together
@@ -134,7 +134,7 @@ def test_of_two_trainings_at_once_one_wins_each_target_and_the_record_is_whole(s
     before = champions(shop)
     barrier, answers = HERE.Barrier(2), HERE.Queue()
     both = [in_a_process(publish_with, shop.base, barrier, answers) for _ in range(2)]
-    told = [answers.get(timeout=120) for _ in both]
+    told = [answers.get(timeout=300) for _ in both]
     for process in both:
         process.join(60)
         assert process.exitcode == 0

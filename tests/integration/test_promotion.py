@@ -81,7 +81,7 @@ def test_a_rollback_needs_a_reason(shop):
 
 def test_before_any_training_there_is_nothing_to_change(tmp_path):
     settings = settings_of(tmp_path)
-    with pytest.raises(ConfigError, match="nothing has been trained"):
+    with pytest.raises(ConfigError, match="Nothing has been trained"):
         pml.promote(settings, "churn", 1, reason="a try")
     assert not (tmp_path / "mlflow.db").exists()
 

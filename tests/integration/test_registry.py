@@ -161,7 +161,7 @@ def test_a_promoted_version_is_champion_and_the_one_before_stays_at_hand(shop, c
         assert store.champion("segments").version == "1"
         store.promote("segments", "3")
         assert aliases() == {"champion": "3", "previous": "1", "challenger": "2"}
-        with pytest.raises(NothingToDoError, match="version 3 is the champion already"):
+        with pytest.raises(NothingToDoError, match="Version 3 is the champion already"):
             store.promote("segments", "3")
         store.promote("segments", "2")
         assert aliases() == {"champion": "2", "previous": "3"}
