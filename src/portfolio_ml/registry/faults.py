@@ -65,7 +65,7 @@ def _of_files(error: OSError, address: str) -> PortfolioError:
             saw=type(error).__name__,
             do="check tracking.uri and that the store is up",
         )
-    if error.strerror in _FULL or error.strerror.startswith(_FULL):
+    if error.strerror.startswith(_FULL):
         return _full(where, error.strerror)
     return ServiceUnavailableError(
         "the tracking store's files cannot be read or written", where=where, saw=error.strerror
