@@ -9,20 +9,24 @@ import narwhals as nw
 import pandas as pd
 
 from portfolio_ml.acting import Advice
+from portfolio_ml.champions import Succession, all_moves
 from portfolio_ml.display import SmallTable
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.gate import Decision
 from portfolio_ml.judgement import Judgement, Supervised
 from portfolio_ml.opening import Validation
 from portfolio_ml.pipeline import TrainingResult, Tuned
+from portfolio_ml.registry import Move
 from portfolio_ml.report import charts
 from portfolio_ml.report.evidence import model_facts
 from portfolio_ml.report.facts import Facts
 from portfolio_ml.results import (
     acting_table,
+    champions_table,
     deliveries_table,
     gate_table,
     judgement_table,
+    moves_table,
     refused_by_rule,
     rows_table,
     tuned_table,
@@ -257,6 +261,26 @@ class TrainResult(_Judged):
 
     def _tables(self) -> list[SmallTable]:
         return [*self._judgement_tables(), gate_table(self.decisions, self.versions)]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MoveResult(_Shown):
+    """A promotion or rollback that was carried out."""
+
+    move: Move
+
+    def _tables(self) -> list[SmallTable]:
+        return [moves_table([self.move])]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ChampionRecord(_Shown):
+    """The versions in use, per target, and every promotion and rollback."""
+
+    successions: tuple[Succession, ...]
+
+    def _tables(self) -> list[SmallTable]:
+        return [champions_table(self.successions), moves_table(all_moves(self.successions))]
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -17,11 +17,13 @@ from portfolio_ml.metrics import CHURN_METRICS, VALUE_METRICS
 from portfolio_ml.models.seasonality import seasonality_of
 from portfolio_ml.season import Season
 from portfolio_ml.snapshots import Snapshots
+from portfolio_ml.standing import value_tiers
 from portfolio_ml.timeline import Span, cutoffs, to_date
 from portfolio_ml.training import Candidates, Recipe, all_excluded, fit_candidates, history_to_judge
 from portfolio_ml.wording import counted
 
 Floats = NDArray[np.float64]
+Sections = Mapping[str, NDArray[np.str_]]
 
 
 SHORTEST_LEARNED_DAYS = 28
@@ -146,8 +148,12 @@ def backtest(
         )
         rows = snapshots.on([cutoff])
         is_active = rows.column("recency_days") < activity_days[cutoff]
-        churn.append(_churn_predictions(candidates, rows, recipe, is_active))
-        value.append(_value_predictions(candidates, rows, recipe, is_active))
+        sections = {
+            "activity": np.where(is_active, "active", "inactive"),
+            "value_tier": value_tiers(rows.column("net_spend"), reference.tier_edges),
+        }
+        churn.append(_churn_predictions(candidates, rows, recipe, is_active, sections))
+        value.append(_value_predictions(candidates, rows, recipe, is_active, sections))
     progress("judging")
     return {
         "churn": judge("churn", _pooled(churn), CHURN_METRICS, n=bootstrap, seed=recipe.seed),
@@ -164,13 +170,18 @@ def backtest(
 
 
 def _churn_predictions(
-    candidates: Candidates, rows: Snapshots, recipe: Recipe, is_active: NDArray[np.bool_]
+    candidates: Candidates,
+    rows: Snapshots,
+    recipe: Recipe,
+    is_active: NDArray[np.bool_],
+    sections: Sections,
 ) -> Predictions:
     window = _nearest_window(recipe.horizons.churn_days)
     return Predictions(
         cutoff=rows.day,
         customer=rows.customer,
         is_active=is_active,
+        sections=sections,
         actual=rows.churned.astype(np.float64),
         candidates={
             c: model.predict(rows.inputs(model.names)) for c, model in candidates.churn.items()
@@ -184,7 +195,11 @@ def _churn_predictions(
 
 
 def _value_predictions(
-    candidates: Candidates, rows: Snapshots, recipe: Recipe, is_active: NDArray[np.bool_]
+    candidates: Candidates,
+    rows: Snapshots,
+    recipe: Recipe,
+    is_active: NDArray[np.bool_],
+    sections: Sections,
 ) -> Predictions:
     window = _nearest_window(recipe.horizons.value_days)
     models = candidates.lifetime_value
@@ -195,6 +210,7 @@ def _value_predictions(
         cutoff=rows.day,
         customer=rows.customer,
         is_active=is_active,
+        sections=sections,
         actual=rows.value,
         candidates={c: value for c, (value, _, _) in forecasts.items()},
         intervals={c: np.column_stack(ends) for c, (_, *ends) in forecasts.items()},
@@ -227,4 +243,8 @@ def _pooled(parts: list[Predictions]) -> Predictions:
         candidates=stacked("candidates", shared),
         baselines=stacked("baselines", list(parts[0].baselines)),
         intervals=stacked("intervals", shared) if parts[0].intervals else {},
+        sections={
+            name: np.concatenate([part.sections[name] for part in parts])
+            for name in parts[0].sections
+        },
     )

@@ -1,13 +1,15 @@
-"""The champions in force: those of the registry, or of the bundle that the config names."""
+"""The champions in force: of the registry or the configured bundle; changed by hand."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from portfolio_ml import bundles, registry
 from portfolio_ml.config import Settings
 from portfolio_ml.databases import redacted
-from portfolio_ml.errors import DataError
+from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.judgement import PRIMARY
 from portfolio_ml.models.segments import SegmentModel
 from portfolio_ml.opening import Say
@@ -84,13 +86,86 @@ def judgement_in(files: Mapping[str, bytes], target: str) -> dict[str, Any]:
     return judged
 
 
-def segments_in_force(settings: Settings) -> SegmentModel | None:
-    """The champion's segments; None without a champion that this version can read."""
-    champion = _registered(settings, ["segments"]).get("segments")
+def segments_in_force(settings: Settings) -> tuple[SegmentModel | None, int]:
+    """The champion's segments, and the highest id that any segment ever had.
+
+    No segments without a champion that this version can read; the id is 0 before any.
+    """
+    if not registry.has_begun(settings.tracking.uri, base=settings.base):
+        return None, 0
+    with registry.opened(settings) as store:
+        champion, highest_id = store.champion("segments"), store.highest_segment_id()
     try:
-        return None if champion is None else SegmentModel.from_files(champion.files)
+        model = None if champion is None else SegmentModel.from_files(champion.files)
     except DataError:
-        return None
+        model = None
+    return model, highest_id
+
+
+def promote(settings: Settings, target: str, version: str, *, reason: str) -> registry.Move:
+    """Make a registered version the champion by hand; the reason goes on record.
+
+    Raises:
+        ConfigError: There is no such version, or a training left it half registered.
+        NothingToDoError: It is the champion already.
+        DataError: Its files are not the registered ones.
+        TryAgainLaterError: Another process is changing the champion.
+    """
+    with _begun(settings) as store:
+        return store.promote(_known(target), version, reason=reason)
+
+
+def rollback(settings: Settings, target: str, *, reason: str) -> registry.Move:
+    """Make the champion before the champion again; the reason goes on record.
+
+    Raises:
+        ConfigError: There is none to go back to, or no reason.
+        DataError: Its files are not the registered ones.
+        TryAgainLaterError: Another process is changing the champion.
+    """
+    if not reason.strip():
+        raise ConfigError("a rollback needs a reason", do="say in a sentence what was wrong")
+    with _begun(settings) as store:
+        return store.rollback(_known(target), reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """Who is champion of one target, and how that came about.
+
+    Attributes:
+        target: What the models predict.
+        aliases: The versions that have an alias, by alias.
+        moves: Every promotion and rollback, oldest first.
+    """
+
+    target: str
+    aliases: Mapping[str, str]
+    moves: tuple[registry.Move, ...]
+
+
+def successions(settings: Settings) -> tuple[Succession, ...]:
+    """The champions of every target with the record of how they came about."""
+    with _begun(settings) as store:
+        return tuple(Succession(t, store.aliases(t), store.moves(t)) for t in registry.TARGETS)
+
+
+def all_moves(successions: Sequence[Succession]) -> list[registry.Move]:
+    """The promotions and rollbacks of all targets, oldest first."""
+    return sorted((m for each in successions for m in each.moves), key=lambda m: (m.at, m.target))
+
+
+@contextmanager
+def _begun(settings: Settings) -> Iterator[registry.Store]:
+    """The portfolio's store, which opening would begin where there is none."""
+    if not registry.has_begun(settings.tracking.uri, base=settings.base):
+        raise ConfigError(
+            "nothing has been trained yet",
+            where=redacted(settings.tracking.uri),
+            do=f"train first: {_training_command(settings)}",
+        )
+    with registry.opened(settings) as store:
+        yield store
 
 
 def _registered(settings: Settings, targets: Sequence[str]) -> dict[str, registry.Registered]:
@@ -100,6 +175,14 @@ def _registered(settings: Settings, targets: Sequence[str]) -> dict[str, registr
     with registry.opened(settings) as store:
         found = {target: store.champion(target) for target in targets}
     return {target: champion for target, champion in found.items() if champion is not None}
+
+
+def _known(target: str) -> str:
+    if target not in registry.TARGETS:
+        raise ConfigError(
+            "there is no such target", saw=repr(target), do=f"write {', '.join(registry.TARGETS)}"
+        )
+    return target
 
 
 def _training_command(settings: Settings) -> str:

@@ -3,8 +3,8 @@
 All predictions are judged on the same customers, cutoff by cutoff, by the metrics that they allow.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from portfolio_ml.metrics import (
     Difference,
     Metric,
     calibration_curve,
+    coverage,
     decile_table,
     gains_curve,
     interval_metrics,
@@ -50,6 +51,7 @@ class Predictions:
         candidates: Per candidate, its predictions.
         baselines: Per baseline, its scores; only their order means something.
         intervals: Per candidate, the ends of its intervals, shape (rows, 2); empty for churn.
+        sections: Per way of dividing the customers (`value_tier`, ...), each one's part.
     """
 
     cutoff: NDArray[np.int32]
@@ -59,6 +61,30 @@ class Predictions:
     candidates: Mapping[str, Floats]
     baselines: Mapping[str, Floats]
     intervals: Mapping[str, Floats] = field(default_factory=dict)
+    sections: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SectionScore:
+    """How the winner did on a part of the customers, pooled over cutoffs.
+
+    Attributes:
+        section: How the customers are divided, such as `value_tier`.
+        part: The part, such as `A`.
+        rows: Its customers, counted at each cutoff.
+        actual: The mean outcome.
+        predicted: The mean prediction.
+        primary: The primary metric; None where it is not defined.
+        coverage: The share of outcomes inside the intervals; None without intervals.
+    """
+
+    section: str
+    part: str
+    rows: int
+    actual: float
+    predicted: float
+    primary: float | None
+    coverage: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +113,7 @@ class Judgement:
         predictions: What was judged.
         measure: What value is.
         acting: Whom to act on, for churn; None where the settings do not say what acting costs.
+        sections: How the winner did on each part of the customers.
     """
 
     target: Supervised
@@ -99,6 +126,7 @@ class Judgement:
     predictions: Predictions
     measure: Measure = "revenue"
     acting: Advice | None = None
+    sections: tuple[SectionScore, ...] = ()
 
     @property
     def primary(self) -> str:
@@ -146,6 +174,7 @@ class Judgement:
                 for metric, gains in self.gains.items()
             },
             "curves": {name: list(points) for name, points in self.curves.items()},
+            "sections": [asdict(section) for section in self.sections],
             **({} if self.measure == "revenue" else {"measure": self.measure}),
             **({} if self.acting is None else {"acting": self.acting.to_dict()}),
         }
@@ -167,6 +196,7 @@ def unjudged(target: str) -> dict[str, Any]:
         "scores": [],
         "gains": {},
         "curves": {},
+        "sections": [],
     }
 
 
@@ -236,7 +266,26 @@ def judge(
         curves=_curves(target, predictions.actual, predictions.candidates[winner]),
         predictions=predictions,
         measure=measure,
+        sections=tuple(_sections(predictions, winner, primary)),
     )
+
+
+def _sections(predictions: Predictions, winner: str, primary: Metric) -> Iterator[SectionScore]:
+    actual, predicted = predictions.actual, predictions.candidates[winner]
+    intervals = predictions.intervals.get(winner)
+    for section, parts in predictions.sections.items():
+        for part in np.unique(parts):
+            rows = parts == part
+            measured = primary.value(actual[rows], predicted[rows])
+            yield SectionScore(
+                section=section,
+                part=str(part),
+                rows=int(rows.sum()),
+                actual=float(actual[rows].mean()),
+                predicted=float(predicted[rows].mean()),
+                primary=None if np.isnan(measured) else measured,
+                coverage=None if intervals is None else coverage(actual[rows], *intervals[rows].T),
+            )
 
 
 def _best(values: Mapping[str, float], *, otherwise: str) -> str:
@@ -265,6 +314,7 @@ def _curves(
             ],
         }
     return {
+        "lorenz": _lorenz(actual, predicted),
         "deciles": [
             {
                 "decile": float(d.number),
@@ -273,8 +323,18 @@ def _curves(
                 "predicted": float(d.predicted),
             }
             for d in decile_table(actual, predicted)
-        ]
+        ],
     }
+
+
+def _lorenz(actual: Floats, predicted: Floats) -> list[dict[str, float]]:
+    """The share of all value that the best customers hold: by prediction, and by hindsight."""
+    floored, shares = np.maximum(actual, 0), np.linspace(0, 1, CURVE_POINTS)
+    found, held = (gains_curve(floored, order).at(shares) for order in (predicted, floored))
+    return [
+        {"share": float(s), "found": float(f), "held": float(h)}
+        for s, f, h in zip(shares, found, held, strict=True)
+    ]
 
 
 def _only(scores: Mapping[str, Floats], among: Mapping[str, Floats]) -> dict[str, Floats]:

@@ -14,9 +14,11 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
-from portfolio_ml import discovery, engine, exports, pipeline
+from portfolio_ml import champions, discovery, engine, exports, pipeline
 from portfolio_ml.answers import (
     BacktestResult,
+    ChampionRecord,
+    MoveResult,
     Picture,
     ScoreResult,
     TrainResult,
@@ -261,6 +263,47 @@ def train(
     with _opened(settings, as_of, transactions) as portfolio:
         _warn_of_refused(portfolio)
         return TrainResult(pipeline.train(portfolio, promote=promote, say=_silent))
+
+
+def promote(settings: Settings, target: str, version: int | str, *, reason: str) -> MoveResult:
+    """Make a registered version the champion by hand; who, when and why go on record.
+
+    Args:
+        settings: From `load_settings` or `settings_from`.
+        target: `churn`, `lifetime_value` or `segments`.
+        version: Its number in the registry.
+        reason: Why, in a sentence.
+
+    Raises:
+        ConfigError: There is no such target or version.
+        NothingToDoError: It is the champion already.
+        DataError: Its files are not the registered ones.
+    """
+    return MoveResult(champions.promote(settings, target, str(version), reason=reason))
+
+
+def rollback(settings: Settings, target: str, *, reason: str) -> MoveResult:
+    """Make the champion before the champion again; who, when and why go on record.
+
+    Args:
+        settings: From `load_settings` or `settings_from`.
+        target: `churn`, `lifetime_value` or `segments`.
+        reason: Why, in a sentence.
+
+    Raises:
+        ConfigError: There is no such target, or none to go back to.
+        DataError: Its files are not the registered ones.
+    """
+    return MoveResult(champions.rollback(settings, target, reason=reason))
+
+
+def champion_record(settings: Settings) -> ChampionRecord:
+    """Which versions are in use, and how the champions changed.
+
+    Args:
+        settings: From `load_settings` or `settings_from`.
+    """
+    return ChampionRecord(champions.successions(settings))
 
 
 def score(settings: Settings, *, as_of: AsOf = None, transactions: Table = None) -> ScoreResult:

@@ -4,6 +4,7 @@ Each function opens the engine, walks downstream, and gives a frozen result. Not
 `say` is told what is being done. The wall clock comes in as `Clock`.
 """
 
+import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 
 from portfolio_ml import learning, registry, search, tuning
 from portfolio_ml.champions import champions_in_force, segments_in_force, source_of_champions
-from portfolio_ml.config import ParquetTarget, Settings, Target
+from portfolio_ml.config import ParquetTarget, Settings, Target, public_yaml
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import FeatureTable, at, definitions_hash
@@ -187,9 +188,14 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
             tier_edges=frozen.reference.tier_edges,
             seasonality=seasonality_of(learned.season, frozen.reference.purchase_model),
         )
-    before = segments_in_force(settings)
+    before, highest_id = segments_in_force(settings)
     segments = fit_segments(
-        inputs, names=names, count=recipe.segments, seed=recipe.seed, before=before
+        inputs,
+        names=names,
+        count=recipe.segments,
+        seed=recipe.seed,
+        before=before,
+        highest_id=highest_id,
     )
     moved = None if before is None else migration(before, segments, inputs)
     say("logging to MLflow and passing the gate")
@@ -209,6 +215,8 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
                 migration=moved,
                 params=_parameters(portfolio),
                 tags=_tags(portfolio),
+                dataset=_dataset(portfolio),
+                documents=_documents(settings),
                 unjudged=learned.unjudged,
                 notes=learned.notes,
             ),
@@ -216,6 +224,8 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
             settings=settings,
             promote=promote,
         )
+    if published.tidied:
+        say(f"cleaned up after a training that ended early: {published.tidied}")
     return TrainingResult(
         as_of=portfolio.as_of,
         judgements=judgements,
@@ -329,10 +339,37 @@ def _parameters(portfolio: Opened) -> dict[str, object]:
 
 
 def _tags(portfolio: Opened) -> dict[str, str]:
+    commit = registry.commit(portfolio.settings.base)
     return {
         "data_digest": portfolio.history.digest,
         "features_hash": definitions_hash(portfolio.inputs.catalogue, portfolio.recipe.horizons),
         "portfolio_ml_version": version("portfolio-ml"),
+        **({} if commit is None else {"mlflow.source.git.commit": commit}),
+    }
+
+
+def _dataset(portfolio: Opened) -> registry.Dataset:
+    history, name = portfolio.history, portfolio.settings.name
+    return registry.Dataset(
+        name=f"{name}-transactions",
+        source=history.source or name,
+        digest=history.digest,
+        columns=sorted({"customer_id", "day", "amount", *history.columns}),
+        counts={
+            "rows_kept": history.kept,
+            "rows_quarantined": history.quarantined,
+            "days_with_rows": history.days.num_rows,
+            "first_day": to_date(history.span.first_day).isoformat(),
+            "last_day": portfolio.as_of.isoformat(),
+        },
+    )
+
+
+def _documents(settings: Settings) -> dict[str, bytes]:
+    """What a run keeps of how it was made: the config without secrets, and the versions."""
+    return {
+        "config.yaml": public_yaml(settings).encode(),
+        "environment.json": json.dumps(registry.packages(), indent=1).encode(),
     }
 
 

@@ -14,17 +14,20 @@ from portfolio_ml.gate import Decision, decide, decide_segments, decide_unjudged
 from portfolio_ml.judgement import PRIMARY, Judgement, Supervised, unjudged
 from portfolio_ml.models.extension import Extension
 from portfolio_ml.models.files import DESCRIPTION, ModelFiles
+from portfolio_ml.models.importance import importance
 from portfolio_ml.models.segment_identity import Migration
 from portfolio_ml.models.segment_profiles import profiles
 from portfolio_ml.models.segments import SegmentModel
+from portfolio_ml.report.card import CardFacts, card
 from portfolio_ml.report.charts import plots, segment_plots
 from portfolio_ml.report.customers import segment_groups
-from portfolio_ml.schema import Measure
+from portfolio_ml.report.run_charts import importance_plots, judgement_plots
 from portfolio_ml.snapshots import matrix
 from portfolio_ml.training import Candidates
 
 JUDGEMENT = "judgement.json"
 MIGRATION = "migration.json"
+CARD = "model_card.md"
 
 Model = TypeVar("Model")
 
@@ -39,6 +42,8 @@ class Training:
         migration: Where the customers of the champion's segments went, if those can be found.
         params: What the parent run is told of the data and the recipe.
         tags: Its digests and versions.
+        dataset: What it learnt from, without a row.
+        documents: What the parent run keeps beside, by file name: the config, the environment.
         notes: Per target, what its model rests on where history says too little, in sentences.
         unjudged: Why there are no judgements, in a sentence; None where there are.
     """
@@ -48,17 +53,27 @@ class Training:
     migration: Migration | None
     params: Mapping[str, object]
     tags: Mapping[str, str]
+    dataset: registry.Dataset | None = None
+    documents: Mapping[str, bytes] = field(default_factory=dict)
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unjudged: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What became of a training's models: per target the decision and the version."""
+    """What became of a training's models: per target the decision and the version.
+
+    Attributes:
+        decisions: What the gate decided.
+        versions: What was registered.
+        run_id: The parent run.
+        tidied: What was cleaned up of trainings that died.
+    """
 
     decisions: Mapping[str, Decision]
     versions: Mapping[str, str]
     run_id: str
+    tidied: registry.Tidied
 
 
 def publish(
@@ -71,7 +86,8 @@ def publish(
 ) -> Published:
     """One parent run with a child per target; each model registered; aliases set at the end.
 
-    A crash before the end leaves the champions as they were.
+    A crash before the end leaves the champions as they were, and the next call cleans up. Where
+    another training has changed the champion meanwhile, the decision on it is void.
 
     Args:
         models: Per target, the model as data.
@@ -81,27 +97,39 @@ def publish(
         promote: Whether accepted challengers become champions.
     """
     store.prepare()
-    decisions = _decisions(training, store, settings)
+    champions = {target: store.champion(target) for target in models}
+    decisions = _decisions(training, champions, settings)
     with store.run(f"train {training.params['as_of']}") as run_id:
-        store.log(run_id, params=training.params, tags=training.tags)
+        tidied = store.tidy(run_id)
+        store.log(
+            run_id,
+            params=training.params,
+            tags=training.tags,
+            files=training.documents,
+            dataset=training.dataset,
+        )
+        store.keep_highest_segment_id(training.segments.highest_id)
         beside = _beside(training.migration)
         versions = {
             target: _logged(
                 files,
                 decisions[target],
                 store,
+                training=training,
+                champion=champions[target],
                 parent=run_id,
                 settings=settings,
                 beside=beside.get(target, {}),
             )
             for target, files in models.items()
         }
-    for target, decision in decisions.items():
-        if decision.is_promoted and promote:
-            store.promote(target, versions[target])
-        else:
-            store.challenge(target, versions[target])
-    return Published(decisions=decisions, versions=versions, run_id=run_id)
+    decided = {
+        target: _carried_out(
+            decision, store, versions[target], champions[target], promote=promote, run_id=run_id
+        )
+        for target, decision in decisions.items()
+    }
+    return Published(decisions=decided, versions=versions, run_id=run_id, tidied=tidied)
 
 
 def models_as_files(
@@ -156,13 +184,43 @@ def _winner(candidates: Mapping[str, Model], judgement: Judgement | None) -> Mod
     return candidates.get(winner) or candidates["customer_base"]
 
 
+def _carried_out(
+    decision: Decision,
+    store: registry.Store,
+    version: str,
+    champion: registry.Registered | None,
+    *,
+    promote: bool,
+    run_id: str,
+) -> Decision:
+    """Set the alias that a decision leads to; gives it, refused where it came too late."""
+    target = decision.target
+    if not (decision.is_promoted and promote):
+        store.challenge(target, version)
+        return decision
+    try:
+        store.promote(
+            target,
+            version,
+            reason="; ".join(decision.reasons),
+            run_id=run_id,
+            instead_of=None if champion is None else champion.version,
+        )
+    except registry.ChampionChangedError as late:
+        store.challenge(target, version)
+        return Decision(target, False, (*decision.reasons, str(late)))
+    return decision
+
+
 def _decisions(
-    training: Training, store: registry.Store, settings: Settings
+    training: Training,
+    champions: Mapping[str, registry.Registered | None],
+    settings: Settings,
 ) -> dict[str, Decision]:
     decisions: dict[str, Decision] = {
         target: decide(
             judgement,
-            champion=_candidate(store.champion(target)),
+            champion=_candidate(champions[target]),
             max_loss=settings.gate.max_loss,
             coverage=settings.targets.lifetime_value.coverage,
         )
@@ -171,14 +229,14 @@ def _decisions(
     if training.unjudged is not None:
         decisions = {
             target: decide_unjudged(
-                target, champion=_candidate(store.champion(target)), why=training.unjudged
+                target, champion=_candidate(champions[target]), why=training.unjudged
             )
             for target in PRIMARY
         }
     segments = decide_segments(
         training.segments,
         count=settings.targets.segments.count,
-        has_champion=store.champion("segments") is not None,
+        has_champion=champions["segments"] is not None,
         migration=training.migration,
     )
     return {
@@ -201,23 +259,41 @@ def _logged(
     decision: Decision,
     store: registry.Store,
     *,
+    training: Training,
+    champion: registry.Registered | None,
     parent: str,
     settings: Settings,
     beside: ModelFiles,
 ) -> str:
     """Log one target's run and register its model; gives the version."""
     target, judged = decision.target, json.loads(files[JUDGEMENT])
-    measure = settings.targets.lifetime_value.measure
-    drawn = _plots(target, judged, currency=settings.currency, measure=measure)
+    drawn = _plots(target, judged, files, settings)
+    told = card(
+        CardFacts(
+            portfolio=settings.name,
+            target=target,
+            judgement=judged,
+            importance=importance(files),
+            params=training.params,
+            tags=training.tags,
+            decision=decision,
+            currency=settings.currency,
+            coverage=settings.targets.lifetime_value.coverage,
+        )
+    )
     with store.run(target, parent=parent) as run_id:
         store.log(
             run_id,
             params={"candidate": judged["winner" if target in PRIMARY else "candidate"]},
-            figures=registry.figures_of(target, judged),
-            tags={"gate": "accepted" if decision.is_promoted else "refused"},
+            figures=registry.figures_of(target, judged, champion=_candidate(champion)),
+            tags={
+                "gate": "accepted" if decision.is_promoted else "refused",
+                "champion_version": "none" if champion is None else champion.version,
+            },
             files={
                 JUDGEMENT: files[JUDGEMENT],
                 "gate.json": _as_json(decision.to_dict()),
+                CARD: told.encode(),
                 **beside,
                 **{f"plots/{name}": png for name, png in drawn.items()},
             },
@@ -226,13 +302,16 @@ def _logged(
 
 
 def _plots(
-    target: str, judged: Mapping[str, Any], *, currency: str, measure: Measure
+    target: str, judged: Mapping[str, Any], files: ModelFiles, settings: Settings
 ) -> dict[str, bytes]:
-    if target in PRIMARY:
-        if not judged["cutoffs"]:
-            return {}
-        return plots(judged, currency=currency)
-    return segment_plots(segment_groups(judged["profiles"]), measure=measure)
+    value = settings.targets.lifetime_value
+    if target not in PRIMARY:
+        return segment_plots(segment_groups(judged["profiles"]), measure=value.measure)
+    drawn = importance_plots(target, importance(files))
+    if judged["cutoffs"]:
+        drawn |= plots(judged, currency=settings.currency)
+        drawn |= judgement_plots(judged, coverage=value.coverage)
+    return drawn
 
 
 def _as_json(values: Mapping[str, Any]) -> bytes:

@@ -12,10 +12,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from portfolio_ml.champions import Succession
 from portfolio_ml.display import SmallTable
 from portfolio_ml.gate import Decision
 from portfolio_ml.judgement import Judgement
 from portfolio_ml.metrics import METRICS
+from portfolio_ml.registry import CHALLENGER, CHAMPION, PREVIOUS, Move
 from portfolio_ml.report.words import earned, whom_to_act_on
 from portfolio_ml.sinks.receipts import Receipt
 from portfolio_ml.tuning import Tuned
@@ -120,6 +122,41 @@ def gate_lines(decisions: Mapping[str, Decision], versions: Mapping[str, str]) -
         f"{_verdict(decision)}: {'; '.join(decision.reasons)}"
         for target, decision in decisions.items()
     ]
+
+
+def champions_table(successions: Sequence[Succession]) -> SmallTable:
+    """The versions of every target that have an alias."""
+    return SmallTable.of(
+        "The versions in use",
+        ["target", CHAMPION, PREVIOUS, CHALLENGER],
+        [
+            [
+                TARGET_NAMES[each.target],
+                *(each.aliases.get(alias, "-") for alias in (CHAMPION, PREVIOUS, CHALLENGER)),
+            ]
+            for each in successions
+        ],
+    )
+
+
+def moves_table(moves: Sequence[Move]) -> SmallTable:
+    """Promotions and rollbacks: when, what, by whom and why."""
+    return SmallTable.of(
+        "How the champions changed",
+        ["when (UTC)", "target", "version", "instead of", "what", "by", "why"],
+        [
+            [
+                f"{move.at:%Y-%m-%d %H:%M}",
+                TARGET_NAMES[move.target],
+                move.version,
+                move.before or "-",
+                move.action,
+                move.by,
+                move.reason,
+            ]
+            for move in moves
+        ],
+    )
 
 
 def tuned_table(found: Sequence[Tuned]) -> SmallTable:

@@ -13,6 +13,7 @@ from portfolio_ml.frozen import FILE, Frozen
 from portfolio_ml.models.churn import ChurnModel
 from portfolio_ml.models.lifetime_value import LifetimeValueModel
 from portfolio_ml.models.reasons.explained import churn_reasons
+from portfolio_ml.models.seasonality import learned_names
 from portfolio_ml.models.segments import SegmentModel
 from portfolio_ml.snapshots import matrix
 
@@ -96,8 +97,8 @@ def champions_from(
 
 def _demand_features(champions: Champions) -> None:
     expected = {
-        "churn": {*champions.churn.names},
-        "lifetime_value": {*champions.lifetime_value.names, EXPECTED_ORDERS},
+        "churn": {*learned_names(champions.churn.names)},
+        "lifetime_value": {*learned_names(champions.lifetime_value.names), EXPECTED_ORDERS},
         "segments": {*champions.segments.names},
     }
     for target, names in expected.items():

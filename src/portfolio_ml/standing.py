@@ -75,12 +75,27 @@ def standing_of(rows: pa.Table, *, activity_days: int, tier_edges: Sequence[floa
         ["lapsed", "new", "developing", "veteran"],
         default="mature",
     )
-    above = net_spend[:, None] > np.asarray(tier_edges, dtype=np.float32)[None, :]
     return Standing(
         is_active=is_active,
         lifecycle_stage=stage,
-        value_tier=np.array(TIER_NAMES)[above.sum(axis=1)],
+        value_tier=value_tiers(net_spend, tier_edges),
     )
+
+
+def value_tiers(net_spend: NDArray[np.float32], tier_edges: Sequence[float]) -> NDArray[np.str_]:
+    """The tier of each customer, shape (customers,).
+
+    Args:
+        net_spend: Net spend so far, shape (customers,).
+        tier_edges: The net spend that parts the tiers D, C, B and A, ascending.
+
+    Example:
+        >>> value_tiers(np.array([15.0, 1000.0], np.float32), (30.0, 80.0, 200.0)).tolist()
+        ['D', 'A']
+    """
+    above = net_spend[:, None] > np.asarray(tier_edges, dtype=np.float32)[None, :]
+    tiers: NDArray[np.str_] = np.array(TIER_NAMES)[above.sum(axis=1)]
+    return tiers
 
 
 def activity_windows(inputs: Inputs, as_of_days: Sequence[int]) -> dict[int, int]:

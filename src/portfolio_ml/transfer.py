@@ -15,14 +15,13 @@ from portfolio_ml.frozen import FILE, Frozen
 from portfolio_ml.judgement import PRIMARY
 from portfolio_ml.models.files import DESCRIPTION
 from portfolio_ml.opening import Say
+from portfolio_ml.publish import CARD
 from portfolio_ml.report.evidence import model_facts
 from portfolio_ml.report.number import day, finite, plain
 from portfolio_ml.report.words import verdict
 from portfolio_ml.scoring import champions_from
 from portfolio_ml.timeline import to_date
 from portfolio_ml.wording import TARGET_NAMES, model_name
-
-CARD = "model_card.md"  # where a training's run keeps it
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +118,12 @@ def import_champions(
                 target: store.register(target, run_id, each.files)
                 for target, each in bundle.champions.items()
             }
-        for target, number in versions.items():
-            if promote:
-                store.promote(target, number)
-            else:
-                store.challenge(target, number)
+            for target, number in versions.items():
+                if promote:
+                    reason = f"imported from the bundle {digest[:12]}"
+                    store.promote(target, number, reason=reason, run_id=run_id)
+                else:
+                    store.challenge(target, number)
     return Carried(folder, digest, bundle, versions)
 
 

@@ -16,7 +16,12 @@ from tests.simulated import RECIPE, simulated
 
 from portfolio_ml import registry
 from portfolio_ml.config import settings_from
-from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
+from portfolio_ml.errors import (
+    ConfigError,
+    DataError,
+    NothingToDoError,
+    ServiceUnavailableError,
+)
 from portfolio_ml.frozen import FILE
 from portfolio_ml.models.files import TREES
 from portfolio_ml.models.segment_fitting import fit_segments
@@ -156,11 +161,71 @@ def test_a_promoted_version_is_champion_and_the_one_before_stays_at_hand(shop, c
         assert store.champion("segments").version == "1"
         store.promote("segments", "3")
         assert aliases() == {"champion": "3", "previous": "1", "challenger": "2"}
-        store.promote("segments", "3")
-        assert aliases() == {"champion": "3", "previous": "1", "challenger": "2"}
+        with pytest.raises(NothingToDoError, match="Version 3 is the champion already"):
+            store.promote("segments", "3")
         store.promote("segments", "2")
         assert aliases() == {"champion": "2", "previous": "3"}
         assert store.champion("segments").version == "2"
+
+        assert store.rollback("segments", reason="worse").previous == "1"
+        assert aliases() == {"champion": "3", "previous": "1"}
+        assert store.rollback("segments", reason="worse still").previous is None
+        assert aliases() == {"champion": "1"}
+        with pytest.raises(ConfigError, match=r"nothing to roll back to.*champion: 1"):
+            store.rollback("segments", reason="once more")
+        told = [(m.action, m.before, m.version, m.reason) for m in store.moves("segments")]
+        assert told == [
+            ("promoted", None, "1", ""),
+            ("promoted", "1", "3", ""),
+            ("promoted", "3", "2", ""),
+            ("rolled back", "2", "3", "worse"),
+            ("rolled back", "3", "1", "worse still"),
+        ]
+    tags = client.get_model_version("aside-segments", "1").tags
+    assert json.loads(tags["rolled_back_to"])["reason"] == "worse still"
+    assert json.loads(tags["promoted"])["by"]
+
+
+def test_a_version_whose_files_are_others_is_not_promoted(shop, client, models):
+    """A portfolio of its own, so that the other tests' champions stay."""
+    cracked = settings_of(shop.base, name="cracked")
+    with registry.opened(cracked) as store:
+        store.prepare()
+        with store.run("two versions") as run_id:
+            for _ in range(2):
+                store.register("segments", run_id, models["segments"])
+        store.promote("segments", "1")
+        source = client.get_model_version("cracked-segments", "2").source.removeprefix("models:/")
+        folder = shop.base / "store" / "mlartifacts" / "models" / source
+        (folder / "artifacts" / "artifacts" / "files" / FILE).write_bytes(b"{}")
+        with pytest.raises(DataError, match="not the ones"):
+            store.promote("segments", "2")
+        with pytest.raises(ConfigError, match=r"no version 3.*versions 1, 2"):
+            store.promote("segments", "3")
+        assert store.aliases("segments") == {"champion": "1"}
+
+
+def test_a_decision_about_another_champion_is_void(shop, models):
+    raced = settings_of(shop.base, name="raced")
+    with registry.opened(raced) as store:
+        store.prepare()
+        with store.run("two versions") as run_id:
+            for _ in range(2):
+                store.register("segments", run_id, models["segments"])
+        store.promote("segments", "1", instead_of=None)
+        with pytest.raises(registry.ChampionChangedError, match="version 1 instead of none"):
+            store.promote("segments", "2", instead_of=None)
+        assert store.promote("segments", "2", instead_of="1").before == "1"
+
+
+def test_the_highest_segment_id_only_grows(shop):
+    counted = settings_of(shop.base, name="counted")
+    with registry.opened(counted) as store:
+        assert store.highest_segment_id() == 0
+        store.prepare()
+        for given, kept in ((4, 4), (9, 9), (3, 9)):
+            store.keep_highest_segment_id(given)
+            assert store.highest_segment_id() == kept
 
 
 # Files that are not the registered ones
@@ -345,7 +410,7 @@ def test_a_driver_that_is_not_there_is_an_expected_error(tmp_path, monkeypatch):
 
 def test_what_mlflow_refuses_is_an_expected_error(shop):
     with pytest.raises(ServiceUnavailableError, match="shop-churn"), registry.opened(shop) as store:
-        store.promote("churn", "99")
+        store.challenge("churn", "99")
 
 
 def test_files_that_cannot_be_fetched_are_an_expected_error(shop, monkeypatch):

@@ -58,6 +58,19 @@ def test_the_winners_figures_are_named_plainly_with_cutoffs_as_steps():
     )
 
 
+def test_gains_over_the_champions_recipe_are_named_so_where_another_won():
+    gain = {"estimate": 0.25, "low": 0.2, "high": 0.3}
+    judged = {
+        "cutoffs": [],
+        "winner": "boosted",
+        "scores": [],
+        "gains": {"auroc": {"blend": gain, "recency": gain}},
+    }
+    named = {figure.name: figure.value for figure in figures_of("churn", judged, champion="blend")}
+    assert named["gain.champion.auroc.low"] == named["gain.blend.auroc.low"] == 0.2
+    assert not [f for f in figures_of("churn", judged) if "champion" in f.name]
+
+
 def test_segments_have_their_stability_and_separation():
     judged = {"stability": 0.9, "separation": 0.3, "profiles": []}
     assert figures_of("segments", judged) == (Figure("stability", 0.9), Figure("separation", 0.3))

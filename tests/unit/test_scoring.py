@@ -206,5 +206,6 @@ class _Constant:
     def __getattr__(self, name):
         return getattr(self._model, name)
 
-    def predict(self, features):
-        return np.full(len(features), self._predicted)
+    def forecast(self, features):
+        value = np.full(len(features), self._predicted)
+        return value, value, value

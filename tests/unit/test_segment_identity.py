@@ -69,6 +69,19 @@ def test_an_id_that_vanished_never_comes_back(first):
     assert stored.highest_id == 3
 
 
+def test_an_id_that_a_model_since_rolled_back_has_used_is_not_given_again(first):
+    later = customers(100, 200, 300, 200, seed=3)
+    again = fit_segments(later, names=INPUTS, count=4, seed=7, before=first, highest_id=9)
+    assert {*again.ids} == {1, 2, 3, 10}
+    assert again.highest_id == 10
+
+
+def test_without_a_champion_ids_go_on_after_the_highest_ever():
+    model = fit_segments(customers(100, 200), names=INPUTS, count=2, seed=7, highest_id=9)
+    assert model.ids == (10, 11)
+    assert model.highest_id == 11
+
+
 @pytest.mark.parametrize(
     ("shared", "expected"),
     [

@@ -28,6 +28,9 @@ EXAMPLES = {
     "backtest": "backtest --config sales.yaml",
     "tune": "tune --config sales.yaml --minutes 30",
     "train": "train --config sales.yaml",
+    "promote": "promote churn 3 --config sales.yaml",
+    "rollback": "rollback churn --config sales.yaml --reason 'too many false alarms'",
+    "champions": "champions --config sales.yaml",
     "score": "score --config sales.yaml",
     "report": "report --config sales.yaml",
 }

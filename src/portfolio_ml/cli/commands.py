@@ -40,6 +40,17 @@ TunedOut = Annotated[
 ]
 
 
+AnyTarget = Annotated[
+    Literal["churn", "lifetime_value", "segments"],
+    typer.Argument(metavar="TARGET", help="churn, lifetime_value or segments."),
+]
+Version = Annotated[
+    int, typer.Argument(min=1, metavar="VERSION", help="Its number in the registry.")
+]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")]
+RollbackReason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="What was wrong.")]
+
+
 def validate(config: Config, as_json: Json = False, quiet: Quiet = False) -> None:
     """Check the data: what is kept, what is refused, and why.
 
@@ -183,6 +194,63 @@ def train(
         print_after_training(portfolio.settings, config, promote=promote)
 
 
+def promote(
+    target: AnyTarget,
+    version: Version,
+    config: Config,
+    *,
+    reason: Reason = "by hand",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a registered version the champion by hand.
+
+    Who did it, when and why goes on record; the champion before becomes the previous one.
+    """
+    from portfolio_ml import champions
+    from portfolio_ml.cli.show import move, print_move
+    from portfolio_ml.config import load_settings
+
+    settings = load_settings(config)
+    teller(quiet=quiet)(f"checking the files of version {version}")
+    done = champions.promote(settings, target, str(version), reason=reason)
+    told(done, plain=move, drawn=print_move, as_json=as_json)
+
+
+def rollback(
+    target: AnyTarget,
+    config: Config,
+    *,
+    reason: RollbackReason,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make the previous champion the champion again.
+
+    Who did it, when and why goes on record.
+    """
+    from portfolio_ml import champions
+    from portfolio_ml.cli.show import move, print_move
+    from portfolio_ml.config import load_settings
+
+    settings = load_settings(config)
+    teller(quiet=quiet)("checking the previous champion's files")
+    done = champions.rollback(settings, target, reason=reason)
+    told(done, plain=move, drawn=print_move, as_json=as_json)
+
+
+def champions(config: Config, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Show which versions are in use, and how that came about."""
+    from portfolio_ml import champions as in_force
+    from portfolio_ml.cli.show import print_succession, succession
+    from portfolio_ml.config import load_settings
+
+    settings = load_settings(config)
+    teller(quiet=quiet)("reading the registry")
+    found = in_force.successions(settings)
+    told(found, plain=succession, drawn=print_succession, as_json=as_json)
+
+
 def score(config: Config, as_of: AsOf = None, as_json: Json = False, quiet: Quiet = False) -> None:
     """Score every customer with the champions and deliver the rows.
 
@@ -218,4 +286,16 @@ def _demand_parquet(out: Path) -> None:
         raise ConfigError("--out must name a .parquet file", saw=str(out))
 
 
-COMMANDS = (validate, features, snapshots, backtest, tune, train, score, report)
+COMMANDS = (
+    validate,
+    features,
+    snapshots,
+    backtest,
+    tune,
+    train,
+    promote,
+    rollback,
+    champions,
+    score,
+    report,
+)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from portfolio_ml.champions import Succession, all_moves
 from portfolio_ml.cli.printing import console, print_line, print_rows
 from portfolio_ml.config import Settings
 from portfolio_ml.databases import redacted
@@ -20,15 +21,18 @@ from portfolio_ml.exports import Export
 from portfolio_ml.judgement import Judgement, Supervised
 from portfolio_ml.opening import Validation
 from portfolio_ml.pipeline import ScoringResult, TrainingResult
+from portfolio_ml.registry import Move
 from portfolio_ml.registry.address import address_of
 from portfolio_ml.report.words import young_history
 from portfolio_ml.results import (
     acting_lines,
     acting_table,
     by_need,
+    champions_table,
     gate_lines,
     judgement_table,
     left_out_text,
+    moves_table,
     receipt_line,
     refused_by_rule,
     summary_table,
@@ -185,6 +189,43 @@ def print_training(result: TrainingResult) -> None:
     print_judgements(result.judgements)
     for line in gate_lines(result.decisions, result.versions):
         console().print(line, highlight=False, markup=False)
+
+
+def move(done: Move) -> dict[str, Any]:
+    """A promotion or rollback as plain values."""
+    return {
+        "target": done.target,
+        "action": done.action,
+        "version": done.version,
+        "before": done.before,
+        "previous": done.previous,
+        "at": done.at.isoformat(),
+        "by": done.by,
+        "reason": done.reason,
+        "run_id": done.run_id,
+    }
+
+
+def succession(found: Sequence[Succession]) -> dict[str, Any]:
+    """The versions in use and the record, per target, as plain values."""
+    return {
+        each.target: {"aliases": dict(each.aliases), "moves": [move(m) for m in each.moves]}
+        for each in found
+    }
+
+
+def print_move(done: Move) -> None:
+    """What was done, and what a rollback from there would lead to."""
+    instead = f" instead of version {done.before}" if done.before else ""
+    print_line(f"{TARGET_NAMES[done.target]}: version {done.version} is the champion{instead}")
+    if done.previous:
+        print_line(f"A rollback would lead to version {done.previous}")
+
+
+def print_succession(found: Sequence[Succession]) -> None:
+    """The versions in use, then how the champions changed."""
+    _draw(champions_table(found))
+    _draw(moves_table(all_moves(found)), align="left")
 
 
 def print_tuned(found: Sequence[Tuned]) -> None:

@@ -17,6 +17,7 @@ from portfolio_ml.config.sections import (
     Target,
 )
 from portfolio_ml.config.settings import ENVIRONMENT_PREFIX, Settings
+from portfolio_ml.config.shown import public_yaml
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
@@ -32,5 +33,6 @@ __all__ = [
     "Target",
     "json_schema",
     "load_settings",
+    "public_yaml",
     "settings_from",
 ]

@@ -23,8 +23,9 @@ def load_settings(path: Path | str) -> Settings:
     """
     file = Path(path)
     unset: dict[str, str] = {}
-    values = _substituted(read_yaml(file), unset)
-    return _validated(values, unset, base=file.parent, file=file)
+    written = read_yaml(file)
+    values = _substituted(written, unset)
+    return _validated(values, unset, base=file.parent, file=file, written=written)
 
 
 def settings_from(values: Mapping[str, Any], *, base: Path | str = ".") -> Settings:
@@ -60,7 +61,12 @@ def _substituted(value: Any, unset: dict[str, str], path: str = "") -> Any:  # n
 
 
 def _validated(
-    values: dict[str, Any], unset: Mapping[str, str], *, base: Path, file: Path | None
+    values: dict[str, Any],
+    unset: Mapping[str, str],
+    *,
+    base: Path,
+    file: Path | None,
+    written: object = None,
 ) -> Settings:
     # Names that begin with an underscore would steer the settings library itself.
     own = {k: v for k, v in values.items() if isinstance(k, str) and not k.startswith("_")}
@@ -79,7 +85,7 @@ def _validated(
             where="the given settings" if file is None else str(file),
             do="correct these keys and run it again",
         )
-    return settings.located(base, file=file)
+    return settings.located(base, file=file, written=written)
 
 
 def _unknown_variables() -> Iterator[str]:

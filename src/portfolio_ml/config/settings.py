@@ -1,7 +1,7 @@
 """Everything one portfolio's runs need, as one frozen value."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
@@ -94,6 +94,7 @@ class Settings(BaseSettings):
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)
     _file: Path | None = PrivateAttr(default=None)
+    _written: Any = PrivateAttr(default=None)
 
     @field_validator("acting")
     @classmethod
@@ -132,12 +133,17 @@ class Settings(BaseSettings):
         """The MLflow experiment: the configured one, or the portfolio's name."""
         return self.tracking.experiment or self.name
 
-    def located(self, base: Path, *, file: Path | None = None) -> Self:
-        """A copy whose relative paths start from `base`, and which knows its file."""
+    @property
+    def written(self) -> object:
+        """What the file says, before `${NAME}` was filled in; None where there is no file."""
+        return self._written
+
+    def located(self, base: Path, *, file: Path | None = None, written: object = None) -> Self:
+        """A copy whose relative paths start from `base`, and which knows its file and its text."""
         spill = self.engine.temp_directory
         engine = self.engine.model_copy(update={"temp_directory": spill and base.resolve() / spill})
         copy = self.model_copy(update={"engine": engine})
-        copy._base, copy._file = base.resolve(), file  # noqa: SLF001 - its own class
+        copy._base, copy._file, copy._written = base.resolve(), file, written  # noqa: SLF001 - its own class
         return copy
 
     def resolve(self, path: Path) -> Path:

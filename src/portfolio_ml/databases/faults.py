@@ -62,6 +62,14 @@ def told(where: str) -> Iterator[None]:
         raise expected from error
 
 
+def meaning(cause: BaseException | None, where: str) -> PortfolioError | None:
+    """What a driver's failure means; None where it is none, or means nothing that is expected.
+
+    For those who catch what another library has wrapped.
+    """
+    return _expected(cause, where) if isinstance(cause, sa.exc.DBAPIError) else None
+
+
 def is_query_fault(error: sa.exc.DBAPIError) -> bool:
     """Whether the SQL itself is wrong: its syntax, or a table or column that is not there."""
     code = _code(error)

@@ -52,6 +52,7 @@ def fit_segments(
     count: int | Literal["auto"],
     seed: int,
     before: SegmentModel | None = None,
+    highest_id: int = 0,
 ) -> SegmentModel:
     """Segments of the customers in `features`, shape (customers, len(names)).
 
@@ -62,6 +63,7 @@ def fit_segments(
             than that differ.
         seed: Makes it reproducible.
         before: The champion, whose ids and names pass on to the segments that continue its own.
+        highest_id: The highest id that any segment ever had; new ones lie above it.
     """
     values = features[:, [names.index(name) for name in INPUTS]]
     generator = np.random.default_rng(seed)
@@ -85,9 +87,9 @@ def fit_segments(
         centres=found.centres[order],
         precision=found.precision[order],
         bias=found.bias[order],
-        ids=tuple(range(1, len(order) + 1)),
+        ids=tuple(range(highest_id + 1, highest_id + len(order) + 1)),
         labels=tuple(map(str, order)),
-        highest_id=len(order),
+        highest_id=highest_id + len(order),
         smallest_share=0.0,
         stability=found.stability,
         separation=found.separation,
@@ -95,7 +97,8 @@ def fit_segments(
     customers = np.bincount(nameless.predict(features), minlength=len(order))
     model = replace(nameless, smallest_share=float(customers.min() / len(features)))
     if before is not None:
-        model = with_identities(model, features, before)
+        known = replace(before, highest_id=max(before.highest_id, highest_id))
+        model = with_identities(model, features, known)
     return replace(model, labels=segment_names(_portraits(model, features, before)))
 
 

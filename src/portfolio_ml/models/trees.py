@@ -84,6 +84,11 @@ class Trees:
         of_features: Floats = values[:, :-1]
         return of_features
 
+    def gains(self) -> dict[str, float]:
+        """What the splits on each feature took away of the loss, by name."""
+        gains = self.booster.feature_importance(importance_type="gain")
+        return dict(zip(self.booster.feature_name(), map(float, gains), strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:

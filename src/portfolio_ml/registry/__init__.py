@@ -1,7 +1,35 @@
 """The only MLflow door: runs are tracked, models registered, champions found here."""
 
 from portfolio_ml.registry.address import has_begun
+from portfolio_ml.registry.connecting import opened
+from portfolio_ml.registry.dataset import Dataset
+from portfolio_ml.registry.environment import commit, packages
 from portfolio_ml.registry.figures import Figure, figures_of
-from portfolio_ml.registry.store import TARGETS, Registered, Store, opened
+from portfolio_ml.registry.promotions import (
+    CHALLENGER,
+    CHAMPION,
+    PREVIOUS,
+    ChampionChangedError,
+    Move,
+)
+from portfolio_ml.registry.recovery import Tidied
+from portfolio_ml.registry.store import TARGETS, Registered, Store
 
-__all__ = ["TARGETS", "Figure", "Registered", "Store", "figures_of", "has_begun", "opened"]
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "PREVIOUS",
+    "TARGETS",
+    "ChampionChangedError",
+    "Dataset",
+    "Figure",
+    "Move",
+    "Registered",
+    "Store",
+    "Tidied",
+    "commit",
+    "figures_of",
+    "has_begun",
+    "opened",
+    "packages",
+]

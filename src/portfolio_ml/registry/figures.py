@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 
@@ -14,12 +15,20 @@ class Figure:
     step: int = 0
 
 
-def figures_of(target: str, judged: Mapping[str, Any]) -> tuple[Figure, ...]:
+def figures_of(
+    target: str, judged: Mapping[str, Any], *, champion: str | None = None
+) -> tuple[Figure, ...]:
     """Every figure of a judgement, as `Judgement.to_dict` gives it, or of the segments.
 
     The winner's metrics are named plainly (`auroc`, with the cutoffs as steps, and `auroc_mean`),
-    a baseline's carry its name (`recency.auroc_mean`), gains the opponent's (`gain.recency.auroc`).
+    a baseline's carry its name (`recency.auroc_mean`), gains the opponent's (`gain.recency.auroc`);
+    those over the champion's recipe, where another won, are `gain.champion.auroc`, too.
     Those of the advice whom to act on begin with `acting`.
+
+    Args:
+        target: What the model predicts.
+        judged: How it did.
+        champion: The candidate that the champion in force is, or None.
 
     Example:
         >>> figures_of("segments", {"stability": 0.9, "separation": 0.3})[0]
@@ -28,7 +37,7 @@ def figures_of(target: str, judged: Mapping[str, Any]) -> tuple[Figure, ...]:
     if target == "segments":
         measured = {k: judged[k] for k in ("stability", "separation")}
         return tuple(Figure(name, value) for name, value in measured.items())
-    return (*_scores(judged), *_gains(judged), *_acting(judged.get("acting")))
+    return (*_scores(judged), *_gains(judged, champion), *_acting(judged.get("acting")))
 
 
 def _scores(judged: Mapping[str, Any]) -> Iterator[Figure]:
@@ -55,8 +64,9 @@ def _acting(advice: Mapping[str, Any] | None) -> Iterator[Figure]:
             yield Figure(f"acting.{name}.threshold", point["threshold"])
 
 
-def _gains(judged: Mapping[str, Any]) -> Iterator[Figure]:
+def _gains(judged: Mapping[str, Any], champion: str | None) -> Iterator[Figure]:
     for metric, opponents in judged["gains"].items():
         for opponent, gain in opponents.items():
-            for part in ("estimate", "low", "high"):
-                yield Figure(f"gain.{opponent}.{metric}.{part}", gain[part])
+            names = [opponent, "champion"] if opponent == champion else [opponent]
+            for name, part in product(names, ("estimate", "low", "high")):
+                yield Figure(f"gain.{name}.{metric}.{part}", gain[part])

@@ -1,52 +1,44 @@
-"""Runs, registered models and aliases in one MLflow store."""
+"""Registered models and their aliases in one MLflow store, beside the runs that made them."""
 
 import json
-import logging
-import os
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from portfolio_ml.config import Settings
-from portfolio_ml.databases import redacted
-from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
+from portfolio_ml.errors import (
+    ConfigError,
+    DataError,
+    NothingToDoError,
+)
 from portfolio_ml.models.files import DESCRIPTION, ModelFiles, digests
 from portfolio_ml.models.serving import outputs
-from portfolio_ml.registry.address import (
-    address_of,
-    artifacts_beside,
-    demand_answer,
-    without_secrets,
-)
 from portfolio_ml.registry.fetching import FILES, fetched
-from portfolio_ml.registry.figures import Figure
+from portfolio_ml.registry.promotions import (
+    CHAMPION,
+    PREVIOUS,
+    Action,
+    Aliases,
+    Move,
+    changed,
+    move_of,
+)
+from portfolio_ml.registry.recovery import COMPLETE, STATE, Tidied, tidied
+from portfolio_ml.registry.runs import Runs, user
 from portfolio_ml.untrusted import file_bytes
 
-CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 TARGETS = ("churn", "lifetime_value", "segments")
+ANY = "any"
 
 _DIGEST_TAG = "sha256."
 _MAX_TEXT_BYTES = 100_000
-_MAX_PARAM = 500
-_MAX_METRICS = 1000  # MLflow takes no more at once
-_SWITCHES = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the scheduler tries again; MLflow's 7 take minutes
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
+_HIGHEST_TAG = "highest_segment_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,73 +50,21 @@ class Registered:
     files: ModelFiles
 
 
-class Store:
+class Store(Runs):
     """One portfolio's experiment and registered models in an MLflow store."""
-
-    def __init__(
-        self,
-        mlflow: Any,  # noqa: ANN401 - a module without types
-        uri: str,
-        *,
-        experiment_id: str,
-        portfolio: str,
-    ) -> None:
-        self._mlflow = mlflow
-        self._client = mlflow.MlflowClient(uri, uri)
-        self._uri = uri
-        self._experiment_id = experiment_id
-        self._portfolio = portfolio
-
-    @contextmanager
-    def run(self, name: str, *, parent: str | None = None) -> Iterator[str]:
-        """A run for the length of a `with` block; gives its id. It fails if the block does."""
-        tags = {"mlflow.runName": name, "portfolio": self._portfolio}
-        if parent:
-            tags["mlflow.parentRunId"] = parent
-        run_id: str = self._client.create_run(self._experiment_id, tags=tags).info.run_id
-        try:
-            yield run_id
-        except BaseException:
-            self._client.set_terminated(run_id, "FAILED")
-            raise
-        self._client.set_terminated(run_id, "FINISHED")
-
-    def log(
-        self,
-        run_id: str,
-        *,
-        params: Mapping[str, object] | None = None,
-        figures: Sequence[Figure] = (),
-        tags: Mapping[str, str] | None = None,
-        files: Mapping[str, bytes] | None = None,
-    ) -> None:
-        """Add to a run: parameters, metrics, tags, and files by artifact path."""
-        kinds = self._mlflow.entities
-        metrics = [
-            kinds.Metric(f.name, f.value, 0, f.step) for f in figures if np.isfinite(f.value)
-        ]
-        self._client.log_batch(
-            run_id,
-            params=[kinds.Param(k, str(v)[:_MAX_PARAM]) for k, v in (params or {}).items()],
-            tags=[kinds.RunTag(k, v) for k, v in (tags or {}).items()],
-        )
-        for start in range(0, len(metrics), _MAX_METRICS):
-            self._client.log_batch(run_id, metrics=metrics[start : start + _MAX_METRICS])
-        if files:
-            with tempfile.TemporaryDirectory() as folder:
-                for path, content in files.items():
-                    target = Path(folder, path)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    target.write_bytes(content)
-                self._client.log_artifacts(run_id, folder)
 
     def register(self, target: str, run_id: str, files: ModelFiles) -> str:
         """Log the files as a model of the run and register them; gives the version.
+
+        It is marked as complete when its files, read back, are those that were given.
 
         Args:
             target: One of `TARGETS`.
             run_id: The run that made them.
             files: The model as data.
+
+        Raises:
+            DataError: They are not.
         """
         names = json.loads(files[DESCRIPTION])["names"]
         example = pd.DataFrame({name: np.arange(1, 4, dtype=np.float32) for name in names})
@@ -142,20 +82,101 @@ class Store:
             model_id=model_id,
             tags={_DIGEST_TAG + name: digest for name, digest in digests(files).items()},
         )
-        return str(created.version)
+        number = str(created.version)
+        self.version(target, number)
+        self._client.set_model_version_tag(self._name(target), number, STATE, COMPLETE)
+        return number
 
-    def promote(self, target: str, version_number: str) -> None:
-        """Make a version the champion; the champion before becomes `previous`."""
-        before = self._alias(target, CHAMPION)
-        if before is not None and before != version_number:
-            self._client.set_registered_model_alias(self._name(target), PREVIOUS, before)
-        self._client.set_registered_model_alias(self._name(target), CHAMPION, version_number)
-        if self._alias(target, CHALLENGER) == version_number:
-            self._client.delete_registered_model_alias(self._name(target), CHALLENGER)
+    def promote(
+        self,
+        target: str,
+        version_number: str,
+        *,
+        reason: str = "",
+        run_id: str | None = None,
+        instead_of: str | None = ANY,
+    ) -> Move:
+        """Make a version the champion; the champion before becomes `previous`.
+
+        Args:
+            target: What it predicts.
+            version_number: The version.
+            reason: Why, for the record.
+            run_id: The run that decided it; without one, a small run of its own is made.
+            instead_of: The champion that it was compared with, None for none; any by default.
+
+        Raises:
+            ConfigError: There is no such version, or a training left it half registered.
+            NothingToDoError: It is the champion already.
+            DataError: Its files are not the registered ones.
+            ChampionChangedError: The champion is another than `instead_of`.
+        """
+        self._demand(target, version_number)
+        aliases = self._recovered(target)
+        champion = aliases.get(CHAMPION)
+        if champion == version_number:
+            raise NothingToDoError(
+                f"version {version_number} is the champion already", where=self._name(target)
+            )
+        if instead_of is not ANY and champion != instead_of:
+            raise changed(self._name(target), instead_of, champion)
+        return self._moved(
+            target,
+            "promoted",
+            version_number,
+            aliases=aliases,
+            previous=champion,
+            reason=reason,
+            run_id=run_id,
+        )
+
+    def rollback(self, target: str, *, reason: str) -> Move:
+        """Make the champion before the champion again.
+
+        `previous` is then the champion before that one, where there was one.
+
+        Raises:
+            ConfigError: There is no previous champion.
+            DataError: Its files are not the registered ones.
+        """
+        aliases = self._recovered(target)
+        number = aliases.get(PREVIOUS)
+        if CHAMPION not in aliases or number is None or number == aliases[CHAMPION]:
+            raise ConfigError(
+                "there is nothing to roll back to",
+                where=self._name(target),
+                saw=f"champion: {aliases.get(CHAMPION, 'none')}, previous: {number or 'none'}",
+                do="promote a version by its number",
+            )
+        self._demand(target, number)
+        earlier = self._aliases_of(target).before(number)
+        return self._moved(
+            target, "rolled back", number, aliases=aliases, previous=earlier, reason=reason
+        )
 
     def challenge(self, target: str, version_number: str) -> None:
         """Mark a version as the challenger that was refused."""
-        self._client.set_registered_model_alias(self._name(target), CHALLENGER, version_number)
+        self._aliases_of(target).challenge(version_number)
+
+    def aliases(self, target: str) -> dict[str, str]:
+        """The versions of a target that have an alias, by alias."""
+        return self._aliases_of(target).now()
+
+    def moves(self, target: str) -> tuple[Move, ...]:
+        """Every promotion and rollback of a target, oldest first."""
+        return self._aliases_of(target).moves()
+
+    def highest_segment_id(self) -> int:
+        """The highest id that any segment ever had, whatever became of its model; 0 before any."""
+        found = self._client.search_registered_models(f"name = '{self._name('segments')}'")
+        return int(found[0].tags.get(_HIGHEST_TAG, 0)) if found else 0
+
+    def keep_highest_segment_id(self, highest: int) -> None:
+        """Remember that ids up to this one have been given."""
+        if highest > self.highest_segment_id():
+            self._client.set_registered_model_tag(
+                self._name("segments"), _HIGHEST_TAG, str(highest)
+            )
 
     def champion(self, target: str) -> Registered | None:
         """The champion's files, each with the digest that was recorded; None without one.
@@ -163,9 +184,15 @@ class Store:
         Raises:
             DataError: A file is not the one that was registered.
         """
-        number = self._alias(target, CHAMPION)
-        if number is None:
-            return None
+        number = self.aliases(target).get(CHAMPION)
+        return None if number is None else self.version(target, number)
+
+    def version(self, target: str, number: str) -> Registered:
+        """A version's files, each with the digest that was recorded.
+
+        Raises:
+            DataError: A file is not the one that was registered.
+        """
         found = self._client.get_model_version(self._name(target), number)
         expected = {
             name.removeprefix(_DIGEST_TAG): digest
@@ -174,12 +201,66 @@ class Store:
         }
         if not expected:
             raise DataError(
-                "the champion's digests are not on record",
+                "the version's digests are not on record",
                 where=f"{self._name(target)} version {number}",
-                do="take the alias champion off this version and retrain",
+                do="take its aliases off this version and retrain",
             )
         files = self._downloaded(f"models:/{self._name(target)}/{number}", expected)
         return Registered(target, number, files)
+
+    def _demand(self, target: str, number: str) -> None:
+        """Refuse a version that is not there, not whole, or not the one that was registered."""
+        there = self._client.search_model_versions(f"name = '{self._name(target)}'")
+        found = next((v for v in there if str(v.version) == number), None)
+        if found is None:
+            numbers = sorted(int(v.version) for v in there)
+            raise ConfigError(
+                f"there is no version {number}",
+                where=self._name(target),
+                saw=f"versions {', '.join(map(str, numbers))}" if numbers else "no version",
+            )
+        if found.tags.get(STATE) != COMPLETE:
+            raise ConfigError(
+                f"version {number} was left half registered by a training that ended early",
+                where=self._name(target),
+                do="choose another version, or train again",
+            )
+        self.version(target, number)
+
+    def _moved(
+        self,
+        target: str,
+        action: Action,
+        number: str,
+        *,
+        aliases: Mapping[str, str],
+        previous: str | None,
+        reason: str,
+        run_id: str | None = None,
+    ) -> Move:
+        name = "promote" if action == "promoted" else "roll back"
+        given = nullcontext(run_id) if run_id else self.run(f"{name} {target} {number}")
+        with given as run:
+            move = move_of(
+                target,
+                action,
+                number,
+                aliases=aliases,
+                previous=previous,
+                reason=reason,
+                run=self._client.get_run(run),
+                by=user(),
+            )
+            self._aliases_of(target).carry_out(move)
+            if run_id is None:
+                self.log(run, params={"target": target, "version": number, "reason": reason})
+        return move
+
+    def _recovered(self, target: str) -> dict[str, str]:
+        """The aliases, when what a dead process left half done has been finished or undone."""
+        aliases = self._aliases_of(target)
+        aliases.recover()
+        return aliases.now()
 
     def text_beside(self, target: str, version_number: str, path: str) -> str | None:
         """A text that the version's run keeps under an artifact path; None where it has none."""
@@ -211,93 +292,37 @@ class Store:
                 input_example=example,
                 pip_requirements=[f"portfolio-ml=={version('portfolio-ml')}"],
             )
+        self._client.update_run(run_id, status="RUNNING")  # the block has ended it too early
         return str(info.model_id)
 
-    def _name(self, target: str) -> str:
-        return f"{self._portfolio}-{target.replace('_', '-')}"
-
-    def _alias(self, target: str, alias: str) -> str | None:
-        found = self._client.search_registered_models(f"name = '{self._name(target)}'")
-        number = found[0].aliases.get(alias) if found else None
-        return None if number is None else str(number)
+    def _aliases_of(self, target: str) -> Aliases:
+        return Aliases(self._client, self._name(target))
 
     def prepare(self) -> None:
         """Make sure that the registered models exist."""
         for target in TARGETS:
             name = self._name(target)
             if not self._client.search_registered_models(f"name = '{name}'"):
-                self._client.create_registered_model(name)
+                with self._unless_there():
+                    self._client.create_registered_model(name)
 
-
-@contextmanager
-def opened(settings: Settings) -> Iterator[Store]:
-    """The portfolio's store for the length of a `with` block.
-
-    The experiment is created when missing; beside an SQLite store its artifacts lie in
-    `mlartifacts`.
-
-    Raises:
-        ConfigError: The store's address cannot be used.
-        ServiceUnavailableError: The store does not answer.
-    """
-    uri = settings.tracking.uri
-    address = address_of(uri, base=settings.base)
-    demand_answer(address)
-    with warnings.catch_warnings(), _quiet():
-        warnings.simplefilter("ignore")  # MLflow's own deprecations are no news to its users
-        mlflow = _mlflow()
-        before = mlflow.get_tracking_uri()
+    @contextmanager
+    def _unless_there(self) -> Iterator[None]:
+        """What another process has made meanwhile need not be made."""
         try:
-            mlflow.set_tracking_uri(address)
-            experiment_id = _experiment_id(mlflow, address, settings.experiment)
-            yield Store(mlflow, address, experiment_id=experiment_id, portfolio=settings.name)
-        except mlflow.exceptions.MlflowException as error:
-            raise ServiceUnavailableError(
-                "the tracking store does not do what is asked",
-                where=redacted(uri),
-                saw=without_secrets(str(error), address),
-                do="check tracking.uri and that the store is up",
-            ) from None  # MLflow's own message may show the password
-        finally:
-            mlflow.set_tracking_uri(before)
+            yield
+        except self._mlflow.exceptions.MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
 
+    def tidy(self, run_id: str) -> Tidied:
+        """Clean up after trainings that died; `run_id` is the run that asks."""
+        return tidied(
+            self._client,
+            self._client.get_run(run_id),
+            portfolio=self._portfolio,
+            names=[self._name(target) for target in TARGETS],
+        )
 
-def _mlflow() -> Any:  # noqa: ANN401 - a module without types
-    """MLflow, imported when it is needed: it takes seconds."""
-    for name, value in _SWITCHES.items():
-        os.environ.setdefault(name, value)
-    import mlflow  # noqa: PLC0415 - only those who open a store wait for it
-
-    return mlflow
-
-
-def _experiment_id(mlflow: Any, address: str, name: str) -> str:  # noqa: ANN401 - a module
-    try:
-        client = mlflow.MlflowClient(address, address)
-        found = client.get_experiment_by_name(name)
-    except ImportError as error:
-        raise ConfigError(
-            "the tracking store needs a driver that is not installed",
-            where=redacted(address),
-            saw=str(error),
-        ) from None
-    number = (
-        client.create_experiment(name, artifact_location=artifacts_beside(address))
-        if found is None
-        else found.experiment_id
-    )
-    mlflow.set_experiment(experiment_id=number)
-    return str(number)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    def _name(self, target: str) -> str:
+        return f"{self._portfolio}-{target.replace('_', '-')}"
