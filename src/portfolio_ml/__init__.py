@@ -20,6 +20,7 @@ _HOMES = {
     "tune": "notebook",
     "train": "notebook",
     "score": "notebook",
+    "monitor": "notebook",
     "training_table": "notebook",
     "load_settings": "config",
     "settings_from": "config",

@@ -20,15 +20,19 @@ from portfolio_ml.config import Settings, settings_from
 from portfolio_ml.display import SmallTable
 from portfolio_ml.errors import ConfigError, QuarantineWarning
 from portfolio_ml.judgement import Judgement, Supervised
+from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.report.words import young_history
 from portfolio_ml.results import (
     deliveries_table,
+    drift_table,
     gate_table,
     judgement_table,
+    matured_table,
     refused_by_rule,
     rows_table,
     tuned_table,
     tuned_yaml,
+    verdict_table,
 )
 from portfolio_ml.sinks.receipts import Receipt
 from portfolio_ml.tuning import TARGETS
@@ -222,6 +226,27 @@ def score(settings: Settings, *, as_of: AsOf = None, transactions: Table = None)
     return ScoreResult(rows, scored.receipts, young_history(scored.facts))
 
 
+def monitor(
+    settings: Settings, *, as_of: AsOf = None, transactions: Table = None
+) -> "MonitorResult":
+    """Say whether to keep the champions, watch them, or retrain, and why.
+
+    Features and scores are held against training, ageing aside, and delivered scores whose horizon
+    has passed against what happened. What is seen is logged as a run.
+
+    Args:
+        settings: From `load_settings` or `settings_from`.
+        as_of: The last day to see; by default the last complete day of the history.
+        transactions: A table to use instead of the settings' source.
+
+    Raises:
+        DataError: There is no champion, or the data cannot be used.
+    """
+    with _opened(settings, as_of, transactions) as portfolio:
+        _warn_of_refused(portfolio)
+        return MonitorResult(pipeline.monitor(portfolio, say=_silent))
+
+
 class _Shown:
     """Shows itself as small tables, in a notebook and on a console alike."""
 
@@ -295,6 +320,31 @@ class ScoreResult(_Shown):
             deliveries_table(self.receipts),
             rows_table(f"{caption} ({self.note})" if self.note else caption, first),
         ]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MonitorResult(_Shown):
+    """What a monitoring saw and says; shows the verdict, what drifted, and what matured."""
+
+    seen: Monitoring
+
+    @property
+    def verdict(self) -> str:
+        """`keep`, `watch` or `retrain`."""
+        return self.seen.verdict.level
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why, in sentences."""
+        return self.seen.verdict.reasons
+
+    def _tables(self) -> list[SmallTable]:
+        tables = [verdict_table(self.seen)]
+        if self.seen.drifts:
+            tables.append(drift_table(self.seen))
+        if self.seen.matured:
+            tables.append(matured_table(self.seen))
+        return tables
 
 
 def _opened(settings: Settings, as_of: AsOf, table: Table) -> Any:  # noqa: ANN401 - a context

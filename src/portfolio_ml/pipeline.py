@@ -12,11 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from portfolio_ml import learning, registry, search, tuning
+from portfolio_ml import learning, registry, search, tuning, watching
 from portfolio_ml.champions import champions_in_force, segments_in_force
-from portfolio_ml.config import ParquetTarget, Settings, Target
+from portfolio_ml.config import ParquetTarget, Settings, SqlTarget, Target
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.databases import redacted
 from portfolio_ml.features.table import FeatureTable, at, definitions_hash
@@ -25,15 +26,20 @@ from portfolio_ml.gate import Decision
 from portfolio_ml.judgement import PRIMARY, Judgement, Supervised
 from portfolio_ml.models.segment_fitting import fit_segments
 from portfolio_ml.models.segment_identity import migration
+from portfolio_ml.monitoring.mix import mixes
+from portfolio_ml.monitoring.profile import Training as Seen
+from portfolio_ml.monitoring.profile import still_filling, with_profiles
+from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.opening import Opened, Say, Validation, opened, validate
 from portfolio_ml.publish import Training, models_as_files, publish
 from portfolio_ml.report.facts import Facts, gather, history_facts
 from portfolio_ml.report.page import write as write_page
 from portfolio_ml.scoring import Champions, predict
+from portfolio_ml.sinks.delivered import keep_scores
 from portfolio_ml.sinks.files import deliver_parquet
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import deliver_sql
-from portfolio_ml.snapshots import labelled, matrix
+from portfolio_ml.snapshots import Matrix, labelled, matrix
 from portfolio_ml.standing import standing_of
 from portfolio_ml.timeline import to_date
 from portfolio_ml.training import fit_candidates, unlabelled_candidates
@@ -51,6 +57,7 @@ __all__ = [
     "Validation",
     "backtest",
     "features",
+    "monitor",
     "opened",
     "report",
     "score",
@@ -182,17 +189,14 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
     segments = fit_segments(
         inputs, names=names, count=recipe.segments, seed=recipe.seed, before=before
     )
+    models = models_as_files(
+        judgements, candidates, segments, frozen, inputs, extended_days=recipe.extended_days
+    )
+    models = with_profiles(models, _seen(portfolio, learned, inputs))
     say("logging to MLflow and passing the gate")
     with registry.opened(settings) as store:
         published = publish(
-            models_as_files(
-                judgements,
-                candidates,
-                segments,
-                frozen,
-                inputs,
-                extended_days=recipe.extended_days,
-            ),
+            models,
             Training(
                 judgements=judgements,
                 segments=segments,
@@ -242,6 +246,27 @@ def score(portfolio: Opened, *, now: Clock, say: Say) -> ScoringResult:
     return ScoringResult(as_of=portfolio.as_of, rows=rows, receipts=receipts, facts=facts)
 
 
+def monitor(portfolio: Opened, *, say: Say) -> Monitoring:
+    """Hold today's features and scores against training, and delivered scores against outcomes.
+
+    What is seen is logged as a run of its own.
+
+    Args:
+        portfolio: The history, up to today.
+        say: Told what is being done.
+
+    Raises:
+        DataError: There is no champion, or its files are not the registered ones.
+    """
+    settings = portfolio.settings
+    champions, judgements = champions_in_force(settings, say)
+    tables = _tables(portfolio, champions, say)
+    seen = watching.watched(portfolio, champions, judgements, tables, say=say)
+    with registry.opened(settings) as store:
+        watching.logged(seen, store)
+    return seen
+
+
 def report(portfolio: Opened, *, now: Clock, say: Say) -> Path:
     """Write the report page from fresh scores, delivering nothing; gives its path."""
     settings = portfolio.settings
@@ -266,6 +291,23 @@ def _frozen(portfolio: Opened, table: FeatureTable) -> Frozen:
         horizons=portfolio.recipe.horizons,
         features=portfolio.inputs.catalogue.names,
         features_hash=table.hash,
+    )
+
+
+def _seen(portfolio: Opened, learned: learning.Learned, today: Matrix) -> Seen:
+    """What the models learnt from, and today, of which they keep the counts."""
+    inputs, rows = portfolio.inputs, learned.snapshots
+    past = None if rows is None else rows.at_most(portfolio.recipe.max_rows, portfolio.recipe.seed)
+    now = np.full(len(today), portfolio.as_of_day, np.int32)
+    day = now if past is None else np.concatenate([past.day, now])
+    return Seen(
+        names=inputs.catalogue.model_inputs,
+        features=today if past is None else np.vstack([past.features, today]),
+        day=day,
+        mix=mixes(inputs, [int(d) for d in np.unique(day)]),
+        filling=still_filling(
+            inputs.catalogue.features, history_days=int(day.min()) - portfolio.span.first_day + 1
+        ),
     )
 
 
@@ -300,14 +342,8 @@ def _tags(portfolio: Opened) -> dict[str, str]:
 
 
 def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) -> _Scored:
-    say(f"scoring as of {portfolio.as_of}")
-    day = portfolio.as_of_day
     frozen = champions.frozen["churn"]
-    tables: dict[bytes, pa.Table] = {}  # champions of one training froze the same portfolio
-    for own in champions.frozen.values():
-        if own.to_json() not in tables:
-            tables[own.to_json()] = own.table(portfolio.inputs, day).rows
-    rows = {target: tables[own.to_json()] for target, own in champions.frozen.items()}
+    rows = _tables(portfolio, champions, say)
     scores = customer_rows(
         rows["churn"],
         predict(champions, rows, reasons=portfolio.settings.scoring.reasons),
@@ -327,9 +363,23 @@ def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) ->
     return _Scored(scores, rows["churn"])
 
 
+def _tables(portfolio: Opened, champions: Champions, say: Say) -> dict[str, pa.Table]:
+    """Per target, today's features under its champion's frozen portfolio."""
+    say(f"scoring as of {portfolio.as_of}")
+    tables: dict[bytes, pa.Table] = {}  # champions of one training froze the same portfolio
+    for own in champions.frozen.values():
+        if own.to_json() not in tables:
+            tables[own.to_json()] = own.table(portfolio.inputs, portfolio.as_of_day).rows
+    return {target: tables[own.to_json()] for target, own in champions.frozen.items()}
+
+
 def _delivered(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Receipt:
     if isinstance(target, ParquetTarget):
-        return deliver_parquet(rows, settings.resolve(target.path), run=run)
+        path = settings.resolve(target.path)
+        receipt = deliver_parquet(rows, path, run=run)
+        if not any(isinstance(other, SqlTarget) for other in settings.delivery):
+            keep_scores(rows, path, as_of=run.as_of)  # a SQL table has a history of its own
+        return receipt
     return deliver_sql(rows, url=target.url, table=target.table, base=settings.base, run=run)
 
 

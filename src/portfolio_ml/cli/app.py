@@ -29,6 +29,7 @@ EXAMPLES = {
     "tune": "tune --config sales.yaml --minutes 30",
     "train": "train --config sales.yaml",
     "score": "score --config sales.yaml",
+    "monitor": "monitor --config sales.yaml --fail-on retrain",
     "report": "report --config sales.yaml",
 }
 

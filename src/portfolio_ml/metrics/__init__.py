@@ -4,7 +4,13 @@ Walk: inputs, ranking, curves, then classification, calibration, value and inter
 (the metrics by name) and bootstrap (how sure a difference is).
 """
 
-from portfolio_ml.metrics.bootstrap import Difference, paired_bootstrap, paired_bootstraps
+from portfolio_ml.metrics.bootstrap import (
+    Difference,
+    Estimate,
+    bootstrap,
+    paired_bootstrap,
+    paired_bootstraps,
+)
 from portfolio_ml.metrics.calibration import (
     CalibrationCurve,
     CalibrationLine,
@@ -46,10 +52,12 @@ __all__ = [
     "Curve",
     "Decile",
     "Difference",
+    "Estimate",
     "Metric",
     "Ranking",
     "auroc",
     "average_precision",
+    "bootstrap",
     "brier",
     "calibration_curve",
     "calibration_error",
