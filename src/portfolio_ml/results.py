@@ -195,20 +195,24 @@ def matured_table(seen: Monitoring) -> SmallTable:
     """How delivered scores did, with 90 % intervals, beside what the backtest saw."""
     rows = [
         [
-            TARGET_NAMES[of.target],
-            of.version,
+            f"{TARGET_NAMES[of.target]} {of.version}",
             of.group.replace("_", " "),
-            f"{of.first} to {of.last}" if of.last > of.first else str(of.first),
-            of.rows,
-            METRICS[metric].label if metric in METRICS else metric,
+            f"{of.rows:,}",
+            METRICS[metric].label if metric in METRICS else metric.capitalize(),
             f"{rate(estimate.value)} ({rate(estimate.low)}, {rate(estimate.high)})",
             _promised(of.promises.get(metric)),
         ]
         for of in seen.matured
         for metric, estimate in of.figures.items()
     ]
-    names = ["", "version", "customers", "as of", "scores", "measure", "came out", "backtest"]
-    return SmallTable.of("Delivered scores that have matured", names, rows)
+    dates = {str(day) for of in seen.matured for day in (of.first, of.last)}
+    return SmallTable.of(
+        f"Delivered scores that have matured, as of {' to '.join(sorted({min(dates), max(dates)}))}"
+        if dates
+        else "No delivered score has matured",
+        ["version", "customers", "scores", "measured by", "came out (90 %)", "backtest"],
+        rows,
+    )
 
 
 def _promised(promise: Promise | None) -> str:

@@ -40,7 +40,8 @@ class Estimate:
 
     Attributes:
         value: On the rows as they are; NaN where the metric is undefined.
-        low: Lower end of the central percentile interval.
+        low: Lower end of the basic bootstrap interval, which takes off again what drawing adds to
+            such as a calibration error (Davison & Hinkley 1997, section 5.2).
         high: Upper end. Both are NaN where fewer than half of the draws define the metric.
         level: The interval's nominal coverage, such as 0.9.
     """
@@ -92,7 +93,8 @@ def bootstrap(
 
     draws = np.array([value(draw) for draw in _draws(len(customers), n, seed)])
     found = _difference(value(np.ones(len(customers))), draws, level)
-    return Estimate(found.estimate, found.low, found.high, level)
+    twice = 2 * found.estimate
+    return Estimate(found.estimate, twice - found.high, twice - found.low, level)
 
 
 def paired_bootstrap(

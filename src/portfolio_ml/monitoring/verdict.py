@@ -144,7 +144,7 @@ def _drifted(drifts: Sequence[Drift]) -> Iterator[tuple[Level, str]]:
         more = "" if len(features) <= _SHOWN else ", ..."
         have = "has" if len(features) == 1 else "have"
         share = f"{len(features)} of {counted(judged, 'feature')}"
-        sentence = f"{share} {have} drifted beyond their natural course: {named}{more}"
+        sentence = f"{share} {have} drifted beyond the natural course: {named}{more}"
         yield ("retrain" if len(features) >= FEATURES_TO_RETRAIN else "watch"), sentence
 
 
