@@ -13,6 +13,7 @@ from portfolio_ml.judgement import Judgement, Supervised
 from portfolio_ml.opening import Opened, Say
 from portfolio_ml.snapshots import Snapshots, labelled
 from portfolio_ml.standing import activity_windows
+from portfolio_ml.timeline import to_day
 from portfolio_ml.training import demand_history, few_note
 
 
@@ -25,12 +26,14 @@ class Learned:
         snapshots: The rows of every snapshot whose outcomes are known; None without a backtest.
         unjudged: Why there was no backtest, in a sentence; None where there was one.
         notes: Per target, what its model rests on where history says too little, in sentences.
+        evaluated: The rows of every cutoff of the backtest; None without one.
     """
 
     judgements: Mapping[Supervised, Judgement]
     snapshots: Snapshots | None
     unjudged: str | None
     notes: Mapping[str, Sequence[str]]
+    evaluated: Snapshots | None = None
 
 
 def judgeable(portfolio: Opened, say: Say) -> Opened:
@@ -57,7 +60,8 @@ def learned(portfolio: Opened, say: Say) -> Learned:
         say(f"falling back to the customer-base model: {error}")
         return Learned({}, None, str(error).rstrip("."), _notes(portfolio, None))
     rows = snapshots.on(recipe.snapshot_days(span.first_day, span.last_day))
-    return Learned(judgements, rows, None, _notes(portfolio, rows))
+    evaluated = snapshots.on([to_day(day) for day in judgements["churn"].cutoffs])
+    return Learned(judgements, rows, None, _notes(portfolio, rows), evaluated)
 
 
 def judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Snapshots]:

@@ -23,6 +23,7 @@ from portfolio_ml.databases import redacted
 from portfolio_ml.features.table import FeatureTable, at, definitions_hash
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.gate import Decision
+from portfolio_ml.incumbent import gains_over_champions
 from portfolio_ml.judgement import PRIMARY, Judgement, Supervised
 from portfolio_ml.models.segment_fitting import fit_segments
 from portfolio_ml.models.segment_identity import migration
@@ -205,6 +206,9 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
                 tags=_tags(portfolio),
                 unjudged=learned.unjudged,
                 notes=learned.notes,
+                over_champions=gains_over_champions(
+                    settings, judgements, learned.evaluated, horizons=recipe.horizons
+                ),
             ),
             store,
             settings=settings,

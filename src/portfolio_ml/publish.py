@@ -13,6 +13,7 @@ from portfolio_ml.config import Settings
 from portfolio_ml.frozen import FILE, Frozen
 from portfolio_ml.gate import Decision, decide, decide_segments, decide_unjudged
 from portfolio_ml.judgement import PRIMARY, Judgement, Supervised, unjudged
+from portfolio_ml.metrics import Difference
 from portfolio_ml.models.extension import Extension
 from portfolio_ml.models.files import DESCRIPTION, ModelFiles
 from portfolio_ml.models.segment_identity import Migration
@@ -41,6 +42,8 @@ class Training:
         tags: Its digests and versions.
         notes: Per target, what its model rests on where history says too little, in sentences.
         unjudged: Why there are no judgements, in a sentence; None where there are.
+        over_champions: Per target and metric, the winner's gain over the champion as it stands,
+            where that could be judged.
     """
 
     judgements: Mapping[Supervised, Judgement]
@@ -50,6 +53,7 @@ class Training:
     tags: Mapping[str, str]
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unjudged: str | None = None
+    over_champions: Mapping[Supervised, Mapping[str, Difference]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,7 @@ def _decisions(
             champion=_candidate(store.champion(target)),
             max_loss=settings.gate.max_loss,
             coverage=settings.targets.lifetime_value.coverage,
+            over_champion=training.over_champions.get(target),
         )
         for target, judgement in training.judgements.items()
     }
