@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from portfolio_ml import learning, registry, search, tuning, watching
@@ -27,9 +26,7 @@ from portfolio_ml.incumbent import gains_over_champions
 from portfolio_ml.judgement import PRIMARY, Judgement, Supervised
 from portfolio_ml.models.segment_fitting import fit_segments
 from portfolio_ml.models.segment_identity import migration
-from portfolio_ml.monitoring.mix import mixes
-from portfolio_ml.monitoring.profile import Training as Seen
-from portfolio_ml.monitoring.profile import still_filling, with_profiles
+from portfolio_ml.monitoring.profile import with_profiles
 from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.opening import Opened, Say, Validation, opened, validate
 from portfolio_ml.publish import Training, models_as_files, publish
@@ -40,7 +37,7 @@ from portfolio_ml.sinks.delivered import keep_scores
 from portfolio_ml.sinks.files import deliver_parquet
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import deliver_sql
-from portfolio_ml.snapshots import Matrix, labelled, matrix
+from portfolio_ml.snapshots import labelled, matrix
 from portfolio_ml.standing import standing_of
 from portfolio_ml.timeline import to_date
 from portfolio_ml.training import fit_candidates, unlabelled_candidates
@@ -193,7 +190,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
     models = models_as_files(
         judgements, candidates, segments, frozen, inputs, extended_days=recipe.extended_days
     )
-    models = with_profiles(models, _seen(portfolio, learned, inputs))
+    models = with_profiles(models, watching.seen(portfolio, learned, inputs))
     say("logging to MLflow and passing the gate")
     with registry.opened(settings) as store:
         published = publish(
@@ -265,10 +262,10 @@ def monitor(portfolio: Opened, *, say: Say) -> Monitoring:
     settings = portfolio.settings
     champions, judgements = champions_in_force(settings, say)
     tables = _tables(portfolio, champions, say)
-    seen = watching.watched(portfolio, champions, judgements, tables, say=say)
+    found = watching.watched(portfolio, champions, judgements, tables, say=say)
     with registry.opened(settings) as store:
-        watching.logged(seen, store)
-    return seen
+        watching.logged(found, store)
+    return found
 
 
 def report(portfolio: Opened, *, now: Clock, say: Say) -> Path:
@@ -295,23 +292,6 @@ def _frozen(portfolio: Opened, table: FeatureTable) -> Frozen:
         horizons=portfolio.recipe.horizons,
         features=portfolio.inputs.catalogue.names,
         features_hash=table.hash,
-    )
-
-
-def _seen(portfolio: Opened, learned: learning.Learned, today: Matrix) -> Seen:
-    """What the models learnt from, and today, of which they keep the counts."""
-    inputs, rows = portfolio.inputs, learned.snapshots
-    past = None if rows is None else rows.at_most(portfolio.recipe.max_rows, portfolio.recipe.seed)
-    now = np.full(len(today), portfolio.as_of_day, np.int32)
-    day = now if past is None else np.concatenate([past.day, now])
-    return Seen(
-        names=inputs.catalogue.model_inputs,
-        features=today if past is None else np.vstack([past.features, today]),
-        day=day,
-        mix=mixes(inputs, [int(d) for d in np.unique(day)]),
-        filling=still_filling(
-            inputs.catalogue.features, history_days=int(day.min()) - portfolio.span.first_day + 1
-        ),
     )
 
 

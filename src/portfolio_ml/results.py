@@ -23,6 +23,7 @@ from portfolio_ml.tuning import Tuned
 from portfolio_ml.wording import TARGET_NAMES, counted, model_name
 
 CHOSEN = "chosen"
+_SHORT = {"churn": "Churn", "lifetime_value": "Value"}
 
 
 def judgement_table(judged: Judgement) -> SmallTable:
@@ -195,7 +196,7 @@ def matured_table(seen: Monitoring) -> SmallTable:
     """How delivered scores did, with 90 % intervals, beside what the backtest saw."""
     rows = [
         [
-            f"{TARGET_NAMES[of.target]} {of.version}",
+            f"{_SHORT[of.target]} {of.version}",
             of.group.replace("_", " "),
             f"{of.rows:,}",
             METRICS[metric].label if metric in METRICS else metric.capitalize(),

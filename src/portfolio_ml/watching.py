@@ -1,4 +1,4 @@
-"""Today's portfolio and its champions, watched: drift, matured outcomes, and what follows."""
+"""A training, as it is remembered, and today's champions, watched: drift, outcomes, the verdict."""
 
 import json
 from collections.abc import Mapping
@@ -9,21 +9,45 @@ import pyarrow as pa
 
 from portfolio_ml import registry
 from portfolio_ml.features.table import Horizons
+from portfolio_ml.learning import Learned
 from portfolio_ml.matured import matured_scores
 from portfolio_ml.monitoring.distribution import Counts
 from portfolio_ml.monitoring.drift import FEWEST_DATES, Drift, Family, drifts
 from portfolio_ml.monitoring.mix import mixes
 from portfolio_ml.monitoring.outcomes import Matured, judge_matured, promises_of
-from portfolio_ml.monitoring.profile import Profile, counts_of, ticket_change
+from portfolio_ml.monitoring.profile import Profile, Seen, counts_of, still_filling, ticket_change
 from portfolio_ml.monitoring.verdict import Monitoring, verdict
 from portfolio_ml.opening import Opened, Say
 from portfolio_ml.scoring import Champions, predict
-from portfolio_ml.snapshots import matrix
+from portfolio_ml.snapshots import Matrix, matrix
 from portfolio_ml.timeline import to_date
 from portfolio_ml.wording import counted
 
 WATCHED = "monitor.json"
 TARGETS = ("churn", "lifetime_value", "segments")
+
+
+def seen(portfolio: Opened, learned: Learned, today: Matrix) -> Seen:
+    """What a training's models learnt from, and today, of which they keep the counts.
+
+    Args:
+        portfolio: The history that they learn from.
+        learned: Its labelled rows, if there are any.
+        today: Today's features, shape (customers, features).
+    """
+    inputs, rows = portfolio.inputs, learned.snapshots
+    past = None if rows is None else rows.at_most(portfolio.recipe.max_rows, portfolio.recipe.seed)
+    now = np.full(len(today), portfolio.as_of_day, np.int32)
+    day = now if past is None else np.concatenate([past.day, now])
+    return Seen(
+        names=inputs.catalogue.model_inputs,
+        features=today if past is None else np.vstack([past.features, today]),
+        day=day,
+        mix=mixes(inputs, [int(d) for d in np.unique(day)]),
+        filling=still_filling(
+            inputs.catalogue.features, history_days=int(day.min()) - portfolio.span.first_day + 1
+        ),
+    )
 
 
 def watched(
@@ -62,29 +86,29 @@ def watched(
     )
 
 
-def logged(seen: Monitoring, store: registry.Store) -> None:
+def logged(found: Monitoring, store: registry.Store) -> None:
     """Log what was seen as a run of its own: the verdict, figures by column, all of it as JSON."""
     figures = [
         registry.Figure(f"{kind}.{drift.family}.{drift.name}", value)
-        for drift in seen.drifts
+        for drift in found.drifts
         for kind, value in (("psi", drift.psi), ("shift", drift.shift))
     ]
     figures += [
         registry.Figure(f"matured.{of.target}.{of.version}.{of.group}.{metric}", estimate.value)
-        for of in seen.matured
+        for of in found.matured
         for metric, estimate in of.figures.items()
     ]
-    figures.append(registry.Figure("drifted", float(sum(d.has_drifted for d in seen.drifts))))
-    with store.run(f"monitor {seen.as_of}") as run_id:
+    figures.append(registry.Figure("drifted", float(sum(d.has_drifted for d in found.drifts))))
+    with store.run(f"monitor {found.as_of}") as run_id:
         store.log(
             run_id,
-            params={"as_of": seen.as_of, "known_until": seen.known_until},
+            params={"as_of": found.as_of, "known_until": found.known_until},
             figures=figures,
             tags={
-                "verdict": seen.verdict.level,
-                **{f"version.{target}": number for target, number in seen.versions.items()},
+                "verdict": found.verdict.level,
+                **{f"version.{target}": number for target, number in found.versions.items()},
             },
-            files={WATCHED: json.dumps(seen.to_dict(), indent=1, default=str).encode()},
+            files={WATCHED: json.dumps(found.to_dict(), indent=1, default=str).encode()},
         )
 
 

@@ -95,7 +95,7 @@ _FAMILIES = ("features", "scores", "behaviour", "mix")
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class Seen:
     """What a training saw, row by row: of this, a profile keeps the counts.
 
     Attributes:
@@ -113,20 +113,20 @@ class Training:
     filling: frozenset[str]
 
 
-def with_profiles(models: Mapping[str, ModelFiles], training: Training) -> dict[str, ModelFiles]:
+def with_profiles(models: Mapping[str, ModelFiles], seen: Seen) -> dict[str, ModelFiles]:
     """The models' files, each with the profile of what it saw and says in `FILE`."""
-    table = pd.DataFrame(training.features, columns=list(training.names), copy=False)
-    seen = dict(zip(training.names, training.features.T, strict=True))
+    table = pd.DataFrame(seen.features, columns=list(seen.names), copy=False)
+    columns = dict(zip(seen.names, seen.features.T, strict=True))
     shared = Profile(
-        days=tuple(map(int, np.unique(training.day))),
-        features={n: Distribution.of_numbers(v, training.day) for n, v in seen.items()},
+        days=tuple(map(int, np.unique(seen.day))),
+        features={n: Distribution.of_numbers(v, seen.day) for n, v in columns.items()},
         scores={},
-        behaviour=behaviour_of(training.names, training.features, training.day),
-        mix={n: Distribution.of_labels(counts) for n, counts in training.mix.items()},
-        filling=training.filling,
+        behaviour=behaviour_of(seen.names, seen.features, seen.day),
+        mix={n: Distribution.of_labels(counts) for n, counts in seen.mix.items()},
+        filling=seen.filling,
     )
     return {
-        target: files | {FILE: _with_scores(shared, files, table, training.day).to_json()}
+        target: files | {FILE: _with_scores(shared, files, table, seen.day).to_json()}
         for target, files in models.items()
     }
 

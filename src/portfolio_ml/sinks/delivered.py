@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from portfolio_ml.databases import read_query
 from portfolio_ml.databases.connections import place
 from portfolio_ml.databases.read import table_names
+from portfolio_ml.errors import DataError
 from portfolio_ml.sinks.files import write_parquet
 from portfolio_ml.sinks.receipts import RUNS
 
@@ -86,10 +87,14 @@ def keep_scores(rows: pa.Table, path: Path, *, as_of: date) -> None:
 
 
 def deliveries_in_files(path: Path) -> tuple[Delivered, ...]:
-    """The dates kept beside a Parquet file, ascending."""
+    """The dates kept beside a Parquet file, ascending.
+
+    Raises:
+        DataError: A kept file is damaged.
+    """
     found = []
     for file in sorted(_history_of(path).glob("????-??-??.parquet")):
-        first = pq.ParquetFile(file).read([*VERSIONS.values()]).slice(0, 1).to_pylist()
+        first = _kept(file, [*VERSIONS.values()]).slice(0, 1).to_pylist()
         if first:
             versions = {target: first[0][column] for target, column in VERSIONS.items()}
             found.append(Delivered(date.fromisoformat(file.stem), versions))
@@ -99,12 +104,26 @@ def deliveries_in_files(path: Path) -> tuple[Delivered, ...]:
 def scores_in_files(path: Path, as_of: date) -> pa.Table:
     """What was kept of a date: customer_id and `SCORES`, one row per customer."""
     file = _history_of(path) / f"{as_of.isoformat()}.parquet"
-    return _typed(pq.ParquetFile(file).read(["customer_id", *SCORES]))
+    return _typed(_kept(file, ["customer_id", *SCORES]))
 
 
 def p_no_purchase(rows: pa.Table) -> pa.ChunkedArray:
     """The chance of no purchase: `p_churn` of the active, 1 - `p_return` of the others."""
     return pc.coalesce(rows["p_churn"], pc.subtract(1.0, rows["p_return"]))
+
+
+def _kept(file: Path, columns: list[str]) -> pa.Table:
+    """Columns of a kept file.
+
+    Raises:
+        DataError: It is damaged, or another file.
+    """
+    try:
+        return pq.ParquetFile(file).read().select(columns)
+    except (OSError, KeyError, pa.ArrowException):  # Arrow calls a damaged file either
+        raise DataError(
+            "scores kept to be judged cannot be read", where=str(file), do="remove the file"
+        ) from None
 
 
 def _history_of(path: Path) -> Path:
