@@ -107,6 +107,9 @@ def test_a_profile_survives_json():
     [
         lambda v: v.pop("days"),
         lambda v: v.update(days=[2, 1]),
+        lambda v: v.update(days=[*v["days"][:-1], 10**9]),
+        lambda v: v["features"]["x"]["counts"][0].__setitem__(0, 10**30),
+        lambda v: v["features"]["x"]["counts"][0].__setitem__(0, -1),
         lambda v: v.update(features=[]),
         lambda v: v["features"]["x"].update(counts=[[1]]),
         lambda v: v["features"]["x"].update(edges=[2, 1]),

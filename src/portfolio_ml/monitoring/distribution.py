@@ -13,6 +13,7 @@ Counts = NDArray[np.int64]
 BINS = 10
 OTHERS = "(others)"
 MOST_LABELS = 40
+_MOST = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,10 @@ class Distribution:
 
     def __post_init__(self) -> None:
         bins = len(self.labels) or len(self.edges) + 2
-        if any(len(counts) != bins or min(counts) < 0 for counts in self.counts):
+        if any(len(counts) != bins for counts in self.counts):
             raise ValueError(f"each date of a distribution over {bins} bins needs as many counts")
+        if any(not 0 <= count <= _MOST for counts in self.counts for count in counts):
+            raise ValueError(f"a count lies between 0 and {_MOST:,}")
         if not np.isfinite(self.edges).all() or (np.diff(self.edges) <= 0).any():
             raise ValueError("the edges of a distribution must ascend")
 

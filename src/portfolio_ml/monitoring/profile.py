@@ -22,6 +22,7 @@ TICKET_CHANGE = "ticket_against_own_past"
 """Spend a purchase day in the last 60 days / that of the same customer before, in logarithms."""
 
 _TWO_YEARS = 730
+_MOST_DAYS = 1_000_000
 MIXED = "segment_id"
 Matrix = NDArray[np.float32]
 
@@ -50,7 +51,13 @@ class Profile:
     def __post_init__(self) -> None:
         families = (self.features, self.scores, self.behaviour, self.mix)
         wrong = [n for f in families for n, d in f.items() if len(d.counts) != len(self.days)]
-        if wrong or not self.days or [*self.days] != sorted({*self.days}):
+        days = [*self.days]
+        if (
+            wrong
+            or not days
+            or days != sorted({*days})
+            or not 0 <= days[0] <= days[-1] < _MOST_DAYS
+        ):
             raise ValueError(f"a profile has counts for each of its days: {wrong or self.days}")
 
     def to_json(self) -> bytes:
