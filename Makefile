@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-long lint install install-dev unit walk schema docs-features docs-reasons \
+.PHONY: demo test test-long test-monitor lint install install-dev unit walk schema docs-features docs-reasons \
 	bench-features bench-models bench-ablations lock clean help
 
 demo: install ## the whole walk on real data, into demo/
@@ -20,13 +20,16 @@ lint: install-dev ## format, style, types and architecture
 	$(BIN)/lint-imports
 
 unit: install-dev ## all tests but the whole walks
-	$(PYTEST) -n 2 --dist loadgroup -m "not integration"
+	$(PYTEST) -n 2 --dist loadgroup -m "not integration and not campaign"
 
 walk: install-dev ## the whole walks, on real data
 	$(PYTEST) -n 2 --dist loadgroup -m integration
 
 test-long: install-dev ## the properties, shown twenty times as many examples as in make test
 	$(PYTEST) -n 2 --dist loadgroup -m property --hypothesis-profile=long --timeout 7200
+
+test-monitor: install-dev ## the monitor and the gate on twenty portfolios of each kind
+	$(PYTEST) -n 2 -m campaign --timeout 7200
 
 install: $(VENV)/.run ## the environment that runs the package
 

@@ -23,6 +23,7 @@ _HOMES = {
     "rollback": "notebook",
     "champion_record": "notebook",
     "score": "notebook",
+    "monitor": "notebook",
     "training_table": "notebook",
     "validate": "notebook",
     "guess_config": "notebook",

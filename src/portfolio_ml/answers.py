@@ -14,6 +14,7 @@ from portfolio_ml.display import SmallTable
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.gate import Decision
 from portfolio_ml.judgement import Judgement, Supervised
+from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.opening import Validation
 from portfolio_ml.pipeline import TrainingResult, Tuned
 from portfolio_ml.registry import Move
@@ -24,13 +25,16 @@ from portfolio_ml.results import (
     acting_table,
     champions_table,
     deliveries_table,
+    drift_table,
     gate_table,
     judgement_table,
+    matured_table,
     moves_table,
     refused_by_rule,
     rows_table,
     tuned_table,
     tuned_yaml,
+    verdict_table,
 )
 from portfolio_ml.sinks.receipts import Receipt
 from portfolio_ml.timeline import to_date
@@ -281,6 +285,31 @@ class ChampionRecord(_Shown):
 
     def _tables(self) -> list[SmallTable]:
         return [champions_table(self.successions), moves_table(all_moves(self.successions))]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MonitorResult(_Shown):
+    """What a monitoring saw and says; shows the verdict, what drifted, and what matured."""
+
+    seen: Monitoring
+
+    @property
+    def verdict(self) -> str:
+        """`keep`, `watch` or `retrain`."""
+        return self.seen.verdict.level
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why, in sentences."""
+        return self.seen.verdict.reasons
+
+    def _tables(self) -> list[SmallTable]:
+        tables = [verdict_table(self.seen)]
+        if self.seen.drifts:
+            tables.append(drift_table(self.seen))
+        if self.seen.matured:
+            tables.append(matured_table(self.seen))
+        return tables
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -1,19 +1,21 @@
 """Champion or challenger: may the new model replace the old one?
 
-The recipes of both were refitted at the same cutoffs. A challenger becomes champion if the lower
+The recipes of both were refitted at the same cutoffs, and the champion as it stands was asked where
+it did not know the outcomes (`incumbent`): there the challenger must not lose more than `max_loss`,
+for recipes alone do not tell a training that went wrong. A challenger becomes champion if the lower
 end of the paired 90 % interval against the champion's recipe exceeds `-max_loss`, it is ahead of
 the best baseline, and it is not worse in calibration, total bias and coverage. Without a champion
 the better of the candidates and the best baseline becomes it: the customer-base model is both, and
 is among the candidates.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isnan
 from typing import Any, Literal
 
 from portfolio_ml.judgement import Judgement
-from portfolio_ml.metrics import METRICS
+from portfolio_ml.metrics import METRICS, Difference
 from portfolio_ml.models.segment_identity import Migration
 from portfolio_ml.models.segments import LOWEST_STABILITY, SMALLEST_SHARE, SegmentModel
 from portfolio_ml.wording import model_name
@@ -50,7 +52,12 @@ class Decision:
 
 
 def decide(
-    judgement: Judgement, *, champion: str | None, max_loss: float, coverage: float
+    judgement: Judgement,
+    *,
+    champion: str | None,
+    max_loss: float,
+    coverage: float,
+    over_champion: Mapping[str, Difference] | None = None,
 ) -> Decision:
     """The decision on a supervised target.
 
@@ -59,6 +66,8 @@ def decide(
         champion: The candidate that the champion in force is, or None.
         max_loss: How much of the primary metric may be lost at the interval's lower end.
         coverage: The nominal coverage of value intervals.
+        over_champion: Per metric, the winner's gain over the champion as it stands, on outcomes
+            later than its last label; None where there are none.
     """
     opening = _against_baseline(judgement)
     if champion is None:
@@ -70,6 +79,7 @@ def decide(
     over_best = judgement.gains[judgement.primary][judgement.best_baseline]
     is_ahead = champion == judgement.winner or over_best.estimate > 0
     tried = [*_against_champion(judgement, champion, max_loss, coverage)]
+    tried += _as_it_stands(judgement, over_champion or {}, max_loss)
     sentences = tuple(sentence for _, sentence in tried)
     is_promoted = is_ahead and all(passed for passed, _ in tried)
     return Decision(judgement.target, is_promoted, (opening, *sentences))
@@ -148,6 +158,24 @@ def _against_baseline(judgement: Judgement) -> str:
         f"the gain of {winner} over {baseline} in {label} is {gain.estimate:+.4f} "
         f"({gain.low:+.4f} to {gain.high:+.4f})"
     )
+
+
+def _as_it_stands(
+    judgement: Judgement, gains: Mapping[str, Difference], max_loss: float
+) -> Iterator[tuple[bool, str]]:
+    """Whether the newcomer loses too much to the champion itself.
+
+    In the primary metric it may lose no more than `max_loss`; in what candidates are chosen by, as
+    log loss, nothing beyond that which is sure.
+    """
+    for metric, gain in gains.items():
+        lost = gain.estimate if metric == judgement.primary else gain.high
+        seen = f"{gain.estimate:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})"
+        sentence = (
+            f"{METRICS[metric].label} against the champion as it stands, on outcomes that it did "
+            f"not know: {seen}, allowed {-max_loss:+.4f}"
+        )
+        yield not lost < -max_loss, sentence
 
 
 def _against_champion(

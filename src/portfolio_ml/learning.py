@@ -18,6 +18,7 @@ from portfolio_ml.opening import Opened, Say
 from portfolio_ml.season import Season, seasons
 from portfolio_ml.snapshots import Snapshots, labelled
 from portfolio_ml.standing import activity_windows
+from portfolio_ml.timeline import to_day
 from portfolio_ml.training import Recipe, demand_history, few_note
 
 
@@ -31,6 +32,7 @@ class Learned:
         unjudged: Why there was no backtest, in a sentence; None where there was one.
         season: The season that the portfolio's years repeat; None without one, or a backtest.
         notes: Per target, what its model rests on beside what it has learnt, in sentences.
+        evaluated: The rows of every cutoff of the backtest; None without one.
     """
 
     judgements: Mapping[Supervised, Judgement]
@@ -38,6 +40,7 @@ class Learned:
     unjudged: str | None
     season: Season | None
     notes: Mapping[str, Sequence[str]]
+    evaluated: Snapshots | None = None
 
 
 def judgeable(portfolio: Opened, say: Say) -> Opened:
@@ -65,7 +68,8 @@ def learned(portfolio: Opened, say: Say) -> Learned:
         return Learned({}, None, str(error).rstrip("."), None, _notes(recipe, None, None))
     rows = snapshots.on(recipe.snapshot_days(span.first_day, span.last_day))
     season = seasons(portfolio.inputs, [portfolio.as_of_day]).get(portfolio.as_of_day)
-    return Learned(judgements, rows, None, season, _notes(recipe, rows, season))
+    evaluated = snapshots.on([to_day(day) for day in judgements["churn"].cutoffs])
+    return Learned(judgements, rows, None, season, _notes(recipe, rows, season), evaluated)
 
 
 def judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Snapshots]:

@@ -18,6 +18,7 @@ from portfolio_ml import champions, discovery, engine, exports, pipeline
 from portfolio_ml.answers import (
     BacktestResult,
     ChampionRecord,
+    MonitorResult,
     MoveResult,
     Picture,
     ScoreResult,
@@ -319,6 +320,25 @@ def score(settings: Settings, *, as_of: AsOf = None, transactions: Table = None)
         scored = pipeline.score(portfolio, now=_now, say=_silent)
     rows = _like(scored.rows, transactions)
     return ScoreResult(rows, scored.receipts, scored.facts, young_history(scored.facts))
+
+
+def monitor(settings: Settings, *, as_of: AsOf = None, transactions: Table = None) -> MonitorResult:
+    """Say whether to keep the champions, watch them, or retrain, and why.
+
+    Features and scores are held against training, ageing aside, and delivered scores whose horizon
+    has passed against what happened. What is seen is logged as a run.
+
+    Args:
+        settings: From `load_settings` or `settings_from`.
+        as_of: The last day to see; by default the last complete day of the history.
+        transactions: A table to use instead of the settings' source.
+
+    Raises:
+        DataError: There is no champion, or the data cannot be used.
+    """
+    with _opened(settings, as_of, transactions) as portfolio:
+        _warn_of_refused(portfolio)
+        return MonitorResult(pipeline.monitor(portfolio, say=_silent))
 
 
 def picture(*shown: charts.Chart) -> Picture:

@@ -16,23 +16,27 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from portfolio_ml import learning, registry, search, tuning
+from portfolio_ml import learning, registry, search, tuning, watching
 from portfolio_ml.champions import champions_in_force, segments_in_force, source_of_champions
-from portfolio_ml.config import ParquetTarget, Settings, Target, public_yaml
+from portfolio_ml.config import ParquetTarget, Settings, SqlTarget, Target, public_yaml
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import FeatureTable, at, definitions_hash
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.gate import Decision
+from portfolio_ml.incumbent import gains_over_champions
 from portfolio_ml.judgement import PRIMARY, Judgement, Supervised
 from portfolio_ml.models.seasonality import seasonality_of
 from portfolio_ml.models.segment_fitting import fit_segments
 from portfolio_ml.models.segment_identity import Migration, migration
+from portfolio_ml.monitoring.profile import with_profiles
+from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.opening import Opened, Say, Validation, opened, validate
 from portfolio_ml.publish import Training, models_as_files, publish
 from portfolio_ml.report.facts import Facts, gather, history_facts
 from portfolio_ml.report.page import write as write_page
 from portfolio_ml.scoring import Champions, predict
+from portfolio_ml.sinks.delivered import keep_scores
 from portfolio_ml.sinks.files import deliver_parquet
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import deliver_sql
@@ -55,6 +59,7 @@ __all__ = [
     "backtest",
     "contributions",
     "features",
+    "monitor",
     "opened",
     "report",
     "score",
@@ -198,17 +203,14 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
         highest_id=highest_id,
     )
     moved = None if before is None else migration(before, segments, inputs)
+    models = models_as_files(
+        judgements, candidates, segments, frozen, table.rows, extended_days=recipe.extended_days
+    )
+    models = with_profiles(models, watching.seen(portfolio, learned, inputs))
     say("logging to MLflow and passing the gate")
     with registry.opened(settings) as store:
         published = publish(
-            models_as_files(
-                judgements,
-                candidates,
-                segments,
-                frozen,
-                table.rows,
-                extended_days=recipe.extended_days,
-            ),
+            models,
             Training(
                 judgements=judgements,
                 segments=segments,
@@ -219,6 +221,9 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
                 documents=_documents(settings),
                 unjudged=learned.unjudged,
                 notes=learned.notes,
+                over_champions=gains_over_champions(
+                    settings, judgements, learned.evaluated, horizons=recipe.horizons
+                ),
             ),
             store,
             settings=settings,
@@ -287,6 +292,27 @@ def contributions(portfolio: Opened, customers: Sequence[str] | None, *, say: Sa
     added = model.contributions(matrix(rows, model.names))
     columns = dict(zip(model.names, added.T, strict=True))
     return pa.table({"customer_id": rows["customer_id"], **columns})
+
+
+def monitor(portfolio: Opened, *, say: Say) -> Monitoring:
+    """Hold today's features and scores against training, and delivered scores against outcomes.
+
+    What is seen is logged as a run of its own.
+
+    Args:
+        portfolio: The history, up to today.
+        say: Told what is being done.
+
+    Raises:
+        DataError: There is no champion, or its files are not the registered ones.
+    """
+    settings = portfolio.settings
+    champions, judgements = champions_in_force(settings, say)
+    tables = _tables(portfolio, champions, say)
+    found = watching.watched(portfolio, champions, judgements, tables, say=say)
+    with registry.opened(settings) as store:
+        watching.logged(found, store)
+    return found
 
 
 def report(portfolio: Opened, *, now: Clock, say: Say) -> Path:
@@ -374,14 +400,8 @@ def _documents(settings: Settings) -> dict[str, bytes]:
 
 
 def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) -> _Scored:
-    say(f"scoring as of {portfolio.as_of}")
-    day = portfolio.as_of_day
     frozen = champions.frozen["churn"]
-    tables: dict[bytes, pa.Table] = {}  # champions of one training froze the same portfolio
-    for own in champions.frozen.values():
-        if own.to_json() not in tables:
-            tables[own.to_json()] = own.table(portfolio.inputs, day).rows
-    rows = {target: tables[own.to_json()] for target, own in champions.frozen.items()}
+    rows = _tables(portfolio, champions, say)
     scores = customer_rows(
         rows["churn"],
         predict(champions, rows, reasons=portfolio.settings.scoring.reasons),
@@ -401,9 +421,23 @@ def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) ->
     return _Scored(scores, rows["churn"])
 
 
+def _tables(portfolio: Opened, champions: Champions, say: Say) -> dict[str, pa.Table]:
+    """Per target, today's features under its champion's frozen portfolio."""
+    say(f"scoring as of {portfolio.as_of}")
+    tables: dict[bytes, pa.Table] = {}  # champions of one training froze the same portfolio
+    for own in champions.frozen.values():
+        if own.to_json() not in tables:
+            tables[own.to_json()] = own.table(portfolio.inputs, portfolio.as_of_day).rows
+    return {target: tables[own.to_json()] for target, own in champions.frozen.items()}
+
+
 def _delivered(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Receipt:
     if isinstance(target, ParquetTarget):
-        return deliver_parquet(rows, settings.resolve(target.path), run=run)
+        path = settings.resolve(target.path)
+        receipt = deliver_parquet(rows, path, run=run)
+        if not any(isinstance(other, SqlTarget) for other in settings.delivery):
+            keep_scores(rows, path, as_of=run.as_of)  # a SQL table has a history of its own
+        return receipt
     return deliver_sql(rows, url=target.url, table=target.table, base=settings.base, run=run)
 
 

@@ -12,6 +12,7 @@ from portfolio_ml.config import Settings
 from portfolio_ml.frozen import FILE, Frozen
 from portfolio_ml.gate import Decision, decide, decide_segments, decide_unjudged
 from portfolio_ml.judgement import PRIMARY, Judgement, Supervised, unjudged
+from portfolio_ml.metrics import Difference
 from portfolio_ml.models.extension import Extension
 from portfolio_ml.models.files import DESCRIPTION, ModelFiles
 from portfolio_ml.models.importance import importance
@@ -46,6 +47,8 @@ class Training:
         documents: What the parent run keeps beside, by file name: the config, the environment.
         notes: Per target, what its model rests on where history says too little, in sentences.
         unjudged: Why there are no judgements, in a sentence; None where there are.
+        over_champions: Per target and metric, the winner's gain over the champion as it stands,
+            where that could be judged.
     """
 
     judgements: Mapping[Supervised, Judgement]
@@ -57,6 +60,7 @@ class Training:
     documents: Mapping[str, bytes] = field(default_factory=dict)
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unjudged: str | None = None
+    over_champions: Mapping[Supervised, Mapping[str, Difference]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +227,7 @@ def _decisions(
             champion=_candidate(champions[target]),
             max_loss=settings.gate.max_loss,
             coverage=settings.targets.lifetime_value.coverage,
+            over_champion=training.over_champions.get(target),
         )
         for target, judgement in training.judgements.items()
     }

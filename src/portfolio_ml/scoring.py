@@ -1,7 +1,7 @@
 """Champion models x features -> predictions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,8 @@ from portfolio_ml.models.lifetime_value import LifetimeValueModel
 from portfolio_ml.models.reasons.explained import churn_reasons
 from portfolio_ml.models.seasonality import learned_names
 from portfolio_ml.models.segments import SegmentModel
+from portfolio_ml.monitoring.profile import FILE as PROFILE
+from portfolio_ml.monitoring.profile import Profile
 from portfolio_ml.snapshots import matrix
 
 Floats = NDArray[np.float64]
@@ -37,6 +39,8 @@ class Champions:
         segments: The segment model.
         frozen: Per target, the portfolio that its champion was trained on.
         versions: Per target, the registered version.
+        profiles: Per target, what it keeps of its training to be compared with; targets whose
+            champion was registered before there were profiles are left out.
     """
 
     churn: ChurnModel
@@ -44,6 +48,7 @@ class Champions:
     segments: SegmentModel
     frozen: Mapping[str, Frozen]
     versions: Mapping[str, str]
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,11 @@ def champions_from(
         segments=SegmentModel.from_files(files["segments"]),
         frozen={t: Frozen.from_json(content.get(FILE, b"")) for t, content in files.items()},
         versions=dict(versions),
+        profiles={
+            t: Profile.from_json(content[PROFILE])
+            for t, content in files.items()
+            if PROFILE in content
+        },
     )
     _demand_features(champions)
     return champions

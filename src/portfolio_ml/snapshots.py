@@ -18,6 +18,7 @@ from portfolio_ml.schema import TRAINING_ROWS, Measure
 from portfolio_ml.tables import Progress
 
 Floats = NDArray[np.float64]
+Matrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

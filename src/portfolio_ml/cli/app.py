@@ -32,6 +32,7 @@ EXAMPLES = {
     "rollback": "rollback churn --config sales.yaml --reason 'too many false alarms'",
     "champions": "champions --config sales.yaml",
     "score": "score --config sales.yaml",
+    "monitor": "monitor --config sales.yaml --fail-on retrain",
     "report": "report --config sales.yaml",
 }
 

@@ -13,7 +13,8 @@ import typer
 
 from portfolio_ml.cli.options import AsOf, Config, Json, Quiet, now, teller, today
 from portfolio_ml.cli.printing import told
-from portfolio_ml.errors import ConfigError
+from portfolio_ml.errors import ConfigError, RefusedError
+from portfolio_ml.wording import command
 
 Out = Annotated[
     Path,
@@ -33,6 +34,10 @@ Trials = Annotated[
 TuneTarget = Annotated[
     Literal["churn", "lifetime_value", "both"],
     typer.Option(metavar="TARGET", help="churn, lifetime_value or both."),
+]
+FailOn = Annotated[
+    Literal["watch", "retrain"] | None,
+    typer.Option(metavar="VERDICT", help="End with exit code 78 on watch or retrain."),
 ]
 TunedOut = Annotated[
     Path | None,
@@ -267,6 +272,34 @@ def score(config: Config, as_of: AsOf = None, as_json: Json = False, quiet: Quie
         print_after_scoring(config)
 
 
+def monitor(
+    config: Config,
+    *,
+    as_of: AsOf = None,
+    fail_on: FailOn = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say whether to keep the champions, watch them, or retrain.
+
+    Features and scores are held against training, ageing aside, and delivered scores whose horizon
+    has passed against what happened. What is seen is logged as a run. With --fail-on the exit code
+    is 78 where the verdict is that one, or a graver one.
+    """
+    from portfolio_ml import pipeline
+    from portfolio_ml.cli.opened import opened
+    from portfolio_ml.cli.show import monitoring, print_monitoring
+    from portfolio_ml.monitoring.verdict import LEVELS
+
+    with opened(config, as_of, quiet=quiet) as (portfolio, say):
+        seen = pipeline.monitor(portfolio, say=say)
+    told(seen, plain=monitoring, drawn=print_monitoring, as_json=as_json)
+    if fail_on is not None and LEVELS.index(seen.verdict.level) >= LEVELS.index(fail_on):
+        raise RefusedError(
+            f"the monitor says {seen.verdict.level}", do=f"retrain: {command('train', config)}"
+        )
+
+
 def report(config: Config, as_of: AsOf = None, as_json: Json = False, quiet: Quiet = False) -> None:
     """Write the HTML page on customers and models.
 
@@ -297,5 +330,6 @@ COMMANDS = (
     rollback,
     champions,
     score,
+    monitor,
     report,
 )

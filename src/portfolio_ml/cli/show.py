@@ -19,6 +19,7 @@ from portfolio_ml.datasets import Dataset
 from portfolio_ml.display import SmallTable
 from portfolio_ml.exports import Export
 from portfolio_ml.judgement import Judgement, Supervised
+from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.opening import Validation
 from portfolio_ml.pipeline import ScoringResult, TrainingResult
 from portfolio_ml.registry import Move
@@ -29,15 +30,18 @@ from portfolio_ml.results import (
     acting_table,
     by_need,
     champions_table,
+    drift_table,
     gate_lines,
     judgement_table,
     left_out_text,
+    matured_table,
     moves_table,
     receipt_line,
     refused_by_rule,
     summary_table,
     tuned_table,
     tuned_yaml,
+    verdict_lines,
 )
 from portfolio_ml.timeline import to_date
 from portfolio_ml.transfer import Carried
@@ -136,6 +140,21 @@ def scoring(result: ScoringResult) -> dict[str, Any]:
         "customers": result.rows.num_rows,
         "receipts": [receipt.as_table().to_pylist()[0] for receipt in result.receipts],
     }
+
+
+def monitoring(seen: Monitoring) -> dict[str, Any]:
+    """What a monitoring saw and says, as plain values."""
+    return seen.to_dict()
+
+
+def print_monitoring(seen: Monitoring) -> None:
+    """What has drifted, how delivered scores did, and the verdict with its reasons."""
+    if seen.drifts:
+        _draw(drift_table(seen))
+    if seen.matured:
+        _draw(matured_table(seen))
+    for line in verdict_lines(seen):
+        print_line(line)
 
 
 def print_validation(checked: Validation) -> None:

@@ -6,6 +6,8 @@ Walk: inputs, ranking, curves, then classification, calibration, value and inter
 
 from portfolio_ml.metrics.bootstrap import (
     Difference,
+    Estimate,
+    bootstrap,
     draws,
     paired_bootstrap,
     paired_bootstraps,
@@ -51,10 +53,12 @@ __all__ = [
     "Curve",
     "Decile",
     "Difference",
+    "Estimate",
     "Metric",
     "Ranking",
     "auroc",
     "average_precision",
+    "bootstrap",
     "brier",
     "calibration_curve",
     "calibration_error",
