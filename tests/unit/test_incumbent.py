@@ -44,6 +44,7 @@ def judged(snapshots, *, recipe=RECIPE):
         first_day=FIRST_DAY - 700,
         evaluated=(CUTOFF,),
         activity_days={CUTOFF: 60},
+        seasons={},
         bootstrap=100,
         progress=lambda _: None,
     )["churn"]
