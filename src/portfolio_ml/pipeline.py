@@ -4,24 +4,22 @@ Each function opens the engine, walks downstream, and gives a frozen result. Not
 `say` is told what is being done. The wall clock comes in as `Clock`.
 """
 
-import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from portfolio_ml import learning, registry, search, tuning, watching
+from portfolio_ml import learning, provenance, registry, search, tuning, watching
 from portfolio_ml.champions import champions_in_force, segments_in_force, source_of_champions
-from portfolio_ml.config import ParquetTarget, Settings, SqlTarget, Target, public_yaml
+from portfolio_ml.config import ParquetTarget, Settings, SqlTarget, Target
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.errors import DataError
-from portfolio_ml.features.table import FeatureTable, at, definitions_hash
+from portfolio_ml.features.table import FeatureTable, at
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.gate import Decision
 from portfolio_ml.incumbent import gains_over_champions
@@ -215,10 +213,10 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
                 judgements=judgements,
                 segments=segments,
                 migration=moved,
-                params=_parameters(portfolio),
-                tags=_tags(portfolio),
-                dataset=_dataset(portfolio),
-                documents=_documents(settings),
+                params=provenance.parameters(portfolio),
+                tags=provenance.tags(portfolio),
+                dataset=provenance.dataset(portfolio),
+                documents=provenance.documents(settings),
                 unjudged=learned.unjudged,
                 notes=learned.notes,
                 over_champions=gains_over_champions(
@@ -340,63 +338,6 @@ def _frozen(portfolio: Opened, table: FeatureTable) -> Frozen:
         features=portfolio.inputs.catalogue.names,
         features_hash=table.hash,
     )
-
-
-def _parameters(portfolio: Opened) -> dict[str, object]:
-    recipe, span = portfolio.recipe, portfolio.span
-    learned = recipe.snapshot_days(span.first_day, span.last_day)
-    return {
-        "as_of": portfolio.as_of,
-        "churn_horizon_days": recipe.horizons.churn_days,
-        "value_horizon_days": recipe.horizons.value_days,
-        "snapshots": " ".join(str(to_date(day)) for day in learned),
-        "excluded_periods": " ".join(
-            f"{to_date(period.first_day)}/{to_date(period.last_day)}" for period in recipe.excluded
-        )
-        or "none",
-        "value_extended_days": recipe.extended_days,
-        "value_measure": recipe.measure,
-        "seed": recipe.seed,
-        "churn_trees": asdict(recipe.churn_trees),
-        "value_trees": asdict(recipe.value_trees),
-        "rows_kept": portfolio.history.kept,
-        "rows_quarantined": portfolio.history.quarantined,
-    }
-
-
-def _tags(portfolio: Opened) -> dict[str, str]:
-    commit = registry.commit(portfolio.settings.base)
-    return {
-        "data_digest": portfolio.history.digest,
-        "features_hash": definitions_hash(portfolio.inputs.catalogue, portfolio.recipe.horizons),
-        "portfolio_ml_version": version("portfolio-ml"),
-        **({} if commit is None else {"mlflow.source.git.commit": commit}),
-    }
-
-
-def _dataset(portfolio: Opened) -> registry.Dataset:
-    history, name = portfolio.history, portfolio.settings.name
-    return registry.Dataset(
-        name=f"{name}-transactions",
-        source=history.source or name,
-        digest=history.digest,
-        columns=sorted({"customer_id", "day", "amount", *history.columns}),
-        counts={
-            "rows_kept": history.kept,
-            "rows_quarantined": history.quarantined,
-            "days_with_rows": history.days.num_rows,
-            "first_day": to_date(history.span.first_day).isoformat(),
-            "last_day": portfolio.as_of.isoformat(),
-        },
-    )
-
-
-def _documents(settings: Settings) -> dict[str, bytes]:
-    """What a run keeps of how it was made: the config without secrets, and the versions."""
-    return {
-        "config.yaml": public_yaml(settings).encode(),
-        "environment.json": json.dumps(registry.packages(), indent=1).encode(),
-    }
 
 
 def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) -> _Scored:
