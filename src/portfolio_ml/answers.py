@@ -1,5 +1,6 @@
 """What the package answers from Python: results that show themselves, as tables and as pictures."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -69,13 +70,14 @@ class Picture:
         return charts.to_png(charts.beside(*self.shown))
 
 
-class _Shown:
+class _Shown(ABC):
     """Shows itself as small tables, in a notebook and on a console alike."""
 
     __slots__ = ()
 
+    @abstractmethod
     def _tables(self) -> list[SmallTable]:
-        raise NotImplementedError
+        """What it shows."""
 
     def __repr__(self) -> str:
         return "\n\n".join(table.to_text() for table in self._tables())
@@ -90,9 +92,9 @@ class _Judged(_Shown):
     __slots__ = ()
 
     @property
+    @abstractmethod
     def judgements(self) -> Mapping[Supervised, Judgement]:
         """The judgement of each supervised target."""
-        raise NotImplementedError
 
     @property
     def acting(self) -> Advice | None:

@@ -10,9 +10,7 @@ parsed, and no file has a name that a manifest could choose.
 
 import hashlib
 import json
-import os
 import re
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from typing import Any
 from portfolio_ml.errors import DataError, ServiceUnavailableError
 from portfolio_ml.models.files import MAX_TEXT_BYTES, ModelFiles, digests, verify
 from portfolio_ml.packing import packed, unpacked
+from portfolio_ml.replacing import replace_bytes
 from portfolio_ml.untrusted import file_bytes, json_value
 
 MANIFEST = "manifest.json"
@@ -102,8 +101,8 @@ def write(bundle: Bundle, folder: Path) -> str:
     with _written(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for target, content in contents.items():
-            _replace(folder / models[target]["file"], content)
-        _replace(folder / MANIFEST, manifest)
+            replace_bytes(folder / models[target]["file"], content)
+        replace_bytes(folder / MANIFEST, manifest)
         for old in _files(before) - _files(document):
             (folder / old).unlink(missing_ok=True)
     return hashlib.sha256(manifest).hexdigest()
@@ -244,19 +243,6 @@ def _demand_texts(values: Mapping[str, Any], *names: str) -> None:
     for name in names:
         if not isinstance(values[name], str):
             raise TypeError(f"{name:.40} is no text: {values[name]!r:.40}")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file that replaces the one before, whole or not at all."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ Run as a program, this file is the delivery that gets killed:
 import hashlib
 import os
 import random
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -24,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
+from tests.limits import files_up_to
 
 from portfolio_ml.errors import ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.schema import CUSTOMER_ROWS
@@ -181,17 +181,6 @@ def test_a_full_disk_is_unavailable_and_leaves_the_old_rows(crm):
         deliver(crm, 2)
     assert state(crm) == before
     assert deliver(crm, 2).sent == ROWS
-
-
-@contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """The system's own limit to the size of any file."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_file_that_cannot_grow_is_unavailable_and_leaves_the_old_rows(crm):

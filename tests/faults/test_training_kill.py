@@ -6,7 +6,6 @@ the first one learnt is kept, and most others begin with writing it: nothing is 
 
 import multiprocessing
 import os
-import resource
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from tests.limits import files_up_to
 from tests.small_shop import published, settings_of, trained
 
 from portfolio_ml import publish, registry
@@ -187,17 +187,6 @@ def test_a_registry_that_another_locks_meanwhile_is_for_later(shop, monkeypatch)
 
 
 # No room
-
-
-@contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """The system's own limit to the size of any file."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("method", ["log_artifacts", "log_batch"])

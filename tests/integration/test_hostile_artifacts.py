@@ -1,4 +1,4 @@
-"""Hostile artifacts, in a bundle and in the registry: refused with a clear error, unrun, unread.
+"""Hostile artifacts are refused with a clear error, unrun, unread: of a bundle, and of MLflow.
 
 Each is put where a true artifact lies, with the digest on record left as it was, and again with
 the digest of the hostile file, as somebody could who is trusted and should not be.
@@ -49,7 +49,7 @@ def canary(tmp_path):
 
 @pytest.fixture
 def host(tmp_path, models):
-    """A host without a registry: its bundle's folder."""
+    """The bundle's folder of a host that has no MLflow."""
     folder = tmp_path / "models"
     bundles.write(bundle_of(models), folder)
     return folder

@@ -3,16 +3,14 @@
 import numpy as np
 import pytest
 from tests.histories import REFERENCE
-from tests.simulated import simulated
+from tests.simulated import RECIPE, simulated
 
-from portfolio_ml.features.table import Horizons
 from portfolio_ml.gate import decide_unjudged
 from portfolio_ml.models.churn import ChurnModel
 from portfolio_ml.models.lifetime_value import LifetimeValueModel
 from portfolio_ml.models.unlabelled import unlabelled_churn, unlabelled_value
 from portfolio_ml.training import (
     FEWEST_CUSTOMERS,
-    Recipe,
     few_note,
     fit_candidates,
     is_few,
@@ -20,16 +18,6 @@ from portfolio_ml.training import (
 )
 
 pytestmark = pytest.mark.unit
-
-RECIPE = Recipe(
-    horizons=Horizons(churn_days=90, value_days=90),
-    coverage=0.8,
-    segments=4,
-    snapshots=3,
-    step_days=30,
-    max_rows=100_000,
-    seed=7,
-)
 
 
 @pytest.fixture(scope="module")

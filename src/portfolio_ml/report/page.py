@@ -4,8 +4,6 @@ The page's policy allows its own style sheet (by hash) and images within the pag
 Bars are SVG rectangles whose width is an attribute, so that no inline style is needed.
 """
 
-import os
-import uuid
 from base64 import b64encode
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError
+from portfolio_ml.replacing import replace_bytes
 from portfolio_ml.report import charts, number, words
 from portfolio_ml.report.evidence import ModelFacts
 from portfolio_ml.report.facts import Facts
@@ -74,13 +73,8 @@ def write(facts: Facts, path: Path) -> None:
     if not path.parent.is_dir():
         raise ConfigError("the report's folder does not exist", where=str(path), do=_ADVICE)
     page = render(facts).encode()
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
-        with part.open("xb") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        replace_bytes(path, page)
     except OSError as error:
         raise ServiceUnavailableError(
             "the report cannot be written",
@@ -88,8 +82,6 @@ def write(facts: Facts, path: Path) -> None:
             saw=error.strerror or type(error).__name__,
             do="check that its folder may be written and has space",
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 _ADVICE = "set report.path to a file in a folder that exists"

@@ -2,8 +2,7 @@
 
 import json
 import os
-import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from errno import EISDIR
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from portfolio_ml.errors import ServiceUnavailableError
+from portfolio_ml.replacing import replace_bytes, replace_file
 from portfolio_ml.schema import CUSTOMER_ROWS, Table
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.rows import Delivery, digest, prepare
@@ -39,7 +39,7 @@ def deliver_parquet(
         _keep_rejects(delivery, path, run=run)
         held = _holds(path, delivery)
         if not held:
-            _replace(path, lambda file: pq.write_table(delivery.rows, file, compression="zstd"))
+            replace_file(path, lambda file: pq.write_table(delivery.rows, file, compression="zstd"))
     return Receipt(
         run_id=run.run_id,
         target=str(path),
@@ -66,7 +66,7 @@ def write_parquet(table: pa.Table, path: Path) -> None:
         ServiceUnavailableError: The folder is missing, may not be written or is full.
     """
     with _told(path):
-        _replace(path, lambda file: pq.write_table(table, file, compression="zstd"))
+        replace_file(path, lambda file: pq.write_table(table, file, compression="zstd"))
 
 
 def write_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> int:
@@ -95,7 +95,7 @@ def write_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Pa
     with _told(path):
         if path.is_dir():
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
-        _replace(path, write)
+        replace_file(path, write)
     return rows
 
 
@@ -140,26 +140,4 @@ def _keep_rejects(delivery: Delivery, path: Path, *, run: Run) -> None:
         return
     of_run = {"run_id": run.run_id, "as_of": run.as_of.isoformat()}
     lines = [json.dumps(of_run | asdict(reject)) + "\n" for reject in delivery.rejects]
-    _replace(beside, lambda file: file.write("".join(lines).encode()))
-
-
-def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with part.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    _flush_folder(path.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Flush the folder too: a rename is on the disk only then."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    replace_bytes(beside, "".join(lines).encode())
