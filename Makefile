@@ -37,19 +37,19 @@ install-dev: $(VENV)/.dev ## the environment that checks it
 
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes -r requirements/run.txt
+	$(PIP) install --no-deps --require-hashes -r requirements/run.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
-	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
 	touch $@
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
 lock: install-dev ## resolve the dependencies anew
-	$(LOCK) --upgrade --extra demo --extra postgres --group build -o requirements/run.txt
+	$(LOCK) --upgrade --extra crm --extra demo --extra postgres --group build -o requirements/run.txt
 	$(LOCK) --extra dev --group build -c requirements/run.txt -o requirements/dev.txt
 
 schema: install ## what editors know of a config, docs/config.schema.json

@@ -12,7 +12,7 @@ from tests.stationary import (
 )
 
 from portfolio_ml.monitoring.distribution import Distribution
-from portfolio_ml.monitoring.drift import drifts, false_discovery_rates
+from portfolio_ml.monitoring.drift import drifts
 from portfolio_ml.monitoring.profile import Profile
 
 pytestmark = pytest.mark.oracle
@@ -23,14 +23,6 @@ SHIFTS = {
     "a third spends more": a_third_spends_more,
     "a category vanishes": a_category_vanishes,
 }
-
-
-def test_false_discovery_rates_are_scipys():
-    rng = np.random.default_rng(1)
-    for count in (1, 2, 50):
-        p_values = rng.random(count) ** 3
-        expected = stats.false_discovery_control(p_values)
-        assert false_discovery_rates(p_values) == pytest.approx(expected)
 
 
 def test_p_values_are_even_where_nothing_happens_and_rows_are_independent():

@@ -11,7 +11,7 @@ from portfolio_ml.errors import DataError
 from portfolio_ml.features.catalogue import catalogue
 from portfolio_ml.metrics import Estimate
 from portfolio_ml.monitoring.distribution import OTHERS, Distribution
-from portfolio_ml.monitoring.drift import Drift, drifts, false_discovery_rates, psi
+from portfolio_ml.monitoring.drift import Drift, drifts, psi
 from portfolio_ml.monitoring.outcomes import (
     Matured,
     MaturedScores,
@@ -164,12 +164,6 @@ def test_windows_longer_than_the_history_are_still_filling():
 def test_psi_of_two_bins_by_hand():
     """(.5 - .25) ln(.5 / .25) + (.5 - .75) ln(.5 / .75) = .25 x .6931 + .25 x .4055"""
     assert psi(np.array([0.5, 0.5]), np.array([0.25, 0.75])) == pytest.approx(0.274653, abs=1e-6)
-
-
-def test_false_discovery_rates_by_hand():
-    """4 tests: .01 x 4 / 1, .02 x 4 / 2, .03 x 4 / 3 are all .04; .5 is the last."""
-    rates = false_discovery_rates(np.array([0.03, 0.5, 0.01, 0.02]))
-    assert rates == pytest.approx([0.04, 0.5, 0.04, 0.04])
 
 
 def test_the_expected_psi_is_that_of_sampling():

@@ -139,20 +139,6 @@ def psi(p: Floats, q: Floats) -> float:
     return float(((p - q) * np.log(p / q)).sum())
 
 
-def false_discovery_rates(p_values: Floats) -> Floats:
-    """The smallest false discovery rate at which each is discovered (Benjamini & Hochberg 1995).
-
-    Example:
-        >>> false_discovery_rates(np.array([0.01, 0.2, 0.02])).round(6).tolist()
-        [0.03, 0.2, 0.03]
-    """
-    order = np.argsort(p_values)[::-1]
-    ranks = np.arange(p_values.size, 0, -1)
-    rates = np.empty_like(p_values)
-    rates[order] = np.minimum.accumulate(p_values[order] * p_values.size / ranks)
-    return np.minimum(rates, 1.0)
-
-
 def _family(
     family: Family,
     columns: Mapping[str, tuple[Distribution, Counts]],
@@ -170,7 +156,7 @@ def _family(
         for n, (d, counts) in columns.items()
     }
     p_values = np.array([figures[n].p_value for n in judged])
-    rates = dict(zip(judged, false_discovery_rates(p_values), strict=True))
+    rates = dict(zip(judged, stats.false_discovery_control(p_values), strict=True))
     for name, (distribution, counts) in columns.items():
         seen, rate = figures[name], float(rates.get(name, 1.0))
         vanished = () if name in skipped else _vanished(distribution, counts)
