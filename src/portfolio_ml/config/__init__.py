@@ -6,26 +6,36 @@ package that reads the environment.
 """
 
 from portfolio_ml.config.data_sections import CsvFormat, CustomersSource, TableSource
+from portfolio_ml.config.delivery_sections import (
+    CsvTarget,
+    HubSpotTarget,
+    ParquetTarget,
+    SalesforceTarget,
+    SqlTarget,
+    Target,
+)
 from portfolio_ml.config.json_schema import json_schema
 from portfolio_ml.config.loading import load_settings, settings_from
 from portfolio_ml.config.sections import (
+    Bands,
     DuckDB,
     ExcludedPeriod,
-    ParquetTarget,
     Spark,
-    SqlTarget,
-    Target,
 )
 from portfolio_ml.config.settings import ENVIRONMENT_PREFIX, Settings
 from portfolio_ml.config.shown import public_yaml
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
+    "Bands",
     "CsvFormat",
+    "CsvTarget",
     "CustomersSource",
     "DuckDB",
     "ExcludedPeriod",
+    "HubSpotTarget",
     "ParquetTarget",
+    "SalesforceTarget",
     "Settings",
     "Spark",
     "SqlTarget",

@@ -300,16 +300,41 @@ class Tuning(Section):
     url: Url = "sqlite:///tuning.db"
 
 
+class Bands(Section):
+    """Where a churn probability is called low, medium or high.
+
+    A customer keeps the band of the last delivery until the probability has passed its edge by
+    `margin`, so that who stands on an edge does not change bands every night.
+
+    Attributes:
+        medium: From this probability on it is medium.
+        high: From this probability on it is high.
+        margin: How far beyond an edge the probability must lie for the band to change.
+    """
+
+    medium: Number = Field(default=0.4, gt=0, lt=1)
+    high: Number = Field(default=0.7, gt=0, lt=1)
+    margin: Number = Field(default=0.03, ge=0, lt=0.5)
+
+    @model_validator(mode="after")
+    def _ascends(self) -> Self:
+        if self.medium >= self.high:
+            raise ValueError("medium must lie below high")
+        return self
+
+
 class Scoring(Section):
     """What the scores tell.
 
     Attributes:
         reasons: How many churn reasons a customer gets, at most; 0 for none.
+        bands: Where a churn probability is called low, medium or high.
         bundle: A folder with exported models, to score with instead of the registry's.
         bundle_digest: The digest that `models export` printed for that folder.
     """
 
     reasons: Annotated[Whole, Field(ge=0, le=10)] = 3
+    bands: Bands = Bands()
     bundle: Path | None = None
     bundle_digest: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
 
@@ -318,35 +343,6 @@ class Scoring(Section):
         if (self.bundle is None) != (self.bundle_digest is None):
             raise ValueError("bundle and bundle_digest go together")
         return self
-
-
-class SqlTarget(Section):
-    """A table of the package's own in a SQL database.
-
-    Attributes:
-        kind: Which kind of target it is.
-        url: The database, such as `postgresql://crm:${CRM_PASSWORD}@db/crm`.
-        table: The table that is written to.
-    """
-
-    kind: Literal["sql"]
-    url: Url
-    table: str = "customer_scores"
-
-
-class ParquetTarget(Section):
-    """One Parquet file, replaced whole.
-
-    Attributes:
-        kind: Which kind of target it is.
-        path: The file.
-    """
-
-    kind: Literal["parquet"]
-    path: Path
-
-
-Target = Annotated[SqlTarget | ParquetTarget, Field(discriminator="kind")]
 
 
 class Report(Section):

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from portfolio_ml.config.data_sections import Data
+from portfolio_ml.config.delivery_sections import State, Target
 from portfolio_ml.config.sections import (
     Acting,
     Activity,
@@ -18,7 +19,6 @@ from portfolio_ml.config.sections import (
     Gate,
     Report,
     Scoring,
-    Target,
     Targets,
     Tracking,
     Training,
@@ -63,6 +63,7 @@ class Settings(BaseSettings):
         tracking: Where runs and models are kept.
         scoring: What the scores tell.
         delivery: Where the scores are written to.
+        state: Where deliveries keep what they must know of each other.
         report: The HTML page.
     """
 
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     tracking: Tracking = Tracking()
     scoring: Scoring = Scoring()
     delivery: tuple[Target, ...] = ()
+    state: State = State()
     report: Report = Report()
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)
