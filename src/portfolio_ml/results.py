@@ -207,13 +207,16 @@ def receipt_line(receipt: Receipt) -> str:
     """What became of a delivery, in one line."""
     is_file = receipt.target.endswith(receipt.table)
     place = receipt.target if is_file else f"{receipt.target} {receipt.table}"
-    if receipt.sent == 0 and receipt.rejected == 0 and receipt.unknown == 0:
+    if receipt.unchanged == receipt.rows:
         return f"{place}: nothing changed ({counted(receipt.unchanged, 'row')})"
     counts = {
         "written": receipt.sent,
         "unchanged": receipt.unchanged,
         "rejected": receipt.rejected,
         "unknown": receipt.unknown,
+        "not in the CRM": receipt.absent,
+        "erased": receipt.suppressed,
+        "still to send": receipt.pending,
     }
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
     late = " to the history only: newer scores stand" if receipt.status == "history_only" else ""

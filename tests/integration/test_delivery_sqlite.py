@@ -164,6 +164,9 @@ class TestTheFirstDelivery:
             0,
             1,
             0,
+            0,
+            0,
+            0,
             receipt.digest,
             '{"churn": "3"}',
             "2024-03-08 06:30:00.000000Z",
@@ -318,8 +321,8 @@ class TestTablesThatAreThere:
 
     def test_of_another_version_are_refused(self, tmp_path):
         deliver(tmp_path, MONDAY, {})
-        change(tmp_path, "UPDATE portfolio_tables SET schema_version = 2")
-        with pytest.raises(ConfigError, match="saw version 2 of its tables, where this one"):
+        change(tmp_path, "UPDATE portfolio_tables SET schema_version = 9")
+        with pytest.raises(ConfigError, match="saw version 9 of its tables, where this one"):
             deliver(tmp_path, TUESDAY, {})
 
     def test_may_not_be_views(self, tmp_path):

@@ -209,7 +209,7 @@ class TestFaults:
             "targets.segments.count: input should be greater than or equal to 2",
             "training.snapshot: unknown key, did you mean 'snapshots'?",
             "delivery[0].url: field required",
-            "delivery[1]: kind should be one of 'sql', 'parquet', 'csv', 'hubspot', 'salesforce', not 'fax'",
+            "delivery[1]: kind should be one of 'sql', 'parquet', 'csv', 'hubspot', 'salesforce'",
             "delivery[2].tabel: unknown key, did you mean 'table'?",
         ):
             assert path in said

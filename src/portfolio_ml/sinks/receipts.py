@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from portfolio_ml.schema import Column, Table
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _STAMP = pa.timestamp("us", tz="UTC")
 
@@ -27,12 +27,15 @@ RUNS = Table(
         Column("as_of", pa.date32(), "the rows' as-of date"),
         Column("target", pa.string(), "the database or file, without secrets"),
         Column("mode", pa.string(), "how the rows met those that were there"),
-        Column("status", pa.string(), "delivered, or history_only"),
+        Column("status", pa.string(), "delivered, history_only or unfinished"),
         Column("rows", pa.int64(), "rows handed over"),
         Column("sent", pa.int64(), "rows written"),
         Column("unchanged", pa.int64(), "rows whose figures were there already"),
         Column("rejected", pa.int64(), "rows that break a rule, kept in portfolio_rejects"),
         Column("unknown", pa.int64(), "rows that may or may not have arrived"),
+        Column("absent", pa.int64(), "rows of customers whom the CRM does not have"),
+        Column("suppressed", pa.int64(), "rows of customers who were erased"),
+        Column("pending", pa.int64(), "rows that are still to be sent"),
         Column("digest", pa.string(), "SHA-256 of the rows without their lineage"),
         Column("model_versions", pa.string(), "target to registered version, as JSON"),
         Column("started_at", _STAMP, "when the delivery began"),
@@ -66,7 +69,7 @@ WATERMARKS = Table(
     ),
 )
 
-Status = Literal["delivered", "history_only"]
+Status = Literal["delivered", "history_only", "unfinished"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +91,26 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a delivery: rows = sent + unchanged + rejected + unknown.
+    """What became of a delivery; `rows` is the sum of the seven counts after it.
 
     Attributes:
         run_id: The scoring run.
         target: The database or file, without secrets.
         table: The table delivered to; a file's name.
         as_of: The rows' as-of date.
-        mode: `upsert`, or `replace` for a file.
+        mode: `upsert`, `update`, or `replace` for a file.
         rows: Rows handed over.
         sent: Rows written: to the current table, or where the status is `history_only` to the
             history.
         unchanged: Rows whose figures were there already.
         rejected: Rows that break a rule.
         unknown: Rows that may or may not have arrived; none where a transaction decides.
+        absent: Rows of customers whom the CRM does not have, where the mode is `update`.
+        suppressed: Rows of customers who were erased.
+        pending: Rows that are still to be sent.
         digest: SHA-256 of the delivered rows without their lineage.
         status: `delivered`; `history_only` where the table already has a newer as-of date, so
-            that only its history took the rows.
+            that only its history took the rows; `unfinished` where rows are pending or unknown.
         started_at: When the delivery began.
         finished_at: When it was about to commit.
         model_versions: Registered version by target.
@@ -114,7 +120,7 @@ class Receipt:
     target: str
     table: str
     as_of: date
-    mode: Literal["upsert", "replace"]
+    mode: Literal["upsert", "update", "replace"]
     rows: int
     sent: int
     unchanged: int
@@ -125,6 +131,9 @@ class Receipt:
     started_at: datetime
     finished_at: datetime
     model_versions: Mapping[str, str]
+    absent: int = 0
+    suppressed: int = 0
+    pending: int = 0
 
     def as_table(self) -> pa.Table:
         """The receipt as the one row of `portfolio_runs` that it is."""
