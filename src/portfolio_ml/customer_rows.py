@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from portfolio_ml.bands import churn_bands
+from portfolio_ml.config import Bands
 from portfolio_ml.rfm_segments import rfm_segments
 from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.scoring import Predictions
@@ -39,6 +41,8 @@ def customer_rows(
     *,
     as_of: date,
     lineage: Lineage,
+    bands: Bands,
+    bands_before: pa.Table,
 ) -> pa.Table:
     """The rows of `schema.CUSTOMER_ROWS`, sorted by customer.
 
@@ -48,7 +52,10 @@ def customer_rows(
         standing: Of the same customers, in the same order.
         as_of: The last day of the history.
         lineage: Where the rows come from.
+        bands: Where a churn probability is called low, medium or high.
+        bands_before: customer_id and churn_band, as delivered last before `as_of`.
     """
+    p_churn = _only(predictions.p_churn, standing.is_active)
     count, is_active = features.num_rows, standing.is_active
     scores = {name: features[name].to_numpy().astype(np.int8) for name in _SCORES}
     columns: dict[str, object] = {
@@ -59,8 +66,9 @@ def customer_rows(
         "value_tier": standing.value_tier,
         **scores,
         "rfm_segment": rfm_segments(**scores),
-        "p_churn": _only(predictions.p_churn, is_active),
+        "p_churn": p_churn,
         "p_return": _only(1 - predictions.p_churn, ~is_active),
+        "churn_band": churn_bands(p_churn, _beside(features, bands_before), bands),
         "churn_reasons": predictions.churn_reasons,
         "expected_orders": predictions.expected_orders,
         "ltv": predictions.ltv,
@@ -69,6 +77,7 @@ def customer_rows(
         "value_if_buys": predictions.value_if_buys,
         "value_at_risk": _only(predictions.p_churn * predictions.value_if_buys, is_active),
         "expected_next_order_date": _dates(features["expected_next_order_day"]),
+        "missed_cycles": _counts(features["missed_cycles"]),
         "segment_id": predictions.segment_id.astype(np.int32),
         "segment_name": predictions.segment_name,
         "abstention": _repeated(predictions.abstention, count),
@@ -100,6 +109,17 @@ def _repeated(value: object, count: int) -> pa.Array:
 
 def _only(values: NDArray[np.float64], where: NDArray[np.bool_]) -> pa.Array:
     return pa.array(values, mask=~where)
+
+
+def _beside(features: pa.Table, bands_before: pa.Table) -> pa.Array:
+    """Each customer's band before; null where there is none."""
+    places = pc.index_in(features["customer_id"], bands_before["customer_id"].combine_chunks())
+    return bands_before["churn_band"].combine_chunks().take(places.combine_chunks())
+
+
+def _counts(values: pa.ChunkedArray) -> pa.Array:
+    numbers = values.combine_chunks()
+    return pc.if_else(pc.is_nan(numbers), None, numbers).cast(pa.int32())
 
 
 def _dates(day_number: pa.ChunkedArray) -> pa.Array:

@@ -35,7 +35,7 @@ class Frozen:
     features: tuple[str, ...]
     features_hash: str
 
-    def table(self, inputs: Inputs, as_of_day: int) -> FeatureTable:
+    def table(self, inputs: Inputs, *as_of_days: int) -> FeatureTable:
         """The features that the champion learnt from, under the portfolio that it froze.
 
         Raises:
@@ -50,9 +50,8 @@ class Frozen:
                 saw=f"{self.features_hash} instead of {defined}",
                 do="retrain with portfolio-ml train",
             )
-        return at(
-            known, [as_of_day], horizons=self.horizons, references={as_of_day: self.reference}
-        )
+        references = dict.fromkeys(as_of_days, self.reference)
+        return at(known, as_of_days, horizons=self.horizons, references=references)
 
     def to_json(self) -> bytes:
         """The portfolio as JSON; keys are sorted."""

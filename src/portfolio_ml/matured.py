@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from portfolio_ml.config import ParquetTarget, Settings, SqlTarget
+from portfolio_ml.config import ParquetTarget, Settings
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.judgement import Supervised
 from portfolio_ml.labels import MARGIN, labels, outcomes
@@ -20,11 +20,10 @@ from portfolio_ml.schema import Measure
 from portfolio_ml.sinks.delivered import (
     Delivered,
     deliveries_in_files,
-    deliveries_in_sql,
     p_no_purchase,
     scores_in_files,
-    scores_in_sql,
 )
+from portfolio_ml.sinks.past_sql import Place, places
 from portfolio_ml.timeline import in_outcome, to_day, touched
 
 MOST_DATES = 6
@@ -68,22 +67,19 @@ def matured_scores(
 
 def _history(settings: Settings) -> tuple[tuple[Delivered, ...], Read]:
     """The deliveries of the first target that has any, and how to read one."""
+    for place in places(settings):
+        if found := place.deliveries():
+            return found, _reading(place)
     for target in settings.delivery:
-        found, read = (
-            _in_files(settings.resolve(target.path))
-            if isinstance(target, ParquetTarget)
-            else _in_sql(target, settings.base)
-        )
-        if found:
-            return found, read
+        if isinstance(target, ParquetTarget):
+            found, read = _in_files(settings.resolve(target.path))
+            if found:
+                return found, read
     return (), lambda _: pa.table({})
 
 
-def _in_sql(target: SqlTarget, base: Path) -> tuple[tuple[Delivered, ...], Read]:
-    def read(delivered: Delivered) -> pa.Table:
-        return scores_in_sql(target.url, target.table, delivered.as_of, base=base)
-
-    return deliveries_in_sql(target.url, target.table, base=base), read
+def _reading(place: Place) -> Read:
+    return lambda delivered: place.scores(delivered.as_of)
 
 
 def _in_files(path: Path) -> tuple[tuple[Delivered, ...], Read]:

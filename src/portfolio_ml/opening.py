@@ -1,8 +1,8 @@
 """A portfolio's history, loaded and validated, in an open engine as of one date."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from portfolio_ml.config import Settings
 from portfolio_ml.customers import CustomerTable
 from portfolio_ml.duplicates import repeated_lines
 from portfolio_ml.engine import Engine
-from portfolio_ml.errors import ConfigError
+from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.events import Events
 from portfolio_ml.features.inputs import Inputs, inputs_of
 from portfolio_ml.features.own import own_features
@@ -65,6 +65,21 @@ class Opened:
     def span(self) -> Span:
         """From the first line to `as_of`, on which there may be no line."""
         return Span(self.history.span.first_day, self.as_of_day)
+
+    def only(self, customers: Sequence[str]) -> "Opened":
+        """The same for some customers; those without a line are left out.
+
+        Raises:
+            DataError: None of them has a line.
+        """
+        inputs = self.inputs.only(customers)
+        if not inputs.count():
+            raise DataError(
+                "none of these customers is in the history",
+                saw=f"{len({*customers}):,} ids, such as {next(iter(customers), '')!r}",
+                do="give ids as they are in the transactions, leading zeros included",
+            )
+        return replace(self, inputs=inputs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ Each function opens the engine, walks downstream, and gives a frozen result. Not
 `say` is told what is being done. The wall clock comes in as `Clock`.
 """
 
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -14,11 +13,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from portfolio_ml import learning, provenance, registry, search, tuning, watching
+from portfolio_ml import delivering, learning, provenance, registry, search, tuning, watching
 from portfolio_ml.champions import champions_in_force, segments_in_force, source_of_champions
-from portfolio_ml.config import ParquetTarget, Settings, SqlTarget, Target
-from portfolio_ml.customer_rows import Lineage, customer_rows
-from portfolio_ml.errors import DataError
+from portfolio_ml.config import Settings
+from portfolio_ml.delivering import Deliveries, Rehearsal
+from portfolio_ml.errors import DataError, PortfolioError
 from portfolio_ml.features.table import FeatureTable, at
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.gate import Decision
@@ -33,14 +32,11 @@ from portfolio_ml.opening import Opened, Say, Validation, opened, validate
 from portfolio_ml.publish import Training, models_as_files, publish
 from portfolio_ml.report.facts import Facts, gather, history_facts
 from portfolio_ml.report.page import write as write_page
-from portfolio_ml.scoring import Champions, predict
-from portfolio_ml.sinks.delivered import keep_scores
-from portfolio_ml.sinks.files import deliver_parquet
-from portfolio_ml.sinks.receipts import Receipt, Run
-from portfolio_ml.sinks.sql import deliver_sql
+from portfolio_ml.scored import Scored, scored, scored_dates, tables_of
+from portfolio_ml.scoring import Champions
+from portfolio_ml.sinks.receipts import Receipt
 from portfolio_ml.snapshots import labelled, matrix
-from portfolio_ml.standing import standing_of
-from portfolio_ml.timeline import to_date
+from portfolio_ml.timeline import to_date, to_day
 from portfolio_ml.training import fit_candidates, unlabelled_candidates
 from portfolio_ml.tuning import Budget, Tuned
 from portfolio_ml.wording import counted
@@ -57,8 +53,10 @@ __all__ = [
     "backtest",
     "contributions",
     "features",
+    "fill",
     "monitor",
     "opened",
+    "rehearse_score",
     "report",
     "score",
     "train",
@@ -99,20 +97,14 @@ class ScoringResult:
         rows: The customer rows.
         receipts: What became of them, per target.
         facts: The same, for the report.
+        faults: What was wrong at targets that did not take the rows.
     """
 
     as_of: date
     rows: pa.Table
     receipts: tuple[Receipt, ...]
     facts: Facts
-
-
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    """The customer rows, and the churn model's features of the same customers, in that order."""
-
-    rows: pa.Table
-    features: pa.Table
+    faults: tuple[PortfolioError, ...] = ()
 
 
 def features(portfolio: Opened, *, say: Say) -> FeatureTable:
@@ -239,31 +231,67 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
     )
 
 
-def score(portfolio: Opened, *, now: Clock, say: Say) -> ScoringResult:
-    """Score every customer with the champions and deliver the rows.
+def score(
+    portfolio: Opened, *, now: Clock, say: Say, customers: Sequence[str] | None = None
+) -> ScoringResult:
+    """Score customers with the champions and deliver the rows.
 
     Args:
         portfolio: The history to score.
         now: The wall clock.
         say: Told what is being done.
+        customers: Whom to score; None for everybody. A customer's row is the same either way.
+
+    Raises:
+        DataError: There is no champion, or its files are not the registered ones; or none of the
+            customers bought anything.
+    """
+    found, champions, judgements = _scored(portfolio, customers, now=now, say=say)
+    found, run = delivering.allowed(found, portfolio, champions, now=now)
+    say("delivering")
+    done = delivering.deliver(found.rows, portfolio.settings, run, some=customers is not None)
+    facts = _facts(portfolio, found, champions, judgements, now)
+    return ScoringResult(portfolio.as_of, found.rows, done.receipts, facts, done.faults)
+
+
+def rehearse_score(
+    portfolio: Opened, *, now: Clock, say: Say, customers: Sequence[str] | None = None
+) -> tuple[Rehearsal, ...]:
+    """What `score` would write, per target; nothing is written.
+
+    Raises:
+        DataError: As for `score`.
+    """
+    found, champions, _ = _scored(portfolio, customers, now=now, say=say)
+    found, run = delivering.allowed(found, portfolio, champions, now=now)
+    say("rehearsing")
+    return delivering.rehearse(found.rows, portfolio.settings, run, some=customers is not None)
+
+
+def fill(
+    portfolio: Opened, first: date, *, now: Clock, say: Say
+) -> Iterator[tuple[date, Deliveries]]:
+    """Score every date from the first to the portfolio's, and deliver them in that order.
+
+    Dates before the newest delivered one go into the history alone. What one date delivered is
+    what the next stays steady by.
 
     Raises:
         DataError: There is no champion, or its files are not the registered ones.
     """
     settings = portfolio.settings
-    champions, judgements = champions_in_force(settings, say)
-    scored = _scored(portfolio, champions, now=now, say=say)
-    rows = scored.rows
-    run = Run(
-        run_id=rows["run_id"][0].as_py(),
-        as_of=portfolio.as_of,
-        model_versions=champions.versions,
+    champions, _ = champions_in_force(settings, say)
+    days = [to_date(day) for day in range(to_day(first), portfolio.as_of_day + 1)]
+    for found in scored_dates(
+        portfolio,
+        champions,
+        days,
+        bands_before=delivering.bands_before(settings),
         now=now,
-    )
-    say("delivering")
-    receipts = tuple(_delivered(rows, target, settings, run) for target in settings.delivery)
-    facts = _facts(portfolio, scored, champions, judgements, now)
-    return ScoringResult(as_of=portfolio.as_of, rows=rows, receipts=receipts, facts=facts)
+        say=say,
+    ):
+        kept, run = delivering.allowed(found, portfolio, champions, now=now)
+        yield found.as_of, delivering.deliver(kept.rows, settings, run)
 
 
 def contributions(portfolio: Opened, customers: Sequence[str] | None, *, say: Say) -> pa.Table:
@@ -306,7 +334,7 @@ def monitor(portfolio: Opened, *, say: Say) -> Monitoring:
     """
     settings = portfolio.settings
     champions, judgements = champions_in_force(settings, say)
-    tables = _tables(portfolio, champions, say)
+    tables = tables_of(portfolio, champions, [portfolio.as_of_day])
     found = watching.watched(portfolio, champions, judgements, tables, say=say)
     with registry.opened(settings) as store:
         watching.logged(found, store)
@@ -315,11 +343,9 @@ def monitor(portfolio: Opened, *, say: Say) -> Monitoring:
 
 def report(portfolio: Opened, *, now: Clock, say: Say) -> Path:
     """Write the report page from fresh scores, delivering nothing; gives its path."""
-    settings = portfolio.settings
-    champions, judgements = champions_in_force(settings, say)
-    scored = _scored(portfolio, champions, now=now, say=say)
+    found, champions, judgements = _scored(portfolio, None, now=now, say=say)
     say("drawing the report")
-    return write_report(_facts(portfolio, scored, champions, judgements, now), settings)
+    return write_report(_facts(portfolio, found, champions, judgements, now), portfolio.settings)
 
 
 def write_report(facts: Facts, settings: Settings) -> Path:
@@ -340,51 +366,21 @@ def _frozen(portfolio: Opened, table: FeatureTable) -> Frozen:
     )
 
 
-def _scored(portfolio: Opened, champions: Champions, *, now: Clock, say: Say) -> _Scored:
-    frozen = champions.frozen["churn"]
-    rows = _tables(portfolio, champions, say)
-    scores = customer_rows(
-        rows["churn"],
-        predict(champions, rows, reasons=portfolio.settings.scoring.reasons),
-        standing_of(
-            rows["churn"],
-            activity_days=frozen.activity_days,
-            tier_edges=frozen.reference.tier_edges,
-        ),
-        as_of=portfolio.as_of,
-        lineage=Lineage(
-            versions=champions.versions,
-            features_hash=frozen.features_hash,
-            run_id=uuid.uuid4().hex,
-            scored_at=now(),
-        ),
-    )
-    return _Scored(scores, rows["churn"])
-
-
-def _tables(portfolio: Opened, champions: Champions, say: Say) -> dict[str, pa.Table]:
-    """Per target, today's features under its champion's frozen portfolio."""
-    say(f"scoring as of {portfolio.as_of}")
-    tables: dict[bytes, pa.Table] = {}  # champions of one training froze the same portfolio
-    for own in champions.frozen.values():
-        if own.to_json() not in tables:
-            tables[own.to_json()] = own.table(portfolio.inputs, portfolio.as_of_day).rows
-    return {target: tables[own.to_json()] for target, own in champions.frozen.items()}
-
-
-def _delivered(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Receipt:
-    if isinstance(target, ParquetTarget):
-        path = settings.resolve(target.path)
-        receipt = deliver_parquet(rows, path, run=run)
-        if not any(isinstance(other, SqlTarget) for other in settings.delivery):
-            keep_scores(rows, path, as_of=run.as_of)  # a SQL table has a history of its own
-        return receipt
-    return deliver_sql(rows, url=target.url, table=target.table, base=settings.base, run=run)
+def _scored(
+    portfolio: Opened, customers: Sequence[str] | None, *, now: Clock, say: Say
+) -> tuple[Scored, Champions, Mapping[str, dict[str, Any]]]:
+    settings = portfolio.settings
+    champions, judgements = champions_in_force(settings, say)
+    if customers is not None:
+        portfolio = portfolio.only(customers)
+    bands_before = delivering.bands_before(settings)
+    found = scored(portfolio, champions, bands_before=bands_before, now=now, say=say)
+    return found, champions, judgements
 
 
 def _facts(
     portfolio: Opened,
-    scored: _Scored,
+    scored: Scored,
     champions: Champions,
     judged: Mapping[str, dict[str, Any]],
     now: Clock,

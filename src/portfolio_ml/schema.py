@@ -244,6 +244,12 @@ CUSTOMER_ROWS = Table(
             decimals=6,
         ),
         Column(
+            "churn_band",
+            pa.string(),
+            "p_churn as low, medium or high; on an edge it stays what it was",
+            null="the customer is inactive",
+        ),
+        Column(
             "churn_reasons",
             pa.string(),
             "why the customer may not buy: codes of docs/reasons.md, strongest first, joined by "
@@ -282,6 +288,12 @@ CUSTOMER_ROWS = Table(
             pa.date32(),
             "last purchase day + the customer's typical gap, shrunk to the portfolio's",
             null="no purchase in history",
+        ),
+        Column(
+            "missed_cycles",
+            pa.int32(),
+            "purchases that the customer's own rhythm would have had since the last, but one",
+            null="under three purchase days",
         ),
         Column("segment_id", pa.int32(), "the segment's identity, which outlives retraining"),
         Column("segment_name", pa.string(), "what sets the segment apart, in words"),

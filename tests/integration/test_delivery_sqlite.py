@@ -10,10 +10,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from portfolio_ml.errors import ConfigError, DataError
+from portfolio_ml.config import SqlTarget
+from portfolio_ml.errors import ConfigError
 from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.sinks.receipts import Receipt, Run
-from portfolio_ml.sinks.sql import deliver_sql, rehearse_sql
+from portfolio_ml.sinks.sql import deliver_sql, rehearse
 
 pytestmark = pytest.mark.integration
 
@@ -34,6 +35,8 @@ GOOD = {
     "p_churn": 0.25,
     "churn_reasons": "OVERDUE, LOW_SPEND",
     "p_return": None,
+    "churn_band": "low",
+    "missed_cycles": 0,
     "expected_orders": 1.5,
     "ltv": 120.0,
     "ltv_low": 80.0,
@@ -74,6 +77,11 @@ def deliver(
     run = Run(run_id=run_id, as_of=as_of, model_versions={"churn": "3"}, now=lambda: NOW)
     given = rows(as_of, *changes, run_id=run_id)
     return through(given, url=url, table=table, base=folder, run=run)
+
+
+def rehearsed(given: pa.Table, *, url: str, table: str, base: Path, run: Run) -> Receipt:
+    target = SqlTarget(kind="sql", url=url, table=table)
+    return rehearse(given, target, base=base, run=run)[0]
 
 
 def ask(folder: Path, sql: str) -> list[tuple[object, ...]]:
@@ -167,6 +175,7 @@ class TestTheFirstDelivery:
             0,
             0,
             0,
+            0,
             receipt.digest,
             '{"churn": "3"}',
             "2024-03-08 06:30:00.000000Z",
@@ -182,7 +191,7 @@ class TestTheFirstDelivery:
         assert ask(tmp_path, "SELECT customer_id FROM customer_scores") == [("a",)]
 
     def test_can_be_rehearsed(self, tmp_path):
-        receipt = deliver(tmp_path, MONDAY, {}, {}, through=rehearse_sql)
+        receipt = deliver(tmp_path, MONDAY, {}, {}, through=rehearsed)
         assert (receipt.sent, receipt.status) == (2, "delivered")
         assert not list(tmp_path.iterdir())
 
@@ -239,7 +248,7 @@ class TestTheNextDelivery:
     def test_can_be_rehearsed(self, tmp_path):
         deliver(tmp_path, MONDAY, {}, {})
         before = (tmp_path / "crm.db").read_bytes()
-        receipt = deliver(tmp_path, TUESDAY, {"ltv": 1.0}, {}, through=rehearse_sql)
+        receipt = deliver(tmp_path, TUESDAY, {"ltv": 1.0}, {}, through=rehearsed)
         assert (receipt.sent, receipt.unchanged) == (1, 1)
         assert (tmp_path / "crm.db").read_bytes() == before
 
@@ -322,7 +331,9 @@ class TestTablesThatAreThere:
     def test_of_another_version_are_refused(self, tmp_path):
         deliver(tmp_path, MONDAY, {})
         change(tmp_path, "UPDATE portfolio_tables SET schema_version = 9")
-        with pytest.raises(ConfigError, match="saw version 9 of its tables, where this one"):
+        with pytest.raises(
+            ConfigError, match="a newer version.*saw version 9 of its tables, where this one"
+        ):
             deliver(tmp_path, TUESDAY, {})
 
     def test_may_not_be_views(self, tmp_path):
@@ -335,13 +346,19 @@ class TestTablesThatAreThere:
         with pytest.raises(ConfigError, match=r"customer_scores\.customer_id is TEXT instead"):
             deliver(tmp_path, TUESDAY, {})
 
-    def test_with_a_rule_that_refuses_a_row_are_left_as_they_were(self, tmp_path):
+    def test_with_a_rule_that_refuses_a_row_get_all_others(self, tmp_path):
         deliver(tmp_path, MONDAY, {})
         change(tmp_path, "CREATE UNIQUE INDEX one_tier ON customer_scores (value_tier)")
-        with pytest.raises(DataError, match="constraint refuses a row"):
-            deliver(tmp_path, TUESDAY, {"ltv": 1.0}, {})
-        assert ask(tmp_path, "SELECT customer_id, ltv FROM customer_scores") == [("a", 120.0)]
-        assert len(ask(tmp_path, "SELECT * FROM portfolio_runs")) == 1
+        receipt = deliver(tmp_path, TUESDAY, {"ltv": 1.0}, {}, {"value_tier": "B"})
+        assert (receipt.sent, receipt.rejected, receipt.unchanged) == (2, 1, 0)
+        assert ask(tmp_path, "SELECT customer_id, ltv FROM customer_scores ORDER BY 1") == [
+            ("a", 1.0),
+            ("c", 120.0),
+        ]
+        assert ask(tmp_path, "SELECT customer_id, row_number, reason FROM portfolio_rejects") == [
+            ("b", 2, "UNIQUE constraint failed: customer_scores.value_tier")
+        ]
+        assert history(tmp_path, "b") == []
 
 
 class TestOthersAtTheDatabase:

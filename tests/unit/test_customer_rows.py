@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from tests.histories import HORIZONS, REFERENCE, after, bought, day_of, history_of
 
+from portfolio_ml.config import Bands
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.table import at
@@ -33,8 +34,14 @@ STANDING = Standing(
 def features(expected_next=(19_900.0, 19_000.0, 20_500.0)):
     scores = {name: pa.array([1, 3, 5], pa.float32()) for name in ("rfm_r", "rfm_f", "rfm_m")}
     days = pa.array(expected_next, pa.float32())
+    missed = pa.array([0.0, 3.0, None], pa.float32())
     return pa.table(
-        {"customer_id": ["a", "b", "ç"], "expected_next_order_day": days, **scores},
+        {
+            "customer_id": ["a", "b", "ç"],
+            "expected_next_order_day": days,
+            "missed_cycles": missed,
+            **scores,
+        },
     )
 
 
@@ -53,13 +60,28 @@ def predictions(count=3, abstention=None):
     )
 
 
-def rows(*, table=None, predicted=None, standing=STANDING, as_of=AS_OF):
+NOTHING_BEFORE = pa.table(
+    {"customer_id": pa.array([], pa.string()), "churn_band": pa.array([], pa.string())}
+)
+
+
+def rows(
+    *,
+    table=None,
+    predicted=None,
+    standing=STANDING,
+    as_of=AS_OF,
+    lineage=LINEAGE,
+    bands_before=NOTHING_BEFORE,
+):
     return customer_rows(
         features() if table is None else table,
         predicted or predictions(),
         standing,
         as_of=as_of,
-        lineage=LINEAGE,
+        lineage=lineage,
+        bands=Bands(medium=0.4, high=0.7, margin=0.1),
+        bands_before=bands_before,
     )
 
 
@@ -76,7 +98,26 @@ def test_only_columns_of_which_the_contract_knows_a_null_have_one():
 
     with_nulls = {name for name in found.column_names if found[name].null_count}
     assert with_nulls <= {column.name for column in CUSTOMER_ROWS.columns if column.null}
-    assert with_nulls == {"p_churn", "p_return", "churn_reasons", "value_at_risk", "abstention"}
+    assert with_nulls == {
+        "p_churn",
+        "p_return",
+        "churn_band",
+        "churn_reasons",
+        "value_at_risk",
+        "missed_cycles",
+        "abstention",
+    }
+
+
+def test_bands_are_those_of_the_chance_or_of_the_delivery_before():
+    before = pa.table({"customer_id": ["ç", "x"], "churn_band": ["medium", "low"]})
+
+    assert rows().to_pydict()["churn_band"] == ["low", None, "high"]
+    assert rows(bands_before=before).to_pydict()["churn_band"] == ["low", None, "medium"]
+
+
+def test_missed_cycles_are_whole_numbers():
+    assert rows().to_pydict()["missed_cycles"] == [0, 3, None]
 
 
 def test_the_active_may_leave_and_the_inactive_return():
@@ -124,7 +165,7 @@ def test_a_clock_in_another_zone_tells_the_same_instant():
     zone = datetime(2024, 6, 1, 6, 30).astimezone().tzinfo
     lineage = Lineage(LINEAGE.versions, "h", "r", LINEAGE.scored_at.astimezone(zone))
 
-    found = customer_rows(features(), predictions(), STANDING, as_of=AS_OF, lineage=lineage)
+    found = rows(lineage=lineage)
 
     assert found["scored_at"].to_pylist() == [LINEAGE.scored_at] * 3
 

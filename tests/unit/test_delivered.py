@@ -9,12 +9,11 @@ from portfolio_ml.errors import DataError
 from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.sinks.delivered import (
     deliveries_in_files,
-    deliveries_in_sql,
     keep_scores,
     p_no_purchase,
     scores_in_files,
-    scores_in_sql,
 )
+from portfolio_ml.sinks.past_sql import Place
 from portfolio_ml.sinks.receipts import Run
 from portfolio_ml.sinks.sql import deliver_sql
 
@@ -57,6 +56,10 @@ def delivered(folder, table, as_of, version, **chances):
     deliver_sql(rows(as_of, version, **chances), url=URL, table=table, base=folder, run=run)
 
 
+def place_of(folder, table):
+    return Place(URL, table, f"{table}_history", folder)
+
+
 def chances(table):
     found = p_no_purchase(table).to_pylist()
     return dict(zip(table["customer_id"].to_pylist(), found, strict=True))
@@ -68,13 +71,14 @@ def test_scores_are_read_as_of_each_date(tmp_path, table):
     delivered(tmp_path, table, FIRST, "1", ann=0.25, bob=-0.75)
     delivered(tmp_path, table, SECOND, "2", ann=0.25, bob=0.5, cay=0.125)
     delivered(tmp_path, table, THIRD, "2", ann=0.75, bob=0.5, cay=0.125)
-    found = deliveries_in_sql(URL, table, base=tmp_path)
+    place = place_of(tmp_path, table)
+    found = place.deliveries()
     assert [(d.as_of, d.versions["churn"]) for d in found] == [
         (FIRST, "1"),
         (SECOND, "2"),
         (THIRD, "2"),
     ]
-    read = [chances(scores_in_sql(URL, table, d.as_of, base=tmp_path)) for d in found]
+    read = [chances(place.scores(d.as_of)) for d in found]
     assert read == [
         {"ann": 0.25, "bob": 0.25},
         {"ann": 0.25, "bob": 0.5, "cay": 0.125},
@@ -83,14 +87,14 @@ def test_scores_are_read_as_of_each_date(tmp_path, table):
 
 
 def test_before_the_first_delivery_there_is_nothing(tmp_path):
-    assert deliveries_in_sql(URL, "customer_scores", base=tmp_path) == ()
+    assert place_of(tmp_path, "customer_scores").deliveries() == ()
     assert not (tmp_path / "crm.db").exists()
     assert deliveries_in_files(tmp_path / "scores.parquet") == ()
 
 
 def test_another_tables_deliveries_are_not_its_own(tmp_path):
     delivered(tmp_path, "others", FIRST, "1", ann=0.25)
-    assert deliveries_in_sql(URL, "customer_scores", base=tmp_path) == ()
+    assert place_of(tmp_path, "customer_scores").deliveries() == ()
 
 
 def test_scores_kept_beside_a_file_are_read_as_of_their_dates(tmp_path):

@@ -14,7 +14,7 @@ from portfolio_ml.errors import ConfigError, ServiceUnavailableError
 from portfolio_ml.schema import Column, Table
 from portfolio_ml.sinks.files import deliver_parquet
 from portfolio_ml.sinks.receipts import REJECTS, RUNS, Receipt, Run
-from portfolio_ml.sinks.rows import prepare
+from portfolio_ml.sinks.rows import prepare, rejected_rows
 from portfolio_ml.sinks.sql import deliver_sql
 from portfolio_ml.sinks.tables import differences
 
@@ -198,7 +198,7 @@ class TestReceipts:
 
     def test_rejects_are_rows_of_theirs(self):
         delivery = prepare(rows({"tier": None}), SCORES, as_of=DAY)
-        table = delivery.rejected_rows(run=run(), table="scores")
+        table = rejected_rows(delivery.rejects, run=run(), table="scores")
         assert table.schema == REJECTS.arrow
         assert table["customer_id"].to_pylist() == ["a"]
 

@@ -184,10 +184,14 @@ class State(Section):
     """Where the package keeps what it must know from one delivery to the next.
 
     For targets that cannot hold it themselves: HubSpot and Salesforce (the outbox, receipts and
-    the history of scores) and files (receipts and refused rows).
+    the history of scores) and files (receipts and refused rows). And for all of them, who was
+    erased.
 
     Attributes:
         url: A database, SQLite or PostgreSQL.
+        key: What the ids of erased customers are hashed with, as `${PORTFOLIO_KEY}`; without it
+            one is drawn and kept in the database, where it guards against a look, not a search.
     """
 
     url: Url = "sqlite:///portfolio_state.db"
+    key: MaybeSecret = None

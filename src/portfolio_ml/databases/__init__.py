@@ -1,15 +1,18 @@
 """Connections to SQL databases, for reading and writing: the only door to SQLAlchemy and drivers.
 
 A URL names the database: `sqlite:///FILE` (relative to the config's folder; four slashes make it
-absolute; `?timeout=SECONDS` says how long to wait for a lock) or, for reading,
+absolute; `?timeout=SECONDS` says how long to wait for a lock) or
 `postgresql://USER:PASSWORD@HOST/NAME`. The password is in no message.
 """
 
 from portfolio_ml.databases.connections import redacted
-from portfolio_ml.databases.read import read_query, read_table
-from portfolio_ml.databases.write import SqlColumn, Writer, expected_columns, rehearsing, writing
+from portfolio_ml.databases.faults import RowRefusedError
+from portfolio_ml.databases.read import read_query, read_table, there_are, written_table
+from portfolio_ml.databases.write import rehearsing, writing
+from portfolio_ml.databases.writer import SqlColumn, Writer, expected_columns
 
 __all__ = [
+    "RowRefusedError",
     "SqlColumn",
     "Writer",
     "expected_columns",
@@ -17,5 +20,7 @@ __all__ = [
     "read_table",
     "redacted",
     "rehearsing",
+    "there_are",
     "writing",
+    "written_table",
 ]

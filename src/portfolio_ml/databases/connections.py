@@ -41,6 +41,14 @@ class Place:
     options: Mapping[str, Any]
     file: Path | None
 
+    def parts(self, table: str) -> tuple[str | None, str]:
+        """The schema, where the table's name has one before a point and the database has schemas.
+
+        Also gives the name without it.
+        """
+        schema, _, name = table.rpartition(".")
+        return (None, table) if self.file is not None or not schema else (schema, name)
+
 
 def redacted(url: str) -> str:
     """The URL as it may be shown: without password and options.

@@ -46,8 +46,16 @@ _KNOWN: tuple[tuple[str, type[PortfolioError], str, str], ...] = (
     ("57014", TryAgainLaterError, "the database cancelled the query", "run again later"),
 )
 
+# SQLSTATE classes of values that a column cannot hold, of constraints, and of triggers that raise;
+# SQLite knows constraints, and values beyond its numbers.
+_OF_A_ROW = ("22", "23", "P0001", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_TOOBIG")
+
 # SQLSTATE classes of connections, users, databases, resources and shutdowns; "" is libpq's own.
 _NO_ANSWER = {"", "08", "28", "3D", "53", "57"}
+
+
+class RowRefusedError(Exception):
+    """The database refuses a row among those of a statement; the text is what `refusal` gives."""
 
 
 @contextmanager
@@ -68,6 +76,17 @@ def meaning(cause: BaseException | None, where: str) -> PortfolioError | None:
     For those who catch what another library has wrapped.
     """
     return _expected(cause, where) if isinstance(cause, sa.exc.DBAPIError) else None
+
+
+def refusal(error: sa.exc.DBAPIError) -> str | None:
+    """What the database says of a row that it refuses; None where something else is wrong.
+
+    It may name the row's values: keep it where the row is kept, and show it nowhere else.
+    """
+    if not _code(error).startswith(_OF_A_ROW):
+        return None
+    diagnosis = getattr(error.orig, "diag", None)
+    return str(getattr(diagnosis, "message_primary", None) or first_line(error))
 
 
 def is_query_fault(error: sa.exc.DBAPIError) -> bool:

@@ -1,6 +1,6 @@
 """Tables and queries of a database -> Arrow tables."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,33 @@ def table_names(to: Place) -> frozenset[str]:
         return frozenset()
     with connection(to) as opened:
         return frozenset(sa.inspect(opened).get_table_names())
+
+
+def there_are(url: str, tables: Collection[str], *, base: Path) -> bool:
+    """Whether a database has all these tables; False where an SQLite file is not there yet.
+
+    Raises:
+        ConfigError: The URL is wrong.
+        ServiceUnavailableError: The database cannot be used.
+        TryAgainLaterError: It is locked.
+    """
+    to = place(url, base=base)
+    if to.file is not None and not to.file.exists():
+        return False
+    with connection(to) as opened:
+        there = sa.inspect(opened)
+        return all(there.has_table(name, schema=schema) for schema, name in map(to.parts, tables))
+
+
+def written_table(url: str, table: str) -> str:
+    """A table's name as SQL; on a server, a schema may stand before a point.
+
+    Example:
+        >>> written_table("postgresql://db/crm", "sales.scores")
+        '"sales"."scores"'
+    """
+    parts = place(url, base=Path()).parts(table)
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts if part)
 
 
 @contextmanager

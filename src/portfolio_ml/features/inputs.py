@@ -3,7 +3,7 @@
 Everything here is computed once and knows no as-of date; `table.at` cuts it.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import narwhals as nw
@@ -61,23 +61,52 @@ class Inputs:
         limit = self.engine.rows_at_once
         if limit is None:
             return [self]
-        count = self.engine.collect(self.customers.select(count=nw.len()))["count"][0].as_py()
-        parts = -(-count // max(limit // dates, 1))
+        parts = -(-self.count() // max(limit // dates, 1))
         if parts <= 1:
             return [self]
-        size = -(-count // parts)
-        return [self._between(first, first + size) for first in range(0, count, size)]
+        end = self._end()
+        size = -(-end // parts)
+        return [self._between(first, first + size) for first in range(0, end, size)]
+
+    def count(self) -> int:
+        """How many customers there are, be their first line later than any as-of day."""
+        counted: int = self.engine.collect(self.customers.select(count=nw.len()))["count"][
+            0
+        ].as_py()
+        return counted
+
+    def _end(self) -> int:
+        """The number after the last customer's; some of the numbers below it may be nobody's."""
+        last = self.engine.collect(self.customers.select(last=nw.col("customer").max()))
+        end: int = last["last"][0].as_py() + 1
+        return end
+
+    def only(self, customer_ids: Sequence[str]) -> "Inputs":
+        """The same for some of the customers; ids that no line names are left out."""
+        wanted = pa.table({"customer_id": pa.array(sorted({*customer_ids}), pa.string())})
+        chosen = self.engine.keep(
+            self.customers.join(self.engine.from_arrow(wanted), on="customer_id", how="inner")
+        )
+        numbers = chosen.select("customer")
+        return replace(
+            self._each(lambda frame: frame.join(numbers, on="customer", how="semi")),
+            customers=chosen,
+        )
 
     def _between(self, first: int, end: int) -> "Inputs":
         chosen = (nw.col("customer") >= first) & (nw.col("customer") < end)
+        return self._each(lambda frame: frame.filter(chosen))
+
+    def _each(self, part: Callable[[Frame], Frame]) -> "Inputs":
+        """The same with a part of each table that has a row for what a customer did or is."""
 
         def of(frame: Frame | None) -> Frame | None:
-            return None if frame is None else frame.filter(chosen)
+            return None if frame is None else part(frame)
 
         return replace(
             self,
-            lines=self.lines.filter(chosen),
-            days=self.days.filter(chosen),
+            lines=part(self.lines),
+            days=part(self.days),
             attributes=of(self.attributes),
             interactions=of(self.interactions),
             contacts=of(self.contacts),

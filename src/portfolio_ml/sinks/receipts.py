@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -36,6 +36,7 @@ RUNS = Table(
         Column("absent", pa.int64(), "rows of customers whom the CRM does not have"),
         Column("suppressed", pa.int64(), "rows of customers who were erased"),
         Column("pending", pa.int64(), "rows that are still to be sent"),
+        Column("retired", pa.int64(), "rows removed, of customers merged into others"),
         Column("digest", pa.string(), "SHA-256 of the rows without their lineage"),
         Column("model_versions", pa.string(), "target to registered version, as JSON"),
         Column("started_at", _STAMP, "when the delivery began"),
@@ -69,6 +70,7 @@ WATERMARKS = Table(
     ),
 )
 
+Mode = Literal["upsert", "update", "replace"]
 Status = Literal["delivered", "history_only", "unfinished"]
 
 
@@ -76,17 +78,23 @@ Status = Literal["delivered", "history_only", "unfinished"]
 class Run:
     """The scoring run whose rows are delivered.
 
+    Rows of customers who were erased are taken out before any delivery, and only counted here.
+
     Attributes:
         run_id: Its identity.
         as_of: The as-of date of all its rows.
         model_versions: Registered version by target.
         now: The clock, for the receipt's times; gives UTC.
+        suppressed: How many rows were taken out.
+        retired: Customers merged into others, whose own rows are to go.
     """
 
     run_id: str
     as_of: date
     model_versions: Mapping[str, str]
     now: Callable[[], datetime]
+    suppressed: int = 0
+    retired: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,7 @@ class Receipt:
         absent: Rows of customers whom the CRM does not have, where the mode is `update`.
         suppressed: Rows of customers who were erased.
         pending: Rows that are still to be sent.
+        retired: Rows removed, of customers merged into others; not among `rows`.
         digest: SHA-256 of the delivered rows without their lineage.
         status: `delivered`; `history_only` where the table already has a newer as-of date, so
             that only its history took the rows; `unfinished` where rows are pending or unknown.
@@ -120,7 +129,7 @@ class Receipt:
     target: str
     table: str
     as_of: date
-    mode: Literal["upsert", "update", "replace"]
+    mode: Mode
     rows: int
     sent: int
     unchanged: int
@@ -134,12 +143,16 @@ class Receipt:
     absent: int = 0
     suppressed: int = 0
     pending: int = 0
+    retired: int = 0
 
-    def as_table(self) -> pa.Table:
-        """The receipt as the one row of `portfolio_runs` that it is."""
+    def as_row(self) -> dict[str, Any]:
+        """The receipt as the row of `portfolio_runs` that it is."""
         row = {
             "table_name": self.table,  # TABLE is a reserved word of SQL
             "model_versions": json.dumps(dict(self.model_versions), sort_keys=True),
         }
-        row |= {name: getattr(self, name) for name in RUNS.names if name not in row}
-        return pa.Table.from_pylist([row], schema=RUNS.arrow)
+        return row | {name: getattr(self, name) for name in RUNS.names if name not in row}
+
+    def as_table(self) -> pa.Table:
+        """The same as an Arrow table."""
+        return pa.Table.from_pylist([self.as_row()], schema=RUNS.arrow)

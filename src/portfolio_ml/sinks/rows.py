@@ -3,13 +3,15 @@
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
+from numpy.typing import NDArray
 
 from portfolio_ml.schema import Column, Table
 from portfolio_ml.sinks.receipts import REJECTS, Run
@@ -36,21 +38,28 @@ class Delivery:
     Attributes:
         contract: The table that the rows follow.
         rows: Rows at the delivered precision, sorted by key, one a key.
+        numbers: Their places among the rows handed over, from 1.
         rejects: The rows that break a rule, in the same order.
         digest: SHA-256 of `rows` without their lineage.
     """
 
     contract: Table
     rows: pa.Table
+    numbers: NDArray[np.int64]
     rejects: tuple[Reject, ...]
     digest: str
 
-    def rejected_rows(self, *, run: Run, table: str) -> pa.Table:
-        """The rejects as rows of `portfolio_rejects`."""
-        shared = {"run_id": run.run_id, "table_name": table, "as_of": run.as_of}
-        names = ("row_number", "customer_id", "reason", "row")
-        rows = [shared | {name: getattr(reject, name) for name in names} for reject in self.rejects]
-        return pa.Table.from_pylist(rows, schema=REJECTS.arrow)
+    def refused(self, reasons: Mapping[int, str]) -> tuple[Reject, ...]:
+        """The rows that a database refuses, by their places in `rows` from 1, as rejects."""
+        places = np.array(sorted(reasons), np.int64) - 1
+        rows = self.rows.take(pa.array(places))
+        return _rejects(rows, self.numbers[places], [reasons[place + 1] for place in places])
+
+
+def rejected_rows(rejects: Sequence[Reject], *, run: Run, table: str) -> pa.Table:
+    """Rejects as rows of `portfolio_rejects`."""
+    shared = {"run_id": run.run_id, "table_name": table, "as_of": run.as_of}
+    return pa.Table.from_pylist([shared | asdict(r) for r in rejects], schema=REJECTS.arrow)
 
 
 def prepare(rows: pa.Table, contract: Table, *, as_of: date) -> Delivery:
@@ -73,9 +82,10 @@ def prepare(rows: pa.Table, contract: Table, *, as_of: date) -> Delivery:
     bad = np.broadcast_to(bad, came.num_rows)
     kept = exact.filter(pa.array(~bad)).combine_chunks()
     places = np.flatnonzero(bad)
-    numbers = order.to_numpy()[places] + 1
-    rejects = _rejects(came.take(pa.array(places)), numbers, places, faults)
-    return Delivery(contract, kept, rejects, digest(kept, contract))
+    numbers = np.asarray(order.to_numpy(), np.int64) + 1
+    reasons = ["; ".join(text for text, mask in faults if mask[place]) for place in places]
+    rejects = _rejects(came.take(pa.array(places)), numbers[places], reasons)
+    return Delivery(contract, kept, numbers[~bad], rejects, digest(kept, contract))
 
 
 def digest(rows: pa.Table, contract: Table) -> str:
@@ -149,7 +159,7 @@ def _duplicates(rows: pa.Table, key: tuple[str, ...]) -> pa.Array:
 
 
 def _rejects(
-    rows: pa.Table, numbers: np.ndarray, places: np.ndarray, faults: list[tuple[str, np.ndarray]]
+    rows: pa.Table, numbers: NDArray[np.int64], reasons: Sequence[str]
 ) -> tuple[Reject, ...]:
     text = pa.table(
         [c.cast(pa.string()) if pa.types.is_temporal(c.type) else c for c in rows.columns],
@@ -159,10 +169,10 @@ def _rejects(
         Reject(
             row_number=int(number),
             customer_id=row.get("customer_id"),
-            reason="; ".join(text for text, mask in faults if mask[place]),
+            reason=reason,
             row=json.dumps({name: _plain(value) for name, value in row.items()}),
         )
-        for row, number, place in zip(text.to_pylist(), numbers, places, strict=True)
+        for row, number, reason in zip(text.to_pylist(), numbers, reasons, strict=True)
     )
 
 

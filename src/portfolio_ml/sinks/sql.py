@@ -1,58 +1,95 @@
-"""Delivery into a SQL database: current rows, their history and the receipt, in one transaction."""
+"""Delivery into a SQL database: rows, their history and the receipt, in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
+from portfolio_ml.config import SqlTarget
 from portfolio_ml.databases import Writer, redacted, rehearsing, writing
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.schema import CUSTOMER_ROWS, Table
-from portfolio_ml.sinks.receipts import REJECTS, RUNS, SCHEMA_VERSION, WATERMARKS, Receipt, Run
-from portfolio_ml.sinks.rows import Delivery, prepare
-from portfolio_ml.sinks.tables import create_or_check
-from portfolio_ml.sinks.upsert import STAGING, Upsert
-
-_OWN = {RUNS.name, REJECTS.name, WATERMARKS.name, STAGING}
+from portfolio_ml.sinks.accepted import Accepted, accepted
+from portfolio_ml.sinks.crm_table import CrmTable
+from portfolio_ml.sinks.differences import Change, in_crm_table, in_own_table
+from portfolio_ml.sinks.ledger import OWN, Ledger, as_date
+from portfolio_ml.sinks.receipts import Mode, Receipt, Run
+from portfolio_ml.sinks.rows import Delivery, Reject, prepare
+from portfolio_ml.sinks.staging import stage, unstage
+from portfolio_ml.sinks.tables import create_or_check, demand_name
+from portfolio_ml.sinks.upsert import Upsert
 
 
 def deliver_sql(
     rows: pa.Table, *, url: str, table: str, base: Path, run: Run, contract: Table = CUSTOMER_ROWS
 ) -> Receipt:
-    """Upsert the rows into `table` and add what changed to `TABLE_history`; gives the receipt.
+    """Upsert the rows into a table of the package's own, and what changed into `TABLE_history`.
 
     All or nothing, the receipt in `portfolio_runs` and rejected rows in `portfolio_rejects`
-    included. Where the table already has a newer as-of date, only the history takes the rows.
-    Missing tables are created; those that are there must have the contract's columns.
+    included: rows that break a rule of the contract or of the database, which stop no other.
+    Where the table already has a newer as-of date, only the history takes the rows. Missing tables
+    are created; those that are there must have the contract's columns.
 
     Args:
         rows: Rows of the contract, all of the run's as-of date.
-        url: The database, as `sqlite:///FILE`.
-        table: The name of the table there.
+        url: The database, as `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`.
+        table: The name of the table there; on PostgreSQL it may name its schema.
         base: The folder that a relative file is relative to.
         run: The scoring run.
         contract: The table that the rows follow.
 
     Raises:
         ConfigError: The URL or the table's name is wrong, or the tables there have other columns.
-        DataError: A rule of the CRM's own, such as a trigger, refuses a row.
         ServiceUnavailableError: The database cannot be opened or written, or the disk is full.
         TryAgainLaterError: It is locked.
     """
     order = _order(rows, contract, url=url, table=table, run=run)
     with writing(url, base=base) as database:
-        return _carry_out(order, database)
+        return _into_own_table(order, database)
 
 
-def rehearse_sql(
-    rows: pa.Table, *, url: str, table: str, base: Path, run: Run, contract: Table = CUSTOMER_ROWS
-) -> Receipt:
-    """The receipt that `deliver_sql` would give; the database stays as it is."""
-    order = _order(rows, contract, url=url, table=table, run=run)
-    with rehearsing(url, base=base) as database:
-        return _carry_out(order, database)
+def deliver_to_target(rows: pa.Table, target: SqlTarget, *, base: Path, run: Run) -> Receipt:
+    """Deliver to a SQL target of the config, be its table the package's own or the CRM's.
+
+    Into the CRM's own table go the figures that the config maps, where they differ at the precision
+    that the table's columns have, and only into rows that are there (`mode: update`), or into new
+    ones too (`mode: upsert`). The history stands beside it, as `portfolio_TABLE_history`.
+
+    Raises:
+        ConfigError: As for `deliver_sql`; or the CRM's table or one of its columns is missing,
+            cannot hold what goes into it, or its key is not unique.
+        ServiceUnavailableError: As for `deliver_sql`.
+        TryAgainLaterError: As for `deliver_sql`.
+    """
+    order = _order_of(rows, target, run)
+    with writing(target.url, base=base) as database:
+        return _carry_out(order, target, database)
+
+
+def rehearse(
+    rows: pa.Table, target: SqlTarget, *, base: Path, run: Run, sample: int = 5
+) -> tuple[Receipt, tuple[Change, ...]]:
+    """The receipt that a delivery would give, and some of what would change; nothing is kept."""
+    order = _order_of(rows, target, run)
+    changes: list[Change] = []
+
+    def look(database: Writer) -> None:
+        found = (
+            in_crm_table(target, database, most=sample)
+            if target.is_crms_own
+            else in_own_table(order.current, database, most=sample)
+        )
+        changes.extend(found)
+
+    with rehearsing(target.url, base=base) as database:
+        receipt = _carry_out(order, target, database, look=look)
+    return receipt, tuple(changes)
+
+
+Look = Callable[[Writer], None]
+"""Looks at the staged rows beside those that are there, before anything is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +100,43 @@ class _Order:
     current: Table
     history: Table
     target: str
+    mode: Mode
     run: Run
     started_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of the staged rows."""
+
+    accepted: Accepted
+    is_late: bool
+    absent: int = 0
+    retired: int = 0
+
+
+def _order_of(rows: pa.Table, target: SqlTarget, run: Run) -> _Order:
+    order = _order(rows, CUSTOMER_ROWS, url=target.url, table=target.table, run=run)
+    if not target.is_crms_own:
+        return order
+    history = replace(order.history, name=history_name(target.table, is_crms_own=True))
+    return replace(order, history=history, mode=target.mode or "update")
+
+
+def history_name(table: str, *, is_crms_own: bool) -> str:
+    """What the history of a delivered table is called; beside the CRM's own it says whose it is.
+
+    Example:
+        >>> history_name("sales.accounts", is_crms_own=True)
+        'sales.portfolio_accounts_history'
+    """
+    schema, point, name = table.rpartition(".")
+    return f"{schema}{point}portfolio_{name}_history" if is_crms_own else f"{table}_history"
+
+
 def _order(rows: pa.Table, contract: Table, *, url: str, table: str, run: Run) -> _Order:
     lower = table.casefold()
-    if not table or "\0" in table or lower in _OWN or lower.startswith("sqlite_"):
+    if not table or "\0" in table or lower.rpartition(".")[2] in OWN or lower.startswith("sqlite_"):
         raise ConfigError(
             "the table cannot have this name",
             where=redacted(url),
@@ -82,103 +149,106 @@ def _order(rows: pa.Table, contract: Table, *, url: str, table: str, run: Run) -
         current=replace(contract, name=table),
         history=replace(contract, name=f"{table}_history", key=(*contract.key, "as_of")),
         target=redacted(url),
+        mode="upsert",
         run=run,
         started_at=started_at,
     )
 
 
-def _carry_out(order: _Order, database: Writer) -> Receipt:
-    _open_tables(order, database)
-    newest = _newest_as_of(order, database)
+def _carry_out(
+    order: _Order, target: SqlTarget, database: Writer, *, look: Look | None = None
+) -> Receipt:
+    if target.is_crms_own:
+        return _into_crm_table(order, target, database, look=look)
+    return _into_own_table(order, database, look=look)
+
+
+def _into_own_table(order: _Order, database: Writer, *, look: Look | None = None) -> Receipt:
+    demand_name(order.history.name, database, where=order.target)
+    ledger = Ledger(order.current.name, database, where=order.target)
+    create_or_check((order.current, order.history), database, where=order.target)
+    newest = ledger.newest_as_of() or _newest_row(order.current, database)
     upsert = Upsert(order.current, order.history, database)
-    upsert.stage(order.delivery.rows)
+    stage(order.delivery.rows, order.current, database)
+    if look is not None:
+        look(database)
+    if newest is not None and order.run.as_of < newest:
+        upsert.repeat_on(ledger.next_as_of(order.run.as_of) or newest)
+        return _sign(
+            order, ledger, _Outcome(_written(order, database, upsert.write_to_history), True)
+        )
+    found = _written(order, database, upsert.write)
+    retired = upsert.retire(order.run.retired)
+    ledger.set_newest(order.run.as_of)
+    return _sign(order, ledger, _Outcome(found, is_late=False, retired=retired))
+
+
+def _into_crm_table(
+    order: _Order, target: SqlTarget, database: Writer, *, look: Look | None = None
+) -> Receipt:
+    demand_name(order.history.name, database, where=order.target)
+    ledger = Ledger(order.current.name, database, where=order.target)
+    create_or_check((order.history,), database, where=order.target)
+    table = CrmTable.opened(target, database, where=order.target)
+    newest = ledger.newest_as_of()
+    stage(order.delivery.rows, order.current, database)
+    absent = 0 if order.mode == "upsert" else table.leave_out_absent()
+    if look is not None:
+        look(database)
+    upsert = Upsert(order.current, order.history, database)
     late = newest is not None and order.run.as_of < newest
     if newest is not None and late:
-        upsert.repeat_on(_next_as_of(order, database, newest=newest))
-        sent = upsert.add_to_history()
+        upsert.repeat_on(ledger.next_as_of(order.run.as_of) or newest)
+        found = _written(order, database, upsert.write_to_history)
     else:
-        sent = upsert.update_current()
-        upsert.add_to_history()
-        _mark(order, database)
-    return _sign(order, database, sent=sent, late=late)
+
+        def write(first: int, last: int) -> int:
+            written = table.write(first, last)
+            upsert.write_to_history(first, last)
+            return written
+
+        found = _written(order, database, write)
+        ledger.set_newest(order.run.as_of)
+    return _sign(order, ledger, _Outcome(found, is_late=late, absent=absent))
 
 
-def _open_tables(order: _Order, database: Writer) -> None:
-    create_or_check((WATERMARKS,), database, where=order.target)
-    others = database.ask(
-        "SELECT table_name, schema_version FROM portfolio_tables WHERE schema_version <> ?",
-        SCHEMA_VERSION,
-    )
-    for table, version in others:
-        raise ConfigError(
-            f"table {table!r} was written by another version of portfolio-ml",
-            where=order.target,
-            saw=f"version {version} of its tables, where this one writes {SCHEMA_VERSION}",
-            do="use the version that wrote it, or another database",
-        )
-    create_or_check((order.current, order.history, RUNS, REJECTS), database, where=order.target)
+def _written(order: _Order, database: Writer, write: Callable[[int, int], int]) -> Accepted:
+    found = accepted(database, write, first=1, last=order.delivery.rows.num_rows)
+    unstage(found.refused, database)
+    return found
 
 
-def _newest_as_of(order: _Order, database: Writer) -> date | None:
-    """The newest as-of date delivered to the current table; None before the first delivery."""
-    name = order.current.name
-    marks = database.ask("SELECT newest_as_of FROM portfolio_tables WHERE table_name = ?", name)
-    if not marks:  # the first delivery, or somebody removed the mark: the rows know more
-        marks = database.ask(f"SELECT MAX(as_of) FROM {database.quote(name)}")  # noqa: S608 - quoted
-    return date.fromisoformat(marks[0][0]) if marks[0][0] else None
+def _newest_row(current: Table, database: Writer) -> date | None:
+    """The newest as-of date of the rows, which tell it where somebody removed the mark."""
+    from_rows = database.ask(f"SELECT MAX(as_of) FROM {database.quote_table(current.name)}")  # noqa: S608 - quoted
+    return as_date(from_rows[0][0]) if from_rows[0][0] else None
 
 
-def _next_as_of(order: _Order, database: Writer, *, newest: date) -> date:
-    """The first as-of date delivered after the one at hand."""
-    found = database.ask(
-        "SELECT MIN(as_of) FROM portfolio_runs WHERE table_name = ? AND as_of > ?",
-        order.current.name,
-        order.run.as_of,
-    )
-    return date.fromisoformat(found[0][0]) if found[0][0] else newest
-
-
-def _mark(order: _Order, database: Writer) -> None:
-    """Note how far the current table has come."""
-    name = order.current.name
-    mark = {
-        "table_name": name,
-        "schema_version": SCHEMA_VERSION,
-        "newest_as_of": order.run.as_of,
-    }
-    rows = pa.Table.from_pylist([mark], schema=WATERMARKS.arrow)
-    _put(rows, WATERMARKS, database, where={"table_name": name})
-
-
-def _sign(order: _Order, database: Writer, *, sent: int, late: bool) -> Receipt:
+def _sign(order: _Order, ledger: Ledger, outcome: _Outcome) -> Receipt:
     """Leave the rejected rows and the receipt."""
-    delivery, run, table = order.delivery, order.run, order.current.name
-    count, rejected = delivery.rows.num_rows, len(delivery.rejects)
-    same = {"run_id": run.run_id, "table_name": table, "as_of": run.as_of}
-    _put(delivery.rejected_rows(run=run, table=table), REJECTS, database, where=same)
+    delivery, run = order.delivery, order.run
+    rejects: tuple[Reject, ...] = (*delivery.rejects, *delivery.refused(outcome.accepted.refused))
+    ledger.reject(rejects, run=run, staged=True)
+    count, sent = delivery.rows.num_rows, outcome.accepted.written
     receipt = Receipt(
         run_id=run.run_id,
         target=order.target,
-        table=table,
+        table=order.current.name,
         as_of=run.as_of,
-        mode="upsert",
-        rows=count + rejected,
+        mode=order.mode,
+        rows=count + len(delivery.rejects) + run.suppressed,
         sent=sent,
-        unchanged=count - sent,
-        rejected=rejected,
+        unchanged=count - sent - len(outcome.accepted.refused) - outcome.absent,
+        rejected=len(rejects),
         unknown=0,
         digest=delivery.digest,
-        status="history_only" if late else "delivered",
+        status="history_only" if outcome.is_late else "delivered",
         started_at=order.started_at,
         finished_at=run.now(),
         model_versions=run.model_versions,
+        absent=outcome.absent,
+        suppressed=run.suppressed,
+        retired=outcome.retired,
     )
-    _put(receipt.as_table(), RUNS, database, where=same)
+    ledger.sign(receipt)
     return receipt
-
-
-def _put(rows: pa.Table, table: Table, database: Writer, *, where: Mapping[str, object]) -> None:
-    """Replace the table's rows that have these values."""
-    matches = " AND ".join(f"{database.quote(name)} = ?" for name in where)
-    database.run(f"DELETE FROM {database.quote(table.name)} WHERE {matches}", *where.values())  # noqa: S608 - quoted and bound
-    database.load(table.name, rows)

@@ -17,6 +17,9 @@ def create_or_check(tables: tuple[Table, ...], database: Writer, *, where: str) 
         ConfigError: Tables that are there have other columns; the message names every one.
     """
     there = {table.name: database.columns(table.name) for table in tables}
+    if not all(there.values()):
+        database.lock("portfolio-ml creates its tables")
+        there = {table.name: database.columns(table.name) for table in tables}
     faults = [
         f"{table.name}.{fault}"
         for table in tables
@@ -33,6 +36,22 @@ def create_or_check(tables: tuple[Table, ...], database: Writer, *, where: str) 
     for table in tables:
         if not there[table.name]:
             database.create(table)
+
+
+def demand_name(longest: str, database: Writer, *, where: str) -> None:
+    """Refuse a table whose longest companion has a name that the database would cut.
+
+    Raises:
+        ConfigError: The name is too long.
+    """
+    name = longest.rpartition(".")[2] if database.has_schemas else longest
+    if database.longest_name is not None and len(name.encode()) > database.longest_name:
+        raise ConfigError(
+            "the table's name is too long",
+            where=where,
+            saw=f"{name!r}, of more than {database.longest_name} bytes",
+            do="choose a shorter one",
+        )
 
 
 def differences(expected: tuple[SqlColumn, ...], found: tuple[SqlColumn, ...]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The statements that bring staged rows into a table and its history.
+"""The statements that bring staged rows into a table of the package's own and its history.
 
 The *figures* of a row are its columns without key, `as_of` and lineage: a row is written where
 they differ. So `as_of` in the current table says since when the figures have been these, and the
@@ -6,21 +6,20 @@ history has a row for every as-of date on which they changed.
 """
 # ruff: noqa: S608 - every identifier is quoted by the dialect, every value is bound
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date
 
 import pyarrow as pa
 
 from portfolio_ml.databases import Writer
-from portfolio_ml.schema import Table
-
-STAGING = "portfolio_staging"
+from portfolio_ml.schema import Column, Table
+from portfolio_ml.sinks.staging import PLACE, STAGING, Names
 
 
 @dataclass(frozen=True, slots=True)
 class Upsert:
-    """Rows of one as-of date on their way into a table and its history.
+    """Staged rows of one as-of date on their way into a table and its history.
 
     Attributes:
         current: The table with a row a key.
@@ -32,32 +31,47 @@ class Upsert:
     history: Table
     database: Writer
 
-    def stage(self, rows: pa.Table) -> None:
-        """Load the rows into a table that only this connection sees."""
-        self.database.create(replace(self.current, name=STAGING, key=()), kind="TEMP TABLE")
-        self.database.load(STAGING, rows)
+    @property
+    def _names(self) -> Names:
+        return Names(self.database)
 
-    def update_current(self) -> int:
-        """Insert new keys, update changed rows; gives the number of rows written."""
-        names = self._listed(self.current.names)
-        return self.database.run(
-            f"INSERT INTO {self._quoted(self.current)} AS held ({names})"
-            f" SELECT {names} FROM {STAGING} WHERE 1 = 1"
-            f" {self._on_conflict_update(self.current)}"
-            f" WHERE {self._figures_differ('held', 'excluded')}"
-        )
+    def write(self, first: int, last: int) -> int:
+        """Bring staged rows into both tables; gives how many the current table took.
 
-    def add_to_history(self) -> int:
-        """Add the rows that differ from the newest before them; gives the number of rows written.
-
-        A row of the same as-of date is replaced.
+        What changes is told by the current table, which has the newest row of the history for
+        every key, so the history is written first.
         """
-        names = self.history.names
+        names, mark = self._names.listed, self.database.mark
+        changed = (
+            f"FROM {STAGING} AS fresh LEFT JOIN {self._table(self.current)} AS held"
+            f" ON {self._names.equal(self.current.key, 'held', 'fresh')}"
+            f" WHERE fresh.{PLACE} BETWEEN {mark} AND {mark}"
+            f" AND (held.as_of IS NULL OR {self._figures_differ('held', 'fresh')})"
+        )
+        for table in (self.history, self.current):
+            written = self.database.run(
+                f"INSERT INTO {self._table(table)} ({names(table.names)})"
+                f" SELECT {names(table.names, of='fresh')} {changed}"
+                f" {self._on_conflict_update(table)}",
+                first,
+                last,
+            )
+        return written
+
+    def write_to_history(self, first: int, last: int) -> int:
+        """Add staged rows that differ from the newest before them to the history alone.
+
+        Gives the number of rows written. A row of the same as-of date is replaced.
+        """
+        names, mark = self.history.names, self.database.mark
         return self.database.run(
-            f"INSERT INTO {self._quoted(self.history)} ({self._listed(names)})"
-            f" SELECT {self._listed(names, of='fresh')} {self._fresh_and_held()}"
-            f" WHERE held.as_of IS NULL OR {self._figures_differ('held', 'fresh')}"
-            f" {self._on_conflict_update(self.history)}"
+            f"INSERT INTO {self._table(self.history)} ({self._names.listed(names)})"
+            f" SELECT {self._names.listed(names, of='fresh')} {self._fresh_and_held()}"
+            f" WHERE fresh.{PLACE} BETWEEN {mark} AND {mark}"
+            f" AND (held.as_of IS NULL OR {self._figures_differ('held', 'fresh')})"
+            f" {self._on_conflict_update(self.history)}",
+            first,
+            last,
         )
 
     def repeat_on(self, following: date) -> None:
@@ -66,30 +80,50 @@ class Upsert:
         The history is silent where nothing changed: without this, the late figures would seem to
         last until the next change.
         """
-        names = self.history.names
-        values = ", ".join("?" if n == "as_of" else self._listed([n], of="held") for n in names)
+        names, listed = self.history.names, self._names.listed
+        values = ", ".join(
+            self.database.mark if n == "as_of" else listed([n], of="held") for n in names
+        )
         self.database.run(
-            f"INSERT INTO {self._quoted(self.history)} ({self._listed(names)})"
+            f"INSERT INTO {self._table(self.history)} ({listed(names)})"
             f" SELECT {values} {self._fresh_and_held()}"
             f" WHERE held.as_of IS NOT NULL AND ({self._figures_differ('held', 'fresh')})"
-            f" ON CONFLICT ({self._listed(self.history.key)}) DO NOTHING",
+            f" ON CONFLICT ({listed(self.history.key)}) DO NOTHING",
             following,
         )
 
+    def retire(self, customers: Collection[str]) -> int:
+        """Remove the current rows of these customers; gives how many there were."""
+        if not customers:
+            return 0
+        one = replace(self.current, name="portfolio_retired", key=(), columns=self._id_column)
+        self.database.create(one, kind=self.database.temporary)
+        ids = pa.table({self._id_column[0].name: pa.array(sorted(customers), pa.string())})
+        self.database.load(one.name, ids)
+        key = self._names.listed(self.current.key)
+        return self.database.run(
+            f"DELETE FROM {self._table(self.current)}"
+            f" WHERE {key} IN (SELECT {key} FROM portfolio_retired)"
+        )
+
+    @property
+    def _id_column(self) -> tuple[Column, ...]:
+        return tuple(c for c in self.current.columns if c.name in self.current.key)
+
     def _fresh_and_held(self) -> str:
         """Each staged row beside the newest row of the history at or before its as-of date."""
-        history, key = self._quoted(self.history), self.current.key
+        history, key = self._table(self.history), self.current.key
         return (
             f"FROM {STAGING} AS fresh LEFT JOIN {history} AS held"
-            f" ON {self._equal(key, 'held', 'fresh')} AND held.as_of = ("
+            f" ON {self._names.equal(key, 'held', 'fresh')} AND held.as_of = ("
             f"SELECT MAX(past.as_of) FROM {history} AS past"
-            f" WHERE {self._equal(key, 'past', 'fresh')} AND past.as_of <= fresh.as_of)"
+            f" WHERE {self._names.equal(key, 'past', 'fresh')} AND past.as_of <= fresh.as_of)"
         )
 
     def _on_conflict_update(self, table: Table) -> str:
         others = map(self.database.quote, (n for n in table.names if n not in table.key))
         changes = ", ".join(f"{name} = excluded.{name}" for name in others)
-        return f"ON CONFLICT ({self._listed(table.key)}) DO UPDATE SET {changes}"
+        return f"ON CONFLICT ({self._names.listed(table.key)}) DO UPDATE SET {changes}"
 
     def _figures_differ(self, left: str, right: str) -> str:
         figures = (
@@ -100,13 +134,5 @@ class Upsert:
         differs = self.database.differs
         return " OR ".join(f"{left}.{name} {differs} {right}.{name}" for name in figures)
 
-    def _equal(self, names: Iterable[str], left: str, right: str) -> str:
-        quoted = map(self.database.quote, names)
-        return " AND ".join(f"{left}.{name} = {right}.{name}" for name in quoted)
-
-    def _listed(self, names: Iterable[str], *, of: str = "") -> str:
-        prefix = f"{of}." if of else ""
-        return ", ".join(prefix + self.database.quote(name) for name in names)
-
-    def _quoted(self, table: Table) -> str:
-        return self.database.quote(table.name)
+    def _table(self, table: Table) -> str:
+        return self.database.quote_table(table.name)

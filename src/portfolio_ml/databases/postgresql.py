@@ -1,0 +1,100 @@
+"""Writing to PostgreSQL: rows through COPY, locks by name, types as the server spells them."""
+
+from typing import Any, ClassVar
+
+import psycopg
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import sqlalchemy as sa
+
+from portfolio_ml.databases.writer import SqlColumn, Writer
+
+COPY_ROWS = 50_000
+LOCK_WAIT = "10min"
+"""How long another delivery to the same table is waited for."""
+
+_COLUMNS = """
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
+    COALESCE(array_position(i.indkey::int2[], a.attnum) + 1, 0)
+FROM pg_attribute AS a
+LEFT JOIN pg_index AS i ON i.indrelid = a.attrelid AND i.indisprimary
+WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+_TABLES = """
+SELECT CASE WHEN table_schema = current_schema() THEN table_name
+    ELSE table_schema || '.' || table_name END
+FROM information_schema.tables WHERE table_schema = COALESCE(%s, current_schema())
+ORDER BY 1
+"""
+
+
+class PostgresWriter(Writer):
+    """One transaction on PostgreSQL."""
+
+    mark: ClassVar[str] = "%s"
+    differs: ClassVar[str] = "IS DISTINCT FROM"
+    longest_name: ClassVar[int | None] = 63
+    for_update: ClassVar[str] = " FOR UPDATE"
+    has_schemas: ClassVar[bool] = True
+
+    def begin(self) -> None:
+        """Settle what would else depend on the server's or the user's own settings.
+
+        Times are told in UTC, a lock is waited for `LOCK_WAIT`, and constraints speak at once, so
+        that the row that breaks one can be told from the others.
+        """
+        self.run("SET LOCAL TIME ZONE 'UTC'")
+        self.run("SELECT set_config('lock_timeout', %s, true)", LOCK_WAIT)
+        self.run("SET CONSTRAINTS ALL IMMEDIATE")
+
+    def quote_table(self, name: str) -> str:
+        """The table's name as an identifier; before a point stands its schema."""
+        schema, _, table = name.rpartition(".")
+        return f"{self.quote(schema)}.{self.quote(table)}" if schema else self.quote(table)
+
+    def columns(self, table: str) -> tuple[SqlColumn, ...]:
+        """The table's columns; none where there is no such table."""
+        name = self.quote_table(table).replace("%%", "%")  # bound, so no percent sign is doubled
+        return tuple(SqlColumn(*found) for found in self.ask(_COLUMNS, name))
+
+    def tables(self, schema_of: str) -> tuple[str, ...]:
+        """The tables and views beside a table, for messages."""
+        return tuple(name for (name,) in self.ask(_TABLES, schema_of.rpartition(".")[0] or None))
+
+    def load(self, table: str, rows: pa.Table) -> None:
+        """Copy the rows into the table, as CSV that Arrow writes."""
+        names = ", ".join(map(self.quote, rows.column_names))
+        statement = f"COPY {self.quote_table(table)} ({names}) FROM STDIN (FORMAT csv)"
+        driver: psycopg.Connection[Any] = self._connection.connection.dbapi_connection  # type: ignore[assignment]  # its own
+        options = pacsv.WriteOptions(include_header=False)
+        try:
+            with (
+                driver.cursor() as cursor,
+                cursor.copy(statement.replace("%%", "%").encode()) as copy,
+            ):
+                for batch in rows.to_batches(max_chunksize=COPY_ROWS):
+                    sink = pa.BufferOutputStream()
+                    pacsv.write_csv(pa.Table.from_batches([batch]), sink, options)
+                    copy.write(sink.getvalue())
+        except psycopg.Error as error:
+            raise sa.exc.DBAPIError.instance(
+                statement, None, error, psycopg.Error, hide_parameters=True
+            ) from error
+
+    def settle(self, table: str) -> None:
+        """Let the server see how many rows a freshly loaded table has."""
+        self.run(f"ANALYZE {self.quote_table(table)}")
+
+    def as_type(self, expression: str, sql_type: str) -> str:
+        """The expression as a column of this type will hold it.
+
+        Texts are left as they are: a cast to `varchar(5)` would cut silently what an assignment
+        refuses.
+        """
+        is_text = sql_type == "text" or sql_type.startswith("character")
+        return expression if is_text else f"CAST({expression} AS {sql_type.replace('%', '%%')})"
+
+    def lock(self, name: str) -> None:
+        """Wait until no other transaction holds this name."""
+        self.run("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", name)

@@ -1,0 +1,178 @@
+"""One transaction that writes to a SQL database, and what a table looks like in SQL.
+
+`Writer` is what SQLite and all databases share; PostgreSQL has one of its own.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from portfolio_ml.databases.faults import RowRefusedError, refusal
+from portfolio_ml.schema import Table
+
+BATCH_ROWS = 20_000
+
+# The standard's names, which SQLite and PostgreSQL share.
+_SQL_TYPES = {
+    pa.string(): "TEXT",
+    pa.bool_(): "BOOLEAN",
+    pa.int8(): "SMALLINT",
+    pa.int16(): "SMALLINT",
+    pa.int32(): "INTEGER",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE PRECISION",
+    pa.date32(): "DATE",
+    pa.timestamp("us", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SqlColumn:
+    """A column as a database has it; `key` is its place in the primary key, from 1, or 0."""
+
+    name: str
+    type: str
+    nullable: bool
+    key: int
+
+
+class Writer:
+    """One transaction on one database: SQL as text, names through `quote`, values bound.
+
+    Attributes:
+        mark: What stands for a bound value in a statement.
+        differs: The operator like `<>` for which null equals null.
+        longest_name: The bytes that a name may have; None for any number.
+        temporary: What a table is called that ends with the connection.
+        for_update: What locks the rows of a query until the end of the transaction.
+        has_schemas: Whether a table's name may have its schema before a point.
+    """
+
+    mark: ClassVar[str] = "?"
+    differs: ClassVar[str] = "IS NOT"  # SQLite before 3.39 does not know IS DISTINCT FROM
+    longest_name: ClassVar[int | None] = None
+    temporary: ClassVar[str] = "TEMP TABLE"
+    for_update: ClassVar[str] = ""  # the file as a whole is locked
+    has_schemas: ClassVar[bool] = False
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def quote(self, name: str) -> str:
+        """The name as an identifier, whatever its characters."""
+        return self._connection.dialect.identifier_preparer.quote_identifier(name)
+
+    def quote_table(self, name: str) -> str:
+        """The same for a table's name, which names its schema where the database has schemas."""
+        return self.quote(name)
+
+    def run(self, sql: str, *values: object) -> int:
+        """Run a statement; gives the number of rows that it wrote."""
+        return self._connection.exec_driver_sql(sql, _bound(values)).rowcount
+
+    def ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run a query; gives its rows."""
+        return [tuple(row) for row in self._connection.exec_driver_sql(sql, _bound(values))]
+
+    def columns(self, table: str) -> tuple[SqlColumn, ...]:
+        """The table's columns; none where there is no such table."""
+        found = self.ask('SELECT name, type, "notnull", pk FROM pragma_table_info(?)', table)
+        return tuple(SqlColumn(name, kind, not must, key) for name, kind, must, key in found)
+
+    def tables(self, schema_of: str) -> tuple[str, ...]:
+        """The tables and views beside a table, for messages."""
+        del schema_of
+        found = self.ask("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+        return tuple(sorted(name for (name,) in found))
+
+    def create(self, table: Table, *, kind: str = "TABLE") -> None:
+        """Create the table; one of kind `temporary` ends with the transaction."""
+        parts = [
+            f"{self.quote(column.name)} {column.type}{'' if column.nullable else ' NOT NULL'}"
+            for column in expected_columns(table)
+        ]
+        if table.key:
+            parts.append(f"PRIMARY KEY ({', '.join(map(self.quote, table.key))})")
+        self.run(f"CREATE {kind} {self.quote_table(table.name)} ({', '.join(parts)})")
+
+    def add_column(self, table: str, column: SqlColumn) -> None:
+        """Add a column that may be null to a table."""
+        kind = column.type
+        self.run(
+            f"ALTER TABLE {self.quote_table(table)} ADD COLUMN {self.quote(column.name)} {kind}"
+        )
+
+    def load(self, table: str, rows: pa.Table) -> None:
+        """Insert the rows; dates and times go in as ISO 8601 text."""
+        names = ", ".join(map(self.quote, rows.column_names))
+        marks = ", ".join([self.mark] * rows.num_columns)
+        insert = f"INSERT INTO {self.quote_table(table)} ({names}) VALUES ({marks})"  # noqa: S608 - the names are quoted
+        for batch in rows.to_batches(max_chunksize=BATCH_ROWS):
+            columns = [_values(column) for column in batch.columns]
+            self._connection.exec_driver_sql(insert, list(zip(*columns, strict=True)))
+
+    def settle(self, table: str) -> None:
+        """Let the database learn what a freshly loaded table holds, where that helps it plan."""
+
+    def as_type(self, expression: str, sql_type: str) -> str:
+        """The expression as a column of this type will hold it, to compare it with what it holds.
+
+        SQLite compares by the column's affinity, and keeps what it is given.
+        """
+        del sql_type
+        return expression
+
+    def as_text(self, expression: str, sql_type: str) -> str:
+        """The expression, of this type, as text."""
+        return expression if "char" in sql_type.lower() else f"CAST({expression} AS TEXT)"
+
+    def lock(self, name: str) -> None:
+        """Wait until no other transaction holds this name; SQLite's holds the whole database."""
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """What the block does is undone where the database refuses a row, and only that.
+
+        Raises:
+            RowRefusedError: A constraint, a trigger or a type refuses a row.
+        """
+        nested = self._connection.begin_nested()
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            reason = refusal(error)
+            if reason is None:
+                raise
+            nested.rollback()
+            raise RowRefusedError(reason) from None  # the cause may show a customer's values
+        nested.commit()
+
+
+def expected_columns(table: Table) -> tuple[SqlColumn, ...]:
+    """The columns that a database should have for the table.
+
+    Example:
+        >>> from portfolio_ml.schema import CUSTOMER_ROWS
+        >>> expected_columns(CUSTOMER_ROWS)[0]
+        SqlColumn(name='customer_id', type='TEXT', nullable=False, key=1)
+    """
+    place_in_key = {name: number for number, name in enumerate(table.key, start=1)}
+    return tuple(
+        SqlColumn(c.name, _SQL_TYPES[c.type], bool(c.null), place_in_key.get(c.name, 0))
+        for c in table.columns
+    )
+
+
+def _bound(values: Sequence[object]) -> tuple[object, ...]:
+    return tuple(value.isoformat() if isinstance(value, date) else value for value in values)
+
+
+def _values(column: pa.Array) -> list[Any]:
+    text = column.cast(pa.string()) if pa.types.is_temporal(column.type) else column
+    values: list[Any] = text.to_pylist()
+    return values

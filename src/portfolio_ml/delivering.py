@@ -1,0 +1,135 @@
+"""Rows brought to every target of a config: delivered, or only rehearsed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from portfolio_ml.config import ParquetTarget, Settings, SqlTarget, Target
+from portfolio_ml.errors import PortfolioError
+from portfolio_ml.opening import Opened
+from portfolio_ml.scored import Scored
+from portfolio_ml.scoring import Champions
+from portfolio_ml.sinks import sql
+from portfolio_ml.sinks.differences import Change
+from portfolio_ml.sinks.files import deliver_parquet
+from portfolio_ml.sinks.past_sql import places
+from portfolio_ml.sinks.receipts import Receipt, Run
+from portfolio_ml.sinks.suppression import suppression
+
+Deliver = Callable[[Target], Receipt]
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """What became of the rows at every target.
+
+    Attributes:
+        receipts: Of the targets that took them.
+        faults: What was wrong at the others; one target's fault stops no other target.
+    """
+
+    receipts: tuple[Receipt, ...]
+    faults: tuple[PortfolioError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a delivery would do at one target.
+
+    Attributes:
+        receipt: The receipt that it would leave.
+        changes: Some of the rows that it would write.
+    """
+
+    receipt: Receipt
+    changes: tuple[Change, ...]
+
+
+def allowed(
+    found: Scored, portfolio: Opened, champions: Champions, *, now: Callable[[], datetime]
+) -> tuple[Scored, Run]:
+    """The rows of customers who were not erased, and the run that delivers them."""
+    erased = suppression(portfolio.settings)
+    rows = erased.without(found.rows)
+    run = Run(
+        run_id=found.run_id,
+        as_of=found.as_of,
+        model_versions=champions.versions,
+        now=now,
+        suppressed=found.rows.num_rows - rows.num_rows,
+    )
+    features = found.features.filter(pc.invert(erased.holds(found.features["customer_id"])))
+    return replace(found, rows=rows, features=features), run
+
+
+def deliver(rows: pa.Table, settings: Settings, run: Run, *, some: bool = False) -> Deliveries:
+    """Deliver the rows to every target of the config, in its order.
+
+    Args:
+        rows: Customer rows of the run's as-of date.
+        settings: The portfolio's settings.
+        run: The scoring run.
+        some: Whether the rows are those of some customers only: files, which hold everyone, are
+            then left alone.
+    """
+    targets = [t for t in settings.delivery if not (some and is_file(t))]
+    return each(targets, lambda target: _delivered(rows, target, settings, run))
+
+
+def each(targets: list[Target], deliver_to: Deliver) -> Deliveries:
+    """Deliver to one target after the other, whatever becomes of one of them."""
+    receipts, faults = [], []
+    for target in targets:
+        try:
+            receipts.append(deliver_to(target))
+        except PortfolioError as error:
+            faults.append(error)
+    return Deliveries(tuple(receipts), tuple(faults))
+
+
+def is_file(target: Target) -> bool:
+    """Whether a target is a file, which is replaced whole."""
+    return isinstance(target, ParquetTarget)
+
+
+def rehearse(
+    rows: pa.Table, settings: Settings, run: Run, *, some: bool = False
+) -> tuple[Rehearsal, ...]:
+    """What a delivery would do at every target; nothing is written.
+
+    Raises:
+        PortfolioError: What a delivery would stumble over.
+    """
+    targets = [t for t in settings.delivery if not (some and is_file(t))]
+    return tuple(_rehearsed(rows, target, settings, run) for target in targets)
+
+
+def _rehearsed(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Rehearsal:
+    assert isinstance(target, SqlTarget)
+    return Rehearsal(*sql.rehearse(rows, target, base=settings.base, run=run))
+
+
+def bands_before(settings: Settings) -> Callable[[date], pa.Table]:
+    """What gives the churn bands delivered last before a date, by the first target that has any."""
+
+    def bands(as_of: date) -> pa.Table:
+        found = pa.table({"customer_id": pa.array([], pa.string())})
+        for place in places(settings):
+            found = place.bands_before(as_of)
+            if found.num_rows:
+                break
+        if "churn_band" not in found.column_names:
+            found = found.append_column("churn_band", pa.array([], pa.string()))
+        return found
+
+    return bands
+
+
+def _delivered(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Receipt:
+    if isinstance(target, SqlTarget):
+        return sql.deliver_to_target(rows, target, base=settings.base, run=run)
+    assert isinstance(target, ParquetTarget)
+    return deliver_parquet(rows, settings.resolve(target.path), run=run)

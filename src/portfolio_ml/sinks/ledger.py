@@ -1,0 +1,154 @@
+"""The package's own tables around a delivered one: watermarks, receipts, rejected rows.
+
+They stand beside the delivered table, in the same schema of the same database, so that one
+transaction carries all of them.
+"""
+# ruff: noqa: S608 - every identifier is quoted by the dialect, every value is bound
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from portfolio_ml.databases import Writer
+from portfolio_ml.errors import ConfigError
+from portfolio_ml.schema import Table
+from portfolio_ml.sinks.receipts import (
+    REJECTS,
+    RUNS,
+    SCHEMA_VERSION,
+    WATERMARKS,
+    Receipt,
+    Run,
+)
+from portfolio_ml.sinks.rows import Reject, rejected_rows
+from portfolio_ml.sinks.staging import STAGING
+from portfolio_ml.sinks.tables import create_or_check
+
+OWN = frozenset({RUNS.name, REJECTS.name, WATERMARKS.name, STAGING})
+"""Names that no delivered table can have."""
+
+
+class Ledger:
+    """What is kept of the deliveries to one table, within one transaction.
+
+    Args:
+        table: The delivered table's name.
+        database: The transaction.
+        where: The database's readable name.
+
+    Raises:
+        ConfigError: The ledger there is of another version, or has other columns.
+    """
+
+    def __init__(self, table: str, database: Writer, *, where: str) -> None:
+        self._table, self._database = table, database
+        schema = table.rpartition(".")[0] if database.has_schemas else ""
+        prefix = f"{schema}." if schema else ""
+        self._runs, self._rejects, self._marks = (
+            replace(own, name=prefix + own.name) for own in (RUNS, REJECTS, WATERMARKS)
+        )
+        database.lock(f"portfolio-ml {table}")  # there is no mark to lock before the first delivery
+        create_or_check((self._marks,), database, where=where)
+        self._demand_version(where)
+        create_or_check((self._runs, self._rejects), database, where=where)
+
+    def newest_as_of(self) -> date | None:
+        """The newest as-of date delivered to the table; its row is locked until the end.
+
+        None before the first delivery, or where somebody removed the mark.
+        """
+        mark = self._database.mark
+        marks = self._database.ask(
+            f"SELECT newest_as_of FROM {self._quoted(self._marks)} WHERE table_name = {mark}"
+            f"{self._database.for_update}",
+            self._table,
+        )
+        return as_date(marks[0][0]) if marks else None
+
+    def next_as_of(self, after: date) -> date | None:
+        """The first as-of date delivered after another; None for none."""
+        mark = self._database.mark
+        found = self._database.ask(
+            f"SELECT MIN(as_of) FROM {self._quoted(self._runs)}"
+            f" WHERE table_name = {mark} AND as_of > {mark}",
+            self._table,
+            after,
+        )
+        return as_date(found[0][0]) if found[0][0] else None
+
+    def set_newest(self, as_of: date) -> None:
+        """Note how far the table has come."""
+        values = {
+            "table_name": self._table,
+            "schema_version": SCHEMA_VERSION,
+            "newest_as_of": as_of,
+        }
+        self._put(self._marks, values, ("table_name",))
+
+    def reject(self, rejects: Sequence[Reject], *, run: Run, staged: bool) -> None:
+        """Keep the rejected rows, instead of what was kept of the same customers before.
+
+        Args:
+            rejects: The rows with their reasons.
+            run: The run that they are of.
+            staged: Whether the customers that were delivered are in the staging table.
+        """
+        database, mark, rows = self._database, self._database.mark, self._quoted(self._rejects)
+        older = f"DELETE FROM {rows} WHERE table_name = {mark} AND as_of <= {mark}"
+        settled = " OR customer_id IN (SELECT customer_id FROM portfolio_staging)" if staged else ""
+        database.run(f"{older} AND (customer_id IS NULL{settled})", self._table, run.as_of)
+        for customer in sorted({r.customer_id for r in rejects if r.customer_id is not None}):
+            database.run(f"{older} AND customer_id = {mark}", self._table, run.as_of, customer)
+        if rejects:
+            database.load(self._rejects.name, rejected_rows(rejects, run=run, table=self._table))
+
+    def rejected(self) -> list[tuple[date, str]]:
+        """The rejected rows of the table, as date and JSON, oldest first."""
+        found = self._database.ask(
+            f"SELECT as_of, {self._database.quote('row')} FROM {self._quoted(self._rejects)}"
+            f" WHERE table_name = {self._database.mark} ORDER BY as_of, row_number",
+            self._table,
+        )
+        return [(as_date(day), row) for day, row in found]
+
+    def sign(self, receipt: Receipt) -> None:
+        """Leave the receipt."""
+        self._put(self._runs, receipt.as_row(), RUNS.key)
+
+    def _put(self, table: Table, values: dict[str, Any], key: Iterable[str]) -> None:
+        """Replace the row of a key."""
+        matches = " AND ".join(f"{self._database.quote(n)} = {self._database.mark}" for n in key)
+        own = [values[name] for name in key]
+        self._database.run(f"DELETE FROM {self._quoted(table)} WHERE {matches}", *own)
+        self._database.load(table.name, pa.Table.from_pylist([values], schema=table.arrow))
+
+    def _demand_version(self, where: str) -> None:
+        others = self._database.ask(
+            f"SELECT table_name, schema_version FROM {self._quoted(self._marks)}"
+            f" WHERE schema_version <> {self._database.mark}",
+            SCHEMA_VERSION,
+        )
+        for table, version in others:
+            is_older = version < SCHEMA_VERSION
+            raise ConfigError(
+                f"table {table!r} was written by {'an older' if is_older else 'a newer'} version"
+                " of portfolio-ml",
+                where=where,
+                saw=f"version {version} of its tables, where this one writes {SCHEMA_VERSION}",
+                do="bring it to this version's shape with portfolio-ml migrate"
+                if is_older
+                else "use the version that wrote it, or another database",
+            )
+
+    def _quoted(self, table: Table) -> str:
+        return self._database.quote_table(table.name)
+
+
+def as_date(value: Any) -> date:  # noqa: ANN401 - text in SQLite, a date elsewhere
+    """A date as any database gives it."""
+    if isinstance(value, datetime):
+        return value.date()
+    return value if isinstance(value, date) else date.fromisoformat(str(value))

@@ -1,0 +1,102 @@
+"""Scores as SQL databases held them on past dates: to be judged, and to stay steady by."""
+# ruff: noqa: S608 - names are quoted, dates are dates
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+
+from portfolio_ml.config import HubSpotTarget, SalesforceTarget, Settings, SqlTarget
+from portfolio_ml.databases import read_query, there_are, written_table
+from portfolio_ml.sinks.delivered import SCORES, Delivered
+from portfolio_ml.sinks.ledger import as_date
+from portfolio_ml.sinks.receipts import RUNS
+from portfolio_ml.sinks.sql import history_name
+
+BAND = "churn_band"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A table of scores in a database, and its history.
+
+    Attributes:
+        url: The database.
+        table: The delivered table.
+        history: The table with what it held on every date.
+        base: The folder that a relative file is relative to.
+    """
+
+    url: str
+    table: str
+    history: str
+    base: Path
+
+    def deliveries(self) -> tuple[Delivered, ...]:
+        """The dates delivered, ascending; none before the first delivery.
+
+        Raises:
+            ServiceUnavailableError: The database cannot be used.
+            TryAgainLaterError: It is locked.
+        """
+        schema, point, _ = self.table.rpartition(".")
+        runs = f"{schema}{point}{RUNS.name}"
+        if not there_are(self.url, (runs, self.history), base=self.base):
+            return ()
+        found = read_query(
+            self.url,
+            "SELECT table_name, as_of, model_versions"
+            f" FROM {written_table(self.url, runs)} ORDER BY finished_at",
+            base=self.base,
+        ).to_pylist()
+        versions = {
+            as_date(r["as_of"]): r["model_versions"] for r in found if r["table_name"] == self.table
+        }
+        return tuple(Delivered(day, json.loads(versions[day])) for day in sorted(versions))
+
+    def scores(self, as_of: date) -> pa.Table:
+        """What the table held as of a date: customer_id and `SCORES`, one row per customer."""
+        rows = self._held(SCORES, f"past.as_of <= '{as_of.isoformat()}'")
+        values = {name: rows[name].cast(pa.float64()) for name in SCORES}
+        return pa.table({"customer_id": rows["customer_id"].cast(pa.string()), **values})
+
+    def bands_before(self, as_of: date) -> pa.Table:
+        """The bands delivered last before a date: customer_id and churn_band.
+
+        Raises:
+            ServiceUnavailableError: The database cannot be used.
+            TryAgainLaterError: It is locked.
+        """
+        nobody = pa.table(
+            {"customer_id": pa.array([], pa.string()), BAND: pa.array([], pa.string())}
+        )
+        if not there_are(self.url, (self.history,), base=self.base):
+            return nobody
+        rows = self._held((BAND,), f"past.as_of < '{as_of.isoformat()}'")
+        return rows.select(nobody.column_names).cast(nobody.schema)
+
+    def _held(self, names: Sequence[str], until: str) -> pa.Table:
+        """Columns of the newest row of each customer among those of the history."""
+        history = written_table(self.url, self.history)
+        query = (
+            f"SELECT customer_id, {', '.join(names)} FROM {history} AS held WHERE as_of ="
+            f" (SELECT MAX(past.as_of) FROM {history} AS past"
+            f" WHERE past.customer_id = held.customer_id AND {until})"
+        )
+        return read_query(self.url, query, base=self.base)
+
+
+def places(settings: Settings) -> tuple[Place, ...]:
+    """Where the targets of a config keep their history in a database, in their order."""
+    found = []
+    for target in settings.delivery:
+        if isinstance(target, SqlTarget):
+            history = history_name(target.table, is_crms_own=target.is_crms_own)
+            found.append(Place(target.url, target.table, history, settings.base))
+        elif isinstance(target, HubSpotTarget | SalesforceTarget):
+            table = f"{target.kind}_{target.object.lower()}"
+            found.append(Place(settings.state.url, table, f"{table}_history", settings.base))
+    return tuple(found)
