@@ -307,17 +307,31 @@ def champion_record(settings: Settings) -> ChampionRecord:
     return ChampionRecord(champions.successions(settings))
 
 
-def score(settings: Settings, *, as_of: AsOf = None, transactions: Table = None) -> ScoreResult:
-    """Score every customer with the champions and deliver the rows as the settings say.
+def score(
+    settings: Settings,
+    *,
+    as_of: AsOf = None,
+    transactions: Table = None,
+    customers: Sequence[str] | None = None,
+) -> ScoreResult:
+    """Score customers with the champions and deliver the rows as the settings say.
 
     Args:
         settings: From `load_settings` or `settings_from`.
         as_of: The last day to see; by default the last complete day of the history.
         transactions: A table to use instead of the settings' source.
+        customers: Whom to score; by default everybody. Files, which hold everybody, are then left
+            alone.
+
+    Raises:
+        PortfolioError: There is no champion, or a target did not take the rows; the other targets
+            have taken them.
     """
     with _opened(settings, as_of, transactions) as portfolio:
         _warn_of_refused(portfolio)
-        scored = pipeline.score(portfolio, now=_now, say=_silent)
+        scored = pipeline.score(portfolio, now=_now, say=_silent, customers=customers)
+    if scored.faults:
+        raise scored.faults[0]
     rows = _like(scored.rows, transactions)
     return ScoreResult(rows, scored.receipts, scored.facts, young_history(scored.facts))
 

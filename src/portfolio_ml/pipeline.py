@@ -45,6 +45,7 @@ Clock = Callable[[], datetime]
 
 __all__ = [
     "Budget",
+    "Deliveries",
     "Opened",
     "ScoringResult",
     "TrainingResult",
@@ -344,6 +345,7 @@ def monitor(portfolio: Opened, *, say: Say) -> Monitoring:
 def report(portfolio: Opened, *, now: Clock, say: Say) -> Path:
     """Write the report page from fresh scores, delivering nothing; gives its path."""
     found, champions, judgements = _scored(portfolio, None, now=now, say=say)
+    found, _ = delivering.allowed(found, portfolio, champions, now=now)
     say("drawing the report")
     return write_report(_facts(portfolio, found, champions, judgements, now), portfolio.settings)
 

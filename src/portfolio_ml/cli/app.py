@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from portfolio_ml.cli import commands, models
+from portfolio_ml.cli import commands, delivery, models
 from portfolio_ml.cli.demo import demo
 from portfolio_ml.cli.init import init
 from portfolio_ml.cli.printing import print_versions
@@ -31,7 +31,10 @@ EXAMPLES = {
     "promote": "promote churn 3 --config sales.yaml",
     "rollback": "rollback churn --config sales.yaml --reason 'too many false alarms'",
     "champions": "champions --config sales.yaml",
-    "score": "score --config sales.yaml",
+    "score": "score --config sales.yaml --dry-run",
+    "deliver": "deliver --retry --config sales.yaml",
+    "migrate": "migrate --config sales.yaml",
+    "erase": "erase --customer 00042 --config sales.yaml",
     "monitor": "monitor --config sales.yaml --fail-on retrain",
     "report": "report --config sales.yaml",
 }
@@ -43,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, init, *commands.COMMANDS):
+for command in (demo, init, *commands.COMMANDS, *delivery.COMMANDS):
     app.command(epilog=f"Example: portfolio-ml {EXAMPLES[command.__name__]}")(command)
 app.add_typer(models.app)
 

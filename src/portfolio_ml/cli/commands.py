@@ -256,22 +256,6 @@ def champions(config: Config, as_json: Json = False, quiet: Quiet = False) -> No
     told(found, plain=succession, drawn=print_succession, as_json=as_json)
 
 
-def score(config: Config, as_of: AsOf = None, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Score every customer with the champions and deliver the rows.
-
-    Every delivery leaves a receipt; the same run twice changes nothing.
-    """
-    from portfolio_ml import pipeline
-    from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.show import print_after_scoring, print_scoring, scoring
-
-    with opened(config, as_of, quiet=quiet) as (portfolio, say):
-        result = pipeline.score(portfolio, now=now, say=say)
-    told(result, plain=scoring, drawn=print_scoring, as_json=as_json)
-    if not as_json:
-        print_after_scoring(config)
-
-
 def monitor(
     config: Config,
     *,
@@ -329,7 +313,6 @@ COMMANDS = (
     promote,
     rollback,
     champions,
-    score,
     monitor,
     report,
 )

@@ -138,7 +138,8 @@ def scoring(result: ScoringResult) -> dict[str, Any]:
     return {
         "as_of": result.as_of.isoformat(),
         "customers": result.rows.num_rows,
-        "receipts": [receipt.as_table().to_pylist()[0] for receipt in result.receipts],
+        "receipts": [receipt.as_row() for receipt in result.receipts],
+        "faults": [str(fault) for fault in result.faults],
     }
 
 
@@ -277,7 +278,7 @@ def print_scoring(result: ScoringResult) -> None:
     print_line(f"{counted(result.rows.num_rows, 'customer')} scored as of {result.as_of}")
     for receipt in result.receipts:
         print_line(receipt_line(receipt))
-    if not result.receipts:
+    if not result.receipts and not result.faults:
         print_line("Delivered nowhere: the config names no delivery")
     if note := young_history(result.facts):
         print_line(f"Note: {note}")

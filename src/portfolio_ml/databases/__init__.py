@@ -5,7 +5,7 @@ absolute; `?timeout=SECONDS` says how long to wait for a lock) or
 `postgresql://USER:PASSWORD@HOST/NAME`. The password is in no message.
 """
 
-from portfolio_ml.databases.connections import redacted
+from portfolio_ml.databases.connections import has_schemas, redacted
 from portfolio_ml.databases.faults import RowRefusedError
 from portfolio_ml.databases.read import read_query, read_table, there_are, written_table
 from portfolio_ml.databases.write import rehearsing, writing
@@ -16,6 +16,7 @@ __all__ = [
     "SqlColumn",
     "Writer",
     "expected_columns",
+    "has_schemas",
     "read_query",
     "read_table",
     "redacted",

@@ -50,6 +50,15 @@ class Place:
         return (None, table) if self.file is not None or not schema else (schema, name)
 
 
+def has_schemas(url: str) -> bool:
+    """Whether a table's name may have its schema before a point, as on a server.
+
+    Raises:
+        ConfigError: The URL cannot be read, or its kind of database is unknown.
+    """
+    return place(url, base=Path()).file is None
+
+
 def redacted(url: str) -> str:
     """The URL as it may be shown: without password and options.
 

@@ -86,6 +86,9 @@ class PostgresWriter(Writer):
         """Let the server see how many rows a freshly loaded table has."""
         self.run(f"ANALYZE {self.quote_table(table)}")
 
+    def forget(self) -> None:
+        """Nothing: the server's own vacuum overwrites what is deleted."""
+
     def as_type(self, expression: str, sql_type: str) -> str:
         """The expression as a column of this type will hold it.
 

@@ -30,6 +30,15 @@ _SQL_TYPES = {
     pa.timestamp("us", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
 }
 
+_DEFAULTS = {
+    "TEXT": "''",
+    "BOOLEAN": "FALSE",
+    "SMALLINT": "0",
+    "INTEGER": "0",
+    "BIGINT": "0",
+    "DOUBLE PRECISION": "0",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class SqlColumn:
@@ -101,11 +110,16 @@ class Writer:
         self.run(f"CREATE {kind} {self.quote_table(table.name)} ({', '.join(parts)})")
 
     def add_column(self, table: str, column: SqlColumn) -> None:
-        """Add a column that may be null to a table."""
-        kind = column.type
+        """Add a column to a table; where it may not be null, its rows get 0 or an empty text."""
+        filled = "" if column.nullable else f" NOT NULL DEFAULT {_DEFAULTS[column.type]}"
         self.run(
-            f"ALTER TABLE {self.quote_table(table)} ADD COLUMN {self.quote(column.name)} {kind}"
+            f"ALTER TABLE {self.quote_table(table)}"
+            f" ADD COLUMN {self.quote(column.name)} {column.type}{filled}"
         )
+
+    def forget(self) -> None:
+        """Let what is deleted from now on be overwritten in the file, where there is one."""
+        self.run("PRAGMA secure_delete = ON")
 
     def load(self, table: str, rows: pa.Table) -> None:
         """Insert the rows; dates and times go in as ISO 8601 text."""

@@ -68,6 +68,19 @@ class CrmTable:
         updated = self._update(first, last)
         return updated + self._insert(first, last)
 
+    def clear(self, customer_id: str) -> int:
+        """Set a customer's figures to null where they may be; gives how many rows had any."""
+        quote, mark = self.database.quote, self.database.mark
+        may = [quote(column.name) for column in self.columns.values() if column.nullable]
+        if not may:
+            return 0
+        key = self.database.as_text(quote(self.key.name), self.key.type)
+        return self.database.run(
+            f"UPDATE {self.name} SET {', '.join(f'{name} = NULL' for name in may)}"
+            f" WHERE {key} = {mark} AND ({' OR '.join(f'{name} IS NOT NULL' for name in may)})",
+            customer_id,
+        )
+
     def _update(self, first: int, last: int) -> int:
         quote, mark = self.database.quote, self.database.mark
         changes = ", ".join(f"{quote(c.name)} = {self._as(ours, c)}" for ours, c in self._pairs)

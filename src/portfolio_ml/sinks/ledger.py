@@ -29,6 +29,19 @@ from portfolio_ml.sinks.tables import create_or_check
 
 OWN = frozenset({RUNS.name, REJECTS.name, WATERMARKS.name, STAGING})
 """Names that no delivered table can have."""
+TABLES = (RUNS, REJECTS, WATERMARKS)
+
+
+def ledger_names(table: str, *, has_schemas: bool) -> tuple[str, str, str]:
+    """What the tables around a delivered one are called: receipts, rejected rows, watermarks.
+
+    Example:
+        >>> ledger_names("sales.scores", has_schemas=True)[0]
+        'sales.portfolio_runs'
+    """
+    schema = table.rpartition(".")[0] if has_schemas else ""
+    prefix = f"{schema}." if schema else ""
+    return prefix + RUNS.name, prefix + REJECTS.name, prefix + WATERMARKS.name
 
 
 class Ledger:
@@ -45,10 +58,9 @@ class Ledger:
 
     def __init__(self, table: str, database: Writer, *, where: str) -> None:
         self._table, self._database = table, database
-        schema = table.rpartition(".")[0] if database.has_schemas else ""
-        prefix = f"{schema}." if schema else ""
+        names = ledger_names(table, has_schemas=database.has_schemas)
         self._runs, self._rejects, self._marks = (
-            replace(own, name=prefix + own.name) for own in (RUNS, REJECTS, WATERMARKS)
+            replace(own, name=name) for own, name in zip(TABLES, names, strict=True)
         )
         database.lock(f"portfolio-ml {table}")  # there is no mark to lock before the first delivery
         create_or_check((self._marks,), database, where=where)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from portfolio_ml.config import SqlTarget
-from portfolio_ml.databases import Writer, redacted, rehearsing, writing
+from portfolio_ml.databases import Writer, has_schemas, redacted, rehearsing, there_are, writing
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.schema import CUSTOMER_ROWS, Table
 from portfolio_ml.sinks.accepted import Accepted, accepted
 from portfolio_ml.sinks.crm_table import CrmTable
 from portfolio_ml.sinks.differences import Change, in_crm_table, in_own_table
-from portfolio_ml.sinks.ledger import OWN, Ledger, as_date
+from portfolio_ml.sinks.ledger import OWN, Ledger, as_date, ledger_names
 from portfolio_ml.sinks.receipts import Mode, Receipt, Run
 from portfolio_ml.sinks.rows import Delivery, Reject, prepare
 from portfolio_ml.sinks.staging import stage, unstage
@@ -66,6 +66,20 @@ def deliver_to_target(rows: pa.Table, target: SqlTarget, *, base: Path, run: Run
     order = _order_of(rows, target, run)
     with writing(target.url, base=base) as database:
         return _carry_out(order, target, database)
+
+
+def rejected(target: SqlTarget, *, base: Path) -> tuple[tuple[date, str], ...]:
+    """The rows that the target rejected and that no later delivery settled, as date and JSON.
+
+    Raises:
+        ServiceUnavailableError: The database cannot be used.
+        TryAgainLaterError: It is locked.
+    """
+    names = ledger_names(target.table, has_schemas=has_schemas(target.url))
+    if not there_are(target.url, names, base=base):
+        return ()
+    with writing(target.url, base=base) as database:
+        return tuple(Ledger(target.table, database, where=redacted(target.url)).rejected())
 
 
 def rehearse(
@@ -187,9 +201,9 @@ def _into_crm_table(
     order: _Order, target: SqlTarget, database: Writer, *, look: Look | None = None
 ) -> Receipt:
     demand_name(order.history.name, database, where=order.target)
+    table = CrmTable.opened(target, database, where=order.target)
     ledger = Ledger(order.current.name, database, where=order.target)
     create_or_check((order.history,), database, where=order.target)
-    table = CrmTable.opened(target, database, where=order.target)
     newest = ledger.newest_as_of()
     stage(order.delivery.rows, order.current, database)
     absent = 0 if order.mode == "upsert" else table.leave_out_absent()

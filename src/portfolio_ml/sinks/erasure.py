@@ -1,0 +1,63 @@
+"""One customer removed from what the package wrote into SQL databases."""
+# ruff: noqa: S608 - every identifier is quoted by the dialect, every value is bound
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from portfolio_ml.config import SqlTarget
+from portfolio_ml.databases import Writer, redacted, there_are, writing
+from portfolio_ml.sinks.crm_table import CrmTable
+from portfolio_ml.sinks.ledger import ledger_names
+from portfolio_ml.sinks.sql import history_name
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was removed at one place.
+
+    Attributes:
+        place: The table or file, without secrets.
+        rows: How many rows, or in the CRM's own table cleared rows.
+    """
+
+    place: str
+    rows: int
+
+
+def erase(target: SqlTarget, customer_id: str, *, base: Path) -> tuple[Erased, ...]:
+    """Remove a customer's scores, history and rejected rows, in one transaction.
+
+    In the CRM's own table the row stays, and the figures that the package writes become null
+    where they may. Columns that may not be null keep their value.
+
+    Raises:
+        ConfigError: The CRM's table does not fit the config.
+        ServiceUnavailableError: The database cannot be opened or written.
+        TryAgainLaterError: It is locked.
+    """
+    if not there_are(target.url, (), base=base):
+        return ()
+    with writing(target.url, base=base) as database:
+        database.forget()
+        _, rejects, _ = ledger_names(target.table, has_schemas=database.has_schemas)
+        history = history_name(target.table, is_crms_own=target.is_crms_own)
+        own = [history, rejects] if target.is_crms_own else [target.table, history, rejects]
+        done = [_removed(table, customer_id, database, target) for table in own]
+        if target.is_crms_own:
+            table = CrmTable.opened(target, database, where=redacted(target.url))
+            done.insert(0, Erased(_named(target, target.table), table.clear(customer_id)))
+    return tuple(done)
+
+
+def _removed(table: str, customer_id: str, database: Writer, target: SqlTarget) -> Erased:
+    rows = 0
+    if database.columns(table):
+        rows = database.run(
+            f"DELETE FROM {database.quote_table(table)} WHERE customer_id = {database.mark}",
+            customer_id,
+        )
+    return Erased(_named(target, table), rows)
+
+
+def _named(target: SqlTarget, table: str) -> str:
+    return f"{redacted(target.url)} {table}"

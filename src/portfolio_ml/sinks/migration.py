@@ -1,0 +1,67 @@
+"""Tables of the package's own, brought to the shape that this version writes."""
+# ruff: noqa: S608 - every identifier is quoted by the dialect, every value is bound
+
+from dataclasses import replace
+from pathlib import Path
+
+from portfolio_ml.config import SqlTarget
+from portfolio_ml.databases import Writer, expected_columns, has_schemas, there_are, writing
+from portfolio_ml.errors import ConfigError
+from portfolio_ml.schema import CUSTOMER_ROWS, Table
+from portfolio_ml.sinks.ledger import TABLES, ledger_names
+from portfolio_ml.sinks.receipts import SCHEMA_VERSION
+from portfolio_ml.sinks.sql import history_name
+
+
+def migrate(target: SqlTarget, *, base: Path) -> tuple[str, ...]:
+    """Add to a target's tables the columns that they lack, in one transaction.
+
+    Rows that are there get null, or 0 or an empty text where a column may not be null; the next
+    delivery fills them. What a table has beside is left alone, and a delivery names it.
+
+    Returns:
+        The columns that were added, as `table.column`; none where nothing was to do.
+
+    Raises:
+        ConfigError: A newer version wrote the tables.
+        ServiceUnavailableError: The database cannot be opened or written.
+        TryAgainLaterError: It is locked.
+    """
+    names = ledger_names(target.table, has_schemas=has_schemas(target.url))
+    if not there_are(target.url, names, base=base):
+        return ()
+    ours = [replace(own, name=name) for own, name in zip(TABLES, names, strict=True)]
+    history = history_name(target.table, is_crms_own=target.is_crms_own)
+    ours.append(replace(CUSTOMER_ROWS, name=history))
+    if not target.is_crms_own:
+        ours.append(replace(CUSTOMER_ROWS, name=target.table))
+    with writing(target.url, base=base) as database:
+        database.lock(f"portfolio-ml {target.table}")
+        _demand_older(names[-1], database)
+        added = tuple(added for table in ours for added in _completed(table, database))
+        moved = database.run(
+            f"UPDATE {database.quote_table(names[-1])} SET schema_version = {database.mark}"
+            f" WHERE schema_version <> {database.mark}",
+            SCHEMA_VERSION,
+            SCHEMA_VERSION,
+        )
+    return added or ((f"{names[-1]}.schema_version",) if moved else ())
+
+
+def _demand_older(marks: str, database: Writer) -> None:
+    [[newest]] = database.ask(f"SELECT MAX(schema_version) FROM {database.quote_table(marks)}")
+    if newest is not None and newest > SCHEMA_VERSION:
+        raise ConfigError(
+            "the tables were written by a newer version of portfolio-ml",
+            where=marks,
+            saw=f"version {newest}, where this one writes {SCHEMA_VERSION}",
+            do="use that version",
+        )
+
+
+def _completed(table: Table, database: Writer) -> list[str]:
+    there = {column.name for column in database.columns(table.name)}
+    missing = [c for c in expected_columns(table) if there and c.name not in there]
+    for column in missing:
+        database.add_column(table.name, column)
+    return [f"{table.name}.{column.name}" for column in missing]

@@ -1,0 +1,123 @@
+"""What is done to targets beside delivering fresh scores: replayed, migrated, erased."""
+
+import json
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import groupby
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from portfolio_ml.config import Settings, SqlTarget, Target
+from portfolio_ml.delivering import Deliveries, each
+from portfolio_ml.schema import CUSTOMER_ROWS, QUARANTINE
+from portfolio_ml.sinks import erasure, migration, sql
+from portfolio_ml.sinks.erasure import Erased
+from portfolio_ml.sinks.files import holds_table, write_parquet
+from portfolio_ml.sinks.receipts import Receipt, Run
+from portfolio_ml.sinks.suppression import suppress, suppression
+
+Clock = Callable[[], datetime]
+
+
+def retry(settings: Settings, *, now: Clock) -> Deliveries:
+    """Deliver again what targets rejected, and settle what is unknown; nothing is scored.
+
+    A row that is accepted now leaves `portfolio_rejects`; one that is rejected again stays with
+    its new reason. Rows that a later delivery has settled are not among them.
+
+    Returns:
+        What became of them, per target that had any.
+    """
+    targets = [target for target in settings.delivery if _has_rejected(target, settings)]
+    return each(targets, lambda target: _retried(target, settings, now=now))
+
+
+def migrate(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Bring the package's own tables in every target to this version's shape.
+
+    Returns:
+        Per delivered table, the columns that were added; tables with nothing to do are left out.
+    """
+    found = {
+        target.table: migration.migrate(target, base=settings.base)
+        for target in settings.delivery
+        if isinstance(target, SqlTarget)
+    }
+    return {table: added for table, added in found.items() if added}
+
+
+def erase(settings: Settings, customer_id: str, *, now: Clock) -> tuple[tuple[Erased, ...], bool]:
+    """Remove one customer from everything that the package wrote, and from all runs to come.
+
+    The customer is put on the suppression list first, so that a run at the same moment, or one
+    after a crash half-way, writes nothing of them; the same call again finishes.
+
+    Returns:
+        What was removed where, and whether the customer was not on the list before.
+    """
+    is_new = suppress(settings, customer_id, now=now())
+    done = [each for target in settings.delivery for each in _erased(target, settings, customer_id)]
+    done += _erased_from_quarantine(settings, customer_id)
+    return tuple(done), is_new
+
+
+def _has_rejected(target: Target, settings: Settings) -> bool:
+    return isinstance(target, SqlTarget) and bool(sql.rejected(target, base=settings.base))
+
+
+def _retried(target: Target, settings: Settings, *, now: Clock) -> Receipt:
+    """Replay a target's rejected rows, date by date; gives the receipt of the newest date."""
+    assert isinstance(target, SqlTarget)
+    found = sql.rejected(target, base=settings.base)
+    erased = suppression(settings)
+    receipts = []
+    for as_of, group in groupby(found, key=lambda each: each[0]):
+        rows = erased.without(rows_from([row for _, row in group]))
+        run = Run(run_id=uuid.uuid4().hex, as_of=as_of, model_versions=_versions(rows), now=now)
+        receipts.append(sql.deliver_to_target(rows, target, base=settings.base, run=run))
+    return receipts[-1]
+
+
+def rows_from(texts: Sequence[str]) -> pa.Table:
+    """Customer rows from the JSON that rejected rows are kept as; what they lack is null."""
+    found = [json.loads(text) for text in texts]
+    return pa.table(
+        [
+            _column([row.get(column.name) for row in found], column.type)
+            for column in CUSTOMER_ROWS.columns
+        ],
+        names=CUSTOMER_ROWS.names,
+    )
+
+
+def _column(values: Sequence[object], kind: pa.DataType) -> pa.Array:
+    """Values of a column: JSON has no dates and no infinity, which are texts there."""
+    if pa.types.is_temporal(kind) or pa.types.is_floating(kind):
+        return pa.array([None if v is None else str(v) for v in values], pa.string()).cast(kind)
+    return pa.array(values, kind)
+
+
+def _versions(rows: pa.Table) -> dict[str, str]:
+    names = {"churn": "churn", "lifetime_value": "ltv", "segments": "segment"}
+    first = rows.slice(0, 1).to_pylist()
+    return {t: first[0][f"{n}_model_version"] for t, n in names.items()} if first else {}
+
+
+def _erased(target: Target, settings: Settings, customer_id: str) -> tuple[Erased, ...]:
+    if isinstance(target, SqlTarget):
+        return erasure.erase(target, customer_id, base=settings.base)
+    return ()
+
+
+def _erased_from_quarantine(settings: Settings, customer_id: str) -> list[Erased]:
+    path = settings.resolve(settings.data.quarantine)
+    if not holds_table(path, QUARANTINE):
+        return []
+    held = pq.ParquetFile(path).read()
+    kept = held.filter(pc.fill_null(pc.not_equal(held["value"], customer_id), fill_value=True))
+    if kept.num_rows < held.num_rows:
+        write_parquet(kept, path)
+    return [Erased(str(path), held.num_rows - kept.num_rows)]
