@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-long test-monitor lint install install-dev unit walk schema docs-features docs-reasons \
+.PHONY: demo test test-long test-monitor lint install install-dev unit walk schema docs-features docs-reasons docs-tables \
 	bench-features bench-models bench-ablations lock clean help
 
 demo: install ## the whole walk on real data, into demo/
@@ -68,6 +68,10 @@ bench-ablations: install-dev ## what the models' choices are worth, and docs/abl
 docs-features: install ## the catalogue of features anew, docs/features.md
 	$(BIN)/python -c "from portfolio_ml.features import page; print(page.markdown(), end='')" \
 		> docs/features.md
+
+docs-tables: install ## the delivered tables anew, docs/tables.md
+	$(BIN)/python -c "from portfolio_ml.sinks import page; print(page.markdown(), end='')" \
+		> docs/tables.md
 
 docs-reasons: install ## the churn reasons anew, docs/reasons.md
 	$(BIN)/python -c "from portfolio_ml.models.reasons import page; print(page.markdown(), end='')" \

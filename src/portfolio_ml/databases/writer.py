@@ -130,8 +130,13 @@ class Writer:
             columns = [_values(column) for column in batch.columns]
             self._connection.exec_driver_sql(insert, list(zip(*columns, strict=True)))
 
-    def settle(self, table: str) -> None:
-        """Let the database learn what a freshly loaded table holds, where that helps it plan."""
+    def fetch(self, query: str, schema: pa.Schema) -> pa.Table | None:
+        """The rows of a query as an Arrow table; None where the database has no fast way to it."""
+        del query, schema
+        return None
+
+    def settle(self, table: str, columns: Sequence[str]) -> None:
+        """Let the database learn of columns of a freshly loaded table, where that helps it plan."""
 
     def as_type(self, expression: str, sql_type: str) -> str:
         """The expression as a column of this type will hold it, to compare it with what it holds.

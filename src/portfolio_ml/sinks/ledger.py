@@ -91,6 +91,15 @@ class Ledger:
         )
         return as_date(found[0][0]) if found[0][0] else None
 
+    def newest_digest(self) -> str | None:
+        """The digest of the rows delivered last; None before the first delivery."""
+        found = self._database.ask(
+            f"SELECT digest FROM {self._quoted(self._runs)}"
+            f" WHERE table_name = {self._database.mark} ORDER BY finished_at DESC",
+            self._table,
+        )
+        return found[0][0] if found else None
+
     def set_newest(self, as_of: date) -> None:
         """Note how far the table has come."""
         values = {

@@ -183,6 +183,8 @@ def _into_own_table(order: _Order, database: Writer, *, look: Look | None = None
     create_or_check((order.current, order.history), database, where=order.target)
     newest = ledger.newest_as_of() or _newest_row(order.current, database)
     upsert = Upsert(order.current, order.history, database)
+    if newest == order.run.as_of and _is_again(order, ledger, upsert):
+        return _sign(order, ledger, _Outcome(Accepted(), is_late=False), staged=False)
     stage(order.delivery.rows, order.current, database)
     if look is not None:
         look(database)
@@ -226,6 +228,13 @@ def _into_crm_table(
     return _sign(order, ledger, _Outcome(found, is_late=late, absent=absent))
 
 
+def _is_again(order: _Order, ledger: Ledger, upsert: Upsert) -> bool:
+    """Whether the rows delivered last were these, and are all there still."""
+    if order.delivery.rejects or order.run.retired:
+        return False
+    return ledger.newest_digest() == order.delivery.digest and upsert.holds(order.delivery.rows)
+
+
 def _written(order: _Order, database: Writer, write: Callable[[int, int], int]) -> Accepted:
     found = accepted(database, write, first=1, last=order.delivery.rows.num_rows)
     unstage(found.refused, database)
@@ -238,11 +247,11 @@ def _newest_row(current: Table, database: Writer) -> date | None:
     return as_date(from_rows[0][0]) if from_rows[0][0] else None
 
 
-def _sign(order: _Order, ledger: Ledger, outcome: _Outcome) -> Receipt:
+def _sign(order: _Order, ledger: Ledger, outcome: _Outcome, *, staged: bool = True) -> Receipt:
     """Leave the rejected rows and the receipt."""
     delivery, run = order.delivery, order.run
     rejects: tuple[Reject, ...] = (*delivery.rejects, *delivery.refused(outcome.accepted.refused))
-    ledger.reject(rejects, run=run, staged=True)
+    ledger.reject(rejects, run=run, staged=staged)
     count, sent = delivery.rows.num_rows, outcome.accepted.written
     receipt = Receipt(
         run_id=run.run_id,

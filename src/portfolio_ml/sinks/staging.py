@@ -37,7 +37,7 @@ def stage(rows: pa.Table, contract: Table, database: Writer) -> None:
     table = replace(contract, name=STAGING, key=(), columns=(place, *contract.columns))
     database.create(table, kind=database.temporary)
     database.load(STAGING, rows.add_column(0, PLACE, pa.array(range(1, rows.num_rows + 1))))
-    database.settle(STAGING)
+    database.settle(STAGING, contract.key)
 
 
 def number(database: Writer) -> None:

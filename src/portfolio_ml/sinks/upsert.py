@@ -56,7 +56,22 @@ class Upsert:
                 first,
                 last,
             )
+            if not written:
+                break
         return written
+
+    def holds(self, rows: pa.Table) -> bool:
+        """Whether the current table has just these figures, where that can be seen fast."""
+        names = [*self.current.key, *(column.name for column in self._figures)]
+        held = self.database.fetch(
+            f"SELECT {self._names.listed(names)} FROM {self._table(self.current)}",
+            pa.schema([self.current.arrow.field(name).with_nullable(True) for name in names]),
+        )
+        if held is None or held.num_rows != rows.num_rows:
+            return False
+        fresh = rows.select(names).cast(held.schema)
+        order = [(name, "ascending") for name in self.current.key]
+        return bool(held.sort_by(order).equals(fresh))
 
     def write_to_history(self, first: int, last: int) -> int:
         """Add staged rows that differ from the newest before them to the history alone.
@@ -126,13 +141,14 @@ class Upsert:
         return f"ON CONFLICT ({self._names.listed(table.key)}) DO UPDATE SET {changes}"
 
     def _figures_differ(self, left: str, right: str) -> str:
-        figures = (
-            self.database.quote(column.name)
-            for column in self.current.columns
-            if not column.lineage and column.name not in self.history.key
-        )
+        figures = (self.database.quote(column.name) for column in self._figures)
         differs = self.database.differs
         return " OR ".join(f"{left}.{name} {differs} {right}.{name}" for name in figures)
+
+    @property
+    def _figures(self) -> tuple[Column, ...]:
+        others = self.history.key
+        return tuple(c for c in self.current.columns if not c.lineage and c.name not in others)
 
     def _table(self, table: Table) -> str:
         return self.database.quote_table(table.name)
