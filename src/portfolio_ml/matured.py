@@ -37,7 +37,8 @@ def matured_scores(
 ) -> tuple[MaturedScores, ...]:
     """What was delivered and has matured, per target and version; none without a history of it.
 
-    A date whose outcome window touches an excluded period is left out.
+    A date whose outcome window touches an excluded period is left out, and so are the scores of ids
+    that were merged into others since: what their customer did is told of the one who survives.
 
     Args:
         portfolio: The history, which says what happened.
@@ -58,7 +59,11 @@ def matured_scores(
             days = [to_day(d.as_of) for d in chosen]
             happened = _happened(portfolio, days, horizons, measure)
             parts = [
-                _beside(read(d), happened, _contacted(portfolio, to_day(d.as_of), horizon_days))
+                _beside(
+                    _unmerged(read(d), portfolio.merged),
+                    happened,
+                    _contacted(portfolio, to_day(d.as_of), horizon_days),
+                )
                 for d, happened in zip(chosen, happened, strict=True)
             ]
             found.append(_scores_of(target, version, days, parts, measure))
@@ -112,6 +117,13 @@ def _happened(
         .drop("customer")
     )
     return [found.filter(pc.equal(found["as_of"], day)).drop_columns(["as_of"]) for day in days]
+
+
+def _unmerged(scores: pa.Table, merged: pa.Table | None) -> pa.Table:
+    if merged is None:
+        return scores
+    is_merged = pc.is_in(scores["customer_id"], value_set=merged["old_id"].combine_chunks())
+    return scores.filter(pc.invert(is_merged))
 
 
 @dataclass(frozen=True, slots=True)

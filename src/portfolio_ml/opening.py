@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+
 from portfolio_ml import engine as engines
 from portfolio_ml.config import Settings
 from portfolio_ml.customers import CustomerTable
@@ -19,6 +21,7 @@ from portfolio_ml.features.soundness import demand_sound
 from portfolio_ml.freshness import chosen_as_of
 from portfolio_ml.schema import QUARANTINE
 from portfolio_ml.sinks.files import holds_table, write_parquet
+from portfolio_ml.survivors import with_survivors
 from portfolio_ml.tables import Say, Tables, load_all, unlisted_customers
 from portfolio_ml.timeline import Span, to_day
 from portfolio_ml.training import Recipe
@@ -43,6 +46,8 @@ class Opened:
         customers: What is known of each customer; None where no table is configured.
         interactions: What customers did beside buying, likewise; also after `as_of`.
         contacts: What was done to win or keep them, likewise; also after `as_of`.
+        merged: One row per id that was merged by `as_of` and is named in no table here: old_id,
+            and the new_id that survives; None where no merges are configured.
     """
 
     settings: Settings
@@ -55,6 +60,7 @@ class Opened:
     customers: CustomerTable | None = None
     interactions: Events | None = None
     contacts: Events | None = None
+    merged: pa.Table | None = None
 
     @property
     def as_of_day(self) -> int:
@@ -130,11 +136,13 @@ def opened(
         engines.reading(settings.engine) as reader,
         engines.computing(settings.engine, reader) as engine,
     ):
-        tables = load_all(settings, reader, today=today, say=say, table=table)
-        everything = tables.history
+        loaded = load_all(settings, reader, today=today, say=say, table=table)
+        everything = loaded.history
         tolerated = settings.data.max_staleness_days
         until = chosen_as_of(everything, today=today, given=as_of, max_staleness_days=tolerated)
-        history = everything.until(until, reader, quiet_days=tolerated or 0)
+        merged = loaded.merged_by(until, reader)
+        tables = with_survivors(loaded, merged, reader)
+        history = tables.history.until(until, reader, quiet_days=tolerated or 0)
         inputs = inputs_of(
             history,
             engine,
@@ -157,6 +165,7 @@ def opened(
             customers=tables.customers,
             interactions=tables.interactions,
             contacts=tables.contacts,
+            merged=None if merged is None else reader.collect(merged.drop("steps")),
         )
 
 
@@ -203,8 +212,10 @@ def validate(settings: Settings, *, today: date, say: Say, table: object = None)
         except TooManyRefusedError as error:
             write_parquet(error.quarantine, path)
             raise error.with_rows_in(str(path)) from None
-        repeated = repeated_lines(tables.history, engine)
-        unlisted = unlisted_customers(tables, engine)
+        merged = tables.merged_by(today, engine)
+        named = with_survivors(tables, merged, engine)
+        repeated = repeated_lines(named.history, engine)
+        unlisted = unlisted_customers(named, engine)
     if tables.quarantine.num_rows:
         write_parquet(tables.quarantine, path)
         return Validation(tables, path, repeated, unlisted)

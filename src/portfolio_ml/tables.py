@@ -7,12 +7,20 @@ from datetime import date
 import narwhals as nw
 import pyarrow as pa
 
-from portfolio_ml import customers, events, transactions
+from portfolio_ml import customers, events, merges, transactions
 from portfolio_ml.config import Settings
 from portfolio_ml.customers import CustomerTable
-from portfolio_ml.engine import Engine, Reader, distinct
+from portfolio_ml.engine import Engine, Frame, Reader, distinct
 from portfolio_ml.events import Events
-from portfolio_ml.schema import CONTACTS, CUSTOMERS, INTERACTIONS, TRANSACTIONS, Table
+from portfolio_ml.merges import Merges
+from portfolio_ml.schema import (
+    CONTACTS,
+    CUSTOMER_MERGES,
+    CUSTOMERS,
+    INTERACTIONS,
+    TRANSACTIONS,
+    Table,
+)
 from portfolio_ml.transactions import History
 from portfolio_ml.validation import TooManyRefusedError
 
@@ -29,20 +37,23 @@ class Tables:
         customers: What is known of each customer.
         interactions: What customers did beside buying.
         contacts: What was done to win or keep them.
+        merges: Which of them turned out to be one; `survivors` follows them.
     """
 
     history: History
     customers: CustomerTable | None = None
     interactions: Events | None = None
     contacts: Events | None = None
+    merges: Merges | None = None
 
     @property
-    def others(self) -> Mapping[str, CustomerTable | Events]:
+    def others(self) -> Mapping[str, CustomerTable | Events | Merges]:
         """The tables beside the transactions, by name."""
         named = {
             CUSTOMERS.name: self.customers,
             INTERACTIONS.name: self.interactions,
             CONTACTS.name: self.contacts,
+            CUSTOMER_MERGES.name: self.merges,
         }
         return {name: table for name, table in named.items() if table is not None}
 
@@ -50,6 +61,10 @@ class Tables:
     def quarantine(self) -> pa.Table:
         """The refused rows of all of them, as in `schema.QUARANTINE`."""
         return pa.concat_tables([t.quarantine for t in (self.history, *self.others.values())])
+
+    def merged_by(self, as_of: date, engine: Engine) -> Frame | None:
+        """What `Merges.known_on` gives for a date; None where no merges are configured."""
+        return None if self.merges is None else self.merges.known_on(as_of, engine)
 
 
 def load_all(
@@ -85,6 +100,9 @@ def load_all(
             _tell(CONTACTS, say)
             rows = events.load(CONTACTS, settings, engine, today=today)
             loaded = replace(loaded, contacts=rows)
+        if data.customer_merges is not None:
+            _tell(CUSTOMER_MERGES, say)
+            loaded = replace(loaded, merges=merges.load(settings, engine))
     except TooManyRefusedError as error:
         raise error.after(loaded.quarantine) from None
     return loaded
