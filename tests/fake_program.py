@@ -5,6 +5,7 @@ from pathlib import Path
 SCRIPT = """#!/bin/sh
 folder={folder}
 echo "$*" >>"$folder/calls"
+env >"$folder/environment"
 echo "progress of $1" >&2
 plan="$folder/$1.plan"
 code=0
