@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import kubernetes_validate
 import pytest
@@ -32,21 +33,17 @@ def text(name):
 
 def fenced(page, language):
     """The code blocks of a page in one language, with lines that go on joined."""
-    blocks = re.findall(
-        rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
-    )
+    written = page.read_text(encoding="utf-8")
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", written, re.MULTILINE | re.DOTALL)
     return [re.sub(r"\\\n\s*", "", block) for block in blocks]
 
 
 def typed() -> Iterator[str]:
     """The command lines of portfolio-ml that the pages tell to type, without its name."""
+    called = re.compile(r"(?:^\$ portfolio-ml| portfolio-ml:[\d.]+) ([a-z-].*)$", re.MULTILINE)
     for page in PAGES:
         for block in fenced(page, "console"):
-            for line in block.splitlines():
-                if found := re.search(
-                    r"(?:^\$ portfolio-ml| portfolio-ml:[\d.]+) ([a-z-].*)$", line
-                ):
-                    yield found[1]
+            yield from called.findall(block)
 
 
 def scripted() -> Iterator[str]:
@@ -277,6 +274,21 @@ def test_what_the_image_copies_is_there_and_reaches_the_builder():
     assert copied()
     assert sorted(allowed) == sorted(copied())
     assert [path for path in copied() if not (ROOT / path).exists()] == []
+
+
+def test_the_wheel_builds_from_what_the_image_copies(tmp_path):
+    for path in copied():
+        there = tmp_path / path
+        there.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (ROOT / path).is_dir() else shutil.copy)(ROOT / path, there)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", "wheel"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = (tmp_path / "wheel").glob("*.whl")
+    assert {"portfolio_ml/py.typed", "portfolio_ml/cli/app.py"} <= {*ZipFile(wheel).namelist()}
 
 
 def test_what_builds_the_wheel_does_not_stay_in_the_image():
