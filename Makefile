@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-long test-monitor lint install install-dev unit walk schema docs-features docs-reasons docs-tables \
+.PHONY: demo test test-long test-monitor test-airflow lint install install-dev unit walk schema \
+	docs-features docs-reasons docs-tables \
 	bench-features bench-models bench-ablations lock clean help
 
 demo: install ## the whole walk on real data, into demo/
@@ -20,7 +21,7 @@ lint: install-dev ## format, style, types and architecture
 	$(BIN)/lint-imports
 
 unit: install-dev ## all tests but the whole walks
-	$(PYTEST) -n 2 --dist loadgroup -m "not integration and not campaign"
+	$(PYTEST) -n 2 --dist loadgroup -m "not integration and not campaign and not airflow"
 
 walk: install-dev ## the whole walks, on real data
 	$(PYTEST) -n 2 --dist loadgroup -m integration
@@ -30,6 +31,9 @@ test-long: install-dev ## the properties, shown twenty times as many examples as
 
 test-monitor: install-dev ## the monitor and the gate on twenty portfolios of each kind
 	$(PYTEST) -n 2 -m campaign --timeout 7200
+
+test-airflow: install-dev $(VENV)-airflow/.made ## the DAG of docs/operations under the real Airflow
+	$(PYTEST) -m airflow
 
 install: $(VENV)/.run ## the environment that runs the package
 
@@ -43,6 +47,11 @@ $(VENV)/.run: requirements/run.txt pyproject.toml
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	touch $@
+
+$(VENV)-airflow/.made:
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-airflow
+	$(BIN)/uv pip install --quiet --python $(VENV)-airflow/bin/python "apache-airflow>=3.3,<4"
 	touch $@
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -78,7 +87,7 @@ docs-reasons: install ## the churn reasons anew, docs/reasons.md
 		> docs/reasons.md
 
 clean: ## remove what can be made again
-	rm -rf $(VENV) demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-airflow demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
