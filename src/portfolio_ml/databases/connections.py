@@ -16,13 +16,14 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import NullPool
 
+from portfolio_ml.databases import dialects
 from portfolio_ml.databases.faults import told
 from portfolio_ml.errors import ConfigError
 
 LOCK_WAIT_SECONDS = 10.0
 CONNECT_WAIT_SECONDS = 10
 
-_FORMS = "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+_FORMS = "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME, or mariadb://... alike"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,14 @@ class Place:
         url: The URL for the driver.
         options: The driver's options.
         file: SQLite's file; None for a server.
+        greeting: What is said at the start of every connection.
     """
 
     name: str
     url: sa.URL
     options: Mapping[str, Any]
     file: Path | None
+    greeting: tuple[str, ...] = ()
 
     def parts(self, table: str) -> tuple[str | None, str]:
         """The schema, where the table's name has one before a point and the database has schemas.
@@ -93,8 +96,10 @@ def place(url: str, *, base: Path) -> Place:
             asked = "connect_timeout" in given.query
             wait = {} if asked else {"connect_timeout": CONNECT_WAIT_SECONDS}
             return Place(redacted(url), given, wait, None)
-        case other:
-            raise ConfigError("this kind of database is unknown", saw=other, do=f"write {_FORMS}")
+        case _:
+            dialects.demand_dialect(parsed, where=redacted(url))
+            given, greeting = dialects.driver_url(parsed), dialects.greeting(parsed)
+            return Place(redacted(url), given, dialects.options(given), None, greeting=greeting)
 
 
 @contextmanager
@@ -111,7 +116,10 @@ def connection(to: Place, *, begin: str = "BEGIN") -> Iterator[sa.Connection]:
             event.listen(engine, "connect", _leave_transactions_to_us)
             event.listen(engine, "begin", lambda opened: opened.exec_driver_sql(begin))
         try:
-            with engine.connect() as opened:
+            with _opened(engine, to) as opened:
+                for statement in to.greeting:
+                    opened.exec_driver_sql(statement)
+                    opened.rollback()  # each word begins a transaction of SQLAlchemy's
                 yield opened
         finally:
             engine.dispose()
@@ -141,11 +149,26 @@ def _engine(to: Place) -> sa.Engine:
         return sa.create_engine(
             to.url, poolclass=NullPool, hide_parameters=True, connect_args=dict(to.options)
         )
-    except ImportError:
+    except ImportError as missing:
+        raise dialects.without_driver(to.url, missing, where=to.name) from None
+
+
+def _opened(engine: sa.Engine, to: Place) -> sa.Connection:
+    try:
+        return engine.connect()
+    except TypeError as error:  # the driver's own function takes the options
+        if "keyword argument" not in str(error):
+            raise
         raise ConfigError(
-            "PostgreSQL needs the driver psycopg",
+            "the URL has an unknown option", where=to.name, saw=str(error), do="remove it"
+        ) from None
+    except RuntimeError as error:  # of PyMySQL, for passwords as MySQL 8 keeps them
+        if "cryptography" not in str(error):
+            raise
+        raise ConfigError(
+            "the driver cannot log in without a further package",
             where=to.name,
-            do="pip install 'portfolio-ml[postgres]'",
+            do="pip install cryptography",
         ) from None
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
+from portfolio_ml.databases import mysql_faults
 from portfolio_ml.errors import (
     ConfigError,
     DataError,
@@ -83,6 +84,8 @@ def refusal(error: sa.exc.DBAPIError) -> str | None:
 
     It may name the row's values: keep it where the row is kept, and show it nowhere else.
     """
+    if mysql_number(error) in mysql_faults.REFUSED:
+        return first_line(error)
     if not _code(error).startswith(_OF_A_ROW):
         return None
     diagnosis = getattr(error.orig, "diag", None)
@@ -91,16 +94,29 @@ def refusal(error: sa.exc.DBAPIError) -> str | None:
 
 def is_query_fault(error: sa.exc.DBAPIError) -> bool:
     """Whether the SQL itself is wrong: its syntax, or a table or column that is not there."""
+    if number := mysql_number(error):
+        return number in mysql_faults.OF_THE_QUERY
     code = _code(error)
     return code == "SQLITE_ERROR" or (code.startswith("42") and code != "42501")
 
 
 def first_line(error: sa.exc.DBAPIError) -> str:
     """The driver's message without the SQL and values that follow it."""
-    return str(error.orig).partition("\n")[0]
+    text = error.orig.args[-1] if error.orig and mysql_number(error) else error.orig
+    return str(text).partition("\n")[0]
+
+
+def mysql_number(error: sa.exc.DBAPIError) -> int | None:
+    """The number that a driver of MySQL or MariaDB gives; None from drivers of others."""
+    if hasattr(error.orig, "sqlite_errorname") or hasattr(error.orig, "diag"):
+        return None
+    number = getattr(error.orig, "errno", None) or next(iter(getattr(error.orig, "args", ())), None)
+    return number if isinstance(number, int) else None
 
 
 def _expected(error: sa.exc.DBAPIError, where: str) -> PortfolioError | None:
+    if number := mysql_number(error):
+        return _of_mysql(number, error, where)
     code = _code(error)
     for prefix, kind, what, do in _KNOWN:
         if code.startswith(prefix):
@@ -119,6 +135,14 @@ def _expected(error: sa.exc.DBAPIError, where: str) -> PortfolioError | None:
             do="check the host, the user and the password",
         )
     return None
+
+
+def _of_mysql(number: int, error: sa.exc.DBAPIError, where: str) -> PortfolioError | None:
+    if number not in mysql_faults.MEANINGS:
+        return None
+    kind, what, do = mysql_faults.MEANINGS[number]
+    saw = first_line(error) if number in mysql_faults.SPOKEN else None
+    return kind(what, where=where, saw=saw, do=do)
 
 
 def _code(error: sa.exc.DBAPIError) -> str:

@@ -66,9 +66,9 @@ class PostgresWriter(Writer):
         """The tables and views beside a table, for messages."""
         return tuple(name for (name,) in self.ask(_TABLES, schema_of.rpartition(".")[0] or None))
 
-    def create(self, table: Table, *, kind: str = "TABLE") -> None:
+    def create(self, table: Table, *, kind: str = "TABLE", indexed: Sequence[str] = ()) -> None:
         """Create the table, with what it and its columns hold as comments."""
-        super().create(table, kind=kind)
+        super().create(table, kind=kind, indexed=indexed)
         if kind != "TABLE":
             return
         name = self.quote_table(table.name)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from portfolio_ml.databases.connections import Place, connection, place, redacted
+from portfolio_ml.databases.dialects import MYSQL
 from portfolio_ml.databases.faults import first_line, is_query_fault
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError, nearest
 
@@ -98,8 +99,9 @@ def written_table(url: str, table: str) -> str:
         >>> written_table("postgresql://db/crm", "sales.scores")
         '"sales"."scores"'
     """
-    parts = place(url, base=Path()).parts(table)
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts if part)
+    to = place(url, base=Path())
+    mark = "`" if to.url.get_backend_name() in MYSQL else '"'
+    return ".".join(mark + part.replace(mark, 2 * mark) + mark for part in to.parts(table) if part)
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """One transaction that writes to a SQL database, and what a table looks like in SQL.
 
-`Writer` is what SQLite and all databases share; PostgreSQL has one of its own.
+`Writer` is what SQLite and all databases share; PostgreSQL has one of its own, and so have those
+that SQLAlchemy alone leads to. Where databases write a statement differently, it is a method here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -99,8 +100,20 @@ class Writer:
         found = self.ask("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
         return tuple(sorted(name for (name,) in found))
 
-    def create(self, table: Table, *, kind: str = "TABLE") -> None:
-        """Create the table; one of kind `temporary` ends with the transaction."""
+    def expected(self, table: Table) -> tuple[SqlColumn, ...]:
+        """The columns that this database should have for the table, as `columns` tells them."""
+        return expected_columns(table)
+
+    def create(self, table: Table, *, kind: str = "TABLE", indexed: Sequence[str] = ()) -> None:
+        """Create the table; one of kind `temporary` ends with the transaction.
+
+        Args:
+            table: The table.
+            kind: What is created.
+            indexed: Columns that rows are found by, where the database cannot be told so later
+                and makes no index of its own for a query.
+        """
+        del indexed
         parts = [
             f"{self.quote(column.name)} {column.type}{'' if column.nullable else ' NOT NULL'}"
             for column in expected_columns(table)
@@ -116,6 +129,10 @@ class Writer:
             f"ALTER TABLE {self.quote_table(table)}"
             f" ADD COLUMN {self.quote(column.name)} {column.type}{filled}"
         )
+
+    def index(self, table: str, column: str) -> None:
+        """Let rows of a temporary table be found by a column from now on."""
+        self.run(f"CREATE INDEX portfolio_places ON {table} ({column})")
 
     def forget(self) -> None:
         """Let what is deleted from now on be overwritten in the file, where there is one."""
@@ -135,8 +152,72 @@ class Writer:
         del query, schema
         return None
 
+    def upsert(self, table: Table, query: str, *values: object) -> int:
+        """Insert the rows of a query, or put them in the place of those with their keys.
+
+        Args:
+            table: The table.
+            query: Gives all of its columns, in its order.
+            values: What is bound in the query.
+
+        Returns:
+            The number of rows inserted or replaced.
+        """
+        others = map(self.quote, (name for name in table.names if name not in table.key))
+        changes = ", ".join(f"{name} = excluded.{name}" for name in others)
+        key = ", ".join(map(self.quote, table.key))
+        return self.run(
+            f"{self._insert(table)} {query} ON CONFLICT ({key}) DO UPDATE SET {changes}", *values
+        )
+
+    def insert_new(self, table: Table, query: str, *values: object) -> int:
+        """The same, but rows whose keys are there stay as they are."""
+        key = ", ".join(map(self.quote, table.key))
+        return self.run(f"{self._insert(table)} {query} ON CONFLICT ({key}) DO NOTHING", *values)
+
+    def update_from(
+        self, held: str, fresh: str, changes: Mapping[str, str], condition: str, *values: object
+    ) -> int:
+        """Update the rows of one table by those of another for which a condition holds.
+
+        Args:
+            held: The table that is updated, called `held` in the condition.
+            fresh: The other one, called `fresh`.
+            changes: Quoted column -> expression.
+            condition: Which rows belong together.
+            values: What is bound in the condition.
+
+        Returns:
+            The number of rows updated.
+        """
+        changed = ", ".join(f"{name} = {value}" for name, value in changes.items())
+        return self.run(
+            f"UPDATE {held} AS held SET {changed} FROM {fresh} AS fresh WHERE {condition}",  # noqa: S608 - quoted by the caller
+            *values,
+        )
+
+    def unmatched(self, held: str, condition: str, *, fresh: str, place: str) -> str:
+        """The condition that a row of `fresh` has no partner in `held`.
+
+        Args:
+            held: The table that is searched, called `held` in the condition.
+            condition: Which rows belong together.
+            fresh: The other table, with the name that it has in the condition.
+            place: The column that numbers its rows, with the table's name before it.
+        """
+        del fresh, place
+        return f"NOT EXISTS (SELECT 1 FROM {held} AS held WHERE {condition})"  # noqa: S608 - quoted by the caller
+
+    def _insert(self, table: Table) -> str:
+        names = ", ".join(map(self.quote, table.names))
+        return f"INSERT INTO {self.quote_table(table.name)} ({names})"
+
     def settle(self, table: str, columns: Sequence[str]) -> None:
         """Let the database learn of columns of a freshly loaded table, where that helps it plan."""
+
+    def differ(self, left: str, right: str) -> str:
+        """That two values differ, where null equals null."""
+        return f"{left} {self.differs} {right}"
 
     def as_type(self, expression: str, sql_type: str) -> str:
         """The expression as a column of this type will hold it, to compare it with what it holds.

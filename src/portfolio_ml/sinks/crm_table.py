@@ -59,8 +59,7 @@ class CrmTable:
     def leave_out_absent(self) -> int:
         """Take staged rows of customers whom the CRM does not have out; gives how many."""
         return self.database.run(
-            f"DELETE FROM {STAGING} WHERE NOT EXISTS (SELECT 1 FROM {self.name} AS held"
-            f" WHERE {self.same_customer('held', STAGING)})"
+            f"DELETE FROM {STAGING} WHERE {self._is_absent(STAGING, fresh=STAGING)}"
         )
 
     def write(self, first: int, last: int) -> int:
@@ -83,10 +82,11 @@ class CrmTable:
 
     def _update(self, first: int, last: int) -> int:
         quote, mark = self.database.quote, self.database.mark
-        changes = ", ".join(f"{quote(c.name)} = {self._as(ours, c)}" for ours, c in self._pairs)
-        return self.database.run(
-            f"UPDATE {self.name} AS held SET {changes} FROM {STAGING} AS fresh"
-            f" WHERE {self.same_customer('held', 'fresh')}"
+        return self.database.update_from(
+            self.name,
+            STAGING,
+            {quote(column.name): self._as(ours, column) for ours, column in self._pairs},
+            f"{self.same_customer('held', 'fresh')}"
             f" AND fresh.{PLACE} BETWEEN {mark} AND {mark} AND ({self.differ})",
             first,
             last,
@@ -98,10 +98,10 @@ class CrmTable:
         values = ", ".join(
             self._as(ours, c) for ours, c in (("customer_id", self.key), *self._pairs)
         )
+        absent = self._is_absent("fresh", fresh=f"{STAGING} AS fresh")
         return self.database.run(
             f"INSERT INTO {self.name} ({names}) SELECT {values} FROM {STAGING} AS fresh"
-            f" WHERE fresh.{PLACE} BETWEEN {mark} AND {mark} AND NOT EXISTS ("
-            f"SELECT 1 FROM {self.name} AS held WHERE {self.same_customer('held', 'fresh')})",
+            f" WHERE fresh.{PLACE} BETWEEN {mark} AND {mark} AND {absent}",
             first,
             last,
         )
@@ -111,13 +111,15 @@ class CrmTable:
         key = f"{held}.{self.database.quote(self.key.name)}"
         return f"{self.database.as_text(key, self.key.type)} = {fresh}.customer_id"
 
+    def _is_absent(self, name: str, *, fresh: str) -> str:
+        """That the CRM has no row of a staged row's customer."""
+        same = self.same_customer("held", name)
+        return self.database.unmatched(self.name, same, fresh=fresh, place=f"{name}.{PLACE}")
+
     @property
     def differ(self) -> str:
         """That a row of the table, `held`, has other figures than the staged one, `fresh`."""
-        quote, differs = self.database.quote, self.database.differs
-        return " OR ".join(
-            f"held.{quote(c.name)} {differs} {self._as(ours, c)}" for ours, c in self._pairs
-        )
+        return " OR ".join(self.database.differ(held, fresh) for held, fresh in self.pairs())
 
     def pairs(self) -> list[tuple[str, str]]:
         """What each column of the table holds, and what it would hold, as SQL."""

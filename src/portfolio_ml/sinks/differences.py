@@ -31,9 +31,9 @@ def in_own_table(current: Table, database: Writer, *, most: int) -> tuple[Change
     """The first staged rows that differ from those of a table of the package's own."""
     figures = [c.name for c in current.columns if not c.lineage and c.name not in current.key]
     compared = [name for name in figures if name != "as_of"]
-    quote, differs = database.quote, database.differs
+    quote = database.quote
     pairs = [(f"held.{quote(name)}", f"fresh.{quote(name)}") for name in compared]
-    differ = " OR ".join(f"{held} {differs} {fresh}" for held, fresh in pairs)
+    differ = " OR ".join(database.differ(held, fresh) for held, fresh in pairs)
     rows = _asked(
         pairs,
         joined=f"{database.quote_table(current.name)} AS held ON held.customer_id ="

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from portfolio_ml.config import SqlTarget
-from portfolio_ml.databases import Writer, expected_columns, has_schemas, there_are, writing
+from portfolio_ml.databases import Writer, has_schemas, there_are, writing
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.schema import CUSTOMER_ROWS, Table
 from portfolio_ml.sinks.ledger import TABLES, ledger_names
@@ -61,7 +61,7 @@ def _demand_older(marks: str, database: Writer) -> None:
 
 def _completed(table: Table, database: Writer) -> list[str]:
     there = {column.name for column in database.columns(table.name)}
-    missing = [c for c in expected_columns(table) if there and c.name not in there]
+    missing = [c for c in database.expected(table) if there and c.name not in there]
     for column in missing:
         database.add_column(table.name, column)
     return [f"{table.name}.{column.name}" for column in missing]

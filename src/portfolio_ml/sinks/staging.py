@@ -35,14 +35,14 @@ def stage(rows: pa.Table, contract: Table, database: Writer) -> None:
     """Load the rows into the staging table, numbered in their order."""
     place = Column(PLACE, pa.int64(), "the row's place in the delivery, from 1")
     table = replace(contract, name=STAGING, key=(), columns=(place, *contract.columns))
-    database.create(table, kind=database.temporary)
+    database.create(table, kind=database.temporary, indexed=(PLACE, *contract.key))
     database.load(STAGING, rows.add_column(0, PLACE, pa.array(range(1, rows.num_rows + 1))))
     database.settle(STAGING, contract.key)
 
 
 def number(database: Writer) -> None:
     """Let single rows be found by their places, where it comes to that."""
-    database.run(f"CREATE INDEX portfolio_places ON {STAGING} ({PLACE})")
+    database.index(STAGING, PLACE)
 
 
 def unstage(places: Iterable[int], database: Writer) -> None:

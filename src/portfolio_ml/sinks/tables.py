@@ -1,6 +1,6 @@
 """Tables in a database: created where they are missing, checked column by column where not."""
 
-from portfolio_ml.databases import SqlColumn, Writer, expected_columns
+from portfolio_ml.databases import SqlColumn, Writer
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.schema import Table
 
@@ -24,7 +24,7 @@ def create_or_check(tables: tuple[Table, ...], database: Writer, *, where: str) 
         f"{table.name}.{fault}"
         for table in tables
         if there[table.name]
-        for fault in differences(expected_columns(table), there[table.name])
+        for fault in differences(database.expected(table), there[table.name])
     ]
     if faults:
         raise ConfigError(

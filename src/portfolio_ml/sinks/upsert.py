@@ -41,7 +41,7 @@ class Upsert:
         What changes is told by the current table, which has the newest row of the history for
         every key, so the history is written first.
         """
-        names, mark = self._names.listed, self.database.mark
+        listed, mark = self._names.listed, self.database.mark
         changed = (
             f"FROM {STAGING} AS fresh LEFT JOIN {self._table(self.current)} AS held"
             f" ON {self._names.equal(self.current.key, 'held', 'fresh')}"
@@ -49,13 +49,8 @@ class Upsert:
             f" AND (held.as_of IS NULL OR {self._figures_differ('held', 'fresh')})"
         )
         for table in (self.history, self.current):
-            written = self.database.run(
-                f"INSERT INTO {self._table(table)} ({names(table.names)})"
-                f" SELECT {names(table.names, of='fresh')} {changed}"
-                f" {self._on_conflict_update(table)}",
-                first,
-                last,
-            )
+            names = listed(table.names, of="fresh")
+            written = self.database.upsert(table, f"SELECT {names} {changed}", first, last)
             if not written:
                 break
         return written
@@ -78,13 +73,12 @@ class Upsert:
 
         Gives the number of rows written. A row of the same as-of date is replaced.
         """
-        names, mark = self.history.names, self.database.mark
-        return self.database.run(
-            f"INSERT INTO {self._table(self.history)} ({self._names.listed(names)})"
-            f" SELECT {self._names.listed(names, of='fresh')} {self._fresh_and_held()}"
+        mark = self.database.mark
+        return self.database.upsert(
+            self.history,
+            f"SELECT {self._names.listed(self.history.names, of='fresh')} {self._fresh_and_held()}"
             f" WHERE fresh.{PLACE} BETWEEN {mark} AND {mark}"
-            f" AND (held.as_of IS NULL OR {self._figures_differ('held', 'fresh')})"
-            f" {self._on_conflict_update(self.history)}",
+            f" AND (held.as_of IS NULL OR {self._figures_differ('held', 'fresh')})",
             first,
             last,
         )
@@ -99,11 +93,10 @@ class Upsert:
         values = ", ".join(
             self.database.mark if n == "as_of" else listed([n], of="held") for n in names
         )
-        self.database.run(
-            f"INSERT INTO {self._table(self.history)} ({listed(names)})"
-            f" SELECT {values} {self._fresh_and_held()}"
-            f" WHERE held.as_of IS NOT NULL AND ({self._figures_differ('held', 'fresh')})"
-            f" ON CONFLICT ({listed(self.history.key)}) DO NOTHING",
+        self.database.insert_new(
+            self.history,
+            f"SELECT {values} {self._fresh_and_held()}"
+            f" WHERE held.as_of IS NOT NULL AND ({self._figures_differ('held', 'fresh')})",
             following,
         )
 
@@ -135,15 +128,10 @@ class Upsert:
             f" WHERE {self._names.equal(key, 'past', 'fresh')} AND past.as_of <= fresh.as_of)"
         )
 
-    def _on_conflict_update(self, table: Table) -> str:
-        others = map(self.database.quote, (n for n in table.names if n not in table.key))
-        changes = ", ".join(f"{name} = excluded.{name}" for name in others)
-        return f"ON CONFLICT ({self._names.listed(table.key)}) DO UPDATE SET {changes}"
-
     def _figures_differ(self, left: str, right: str) -> str:
         figures = (self.database.quote(column.name) for column in self._figures)
-        differs = self.database.differs
-        return " OR ".join(f"{left}.{name} {differs} {right}.{name}" for name in figures)
+        differ = self.database.differ
+        return " OR ".join(differ(f"{left}.{name}", f"{right}.{name}") for name in figures)
 
     @property
     def _figures(self) -> tuple[Column, ...]:
