@@ -33,8 +33,9 @@ MATCHED = "portfolio_matched"
 """The places of staged rows that have a partner in the CRM's table."""
 
 _SETTINGS = (
-    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,"
-    "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
+    "SET SESSION sql_mode = CONCAT_WS(',', 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,"
+    "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
+    " IF(FIND_IN_SET('ANSI_QUOTES', @@sql_mode), 'ANSI_QUOTES', NULL))",  # SQLAlchemy heeds it
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS},"
     f" SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}",
@@ -42,12 +43,12 @@ _SETTINGS = (
 )
 _SPELLINGS = """
 SELECT column_name, column_type, collation_name FROM information_schema.columns
-WHERE table_schema = COALESCE(NULLIF(%s, ''), DATABASE()) AND table_name = %s
+WHERE table_schema = COALESCE(NULLIF(%s, ''), DATABASE()) AND table_name = CONVERT(%s USING utf8mb3)
 """
 _ENGINE = """
 SELECT t.engine FROM information_schema.tables AS t
 JOIN information_schema.engines AS e ON e.engine = t.engine
-WHERE t.table_schema = COALESCE(NULLIF(%s, ''), DATABASE()) AND t.table_name = %s
+WHERE t.table_schema = COALESCE(NULLIF(%s, ''), DATABASE()) AND t.table_name = CONVERT(%s USING utf8mb3)
 AND e.transactions = 'NO'
 """
 _INTEGERS = {"tinyint", "smallint", "mediumint", "integer", "bigint"}

@@ -130,7 +130,8 @@ class Ledger:
         """The rejected rows of the table, as date and JSON, oldest first."""
         found = self._database.ask(
             f"SELECT as_of, {self._database.quote('row')} FROM {self._quoted(self._rejects)}"
-            f" WHERE table_name = {self._database.mark} ORDER BY as_of, row_number",
+            f" WHERE table_name = {self._database.mark}"
+            f" ORDER BY as_of, {self._database.quote('row_number')}",
             self._table,
         )
         return [(as_date(day), row) for day, row in found]
