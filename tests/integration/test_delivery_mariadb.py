@@ -15,7 +15,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
-import pymysql
 import pytest
 from tests.mariadb import MariaDb, mariadb
 
@@ -36,7 +35,8 @@ MONDAY = date(2024, 3, 4)
 TUESDAY = MONDAY + timedelta(1)
 WEDNESDAY = MONDAY + timedelta(2)
 NOW = datetime(2024, 3, 8, 6, 30, 0, 123456, tzinfo=UTC)
-MANY = 5_000
+NEXT_ORDER = datetime(2024, 4, 1, tzinfo=UTC).replace(tzinfo=None)
+MANY = 3_000
 
 GOOD = {
     "is_active": True,
@@ -303,9 +303,8 @@ class TestTablesThatAreThere:
             ("ALTER TABLE customer_scores_history DROP COLUMN ltv", "history.ltv is missing"),
             ("ALTER TABLE portfolio_runs ADD COLUMN x INT", "portfolio_runs.x is not known"),
             (
-                "ALTER TABLE customer_scores MODIFY segment_name LONGTEXT CHARACTER SET utf8mb4"
-                " COLLATE utf8mb4_general_ci NOT NULL",
-                "segment_name is LONGTEXT COLLATE UTF8MB4_GENERAL_CI NOT NULL instead",
+                "ALTER TABLE customer_scores MODIFY abstention LONGTEXT COLLATE utf8mb4_general_ci",
+                "abstention is LONGTEXT COLLATE UTF8MB4_GENERAL_CI instead",
             ),
             ("ALTER TABLE customer_scores MODIFY ltv FLOAT NOT NULL", "ltv is FLOAT NOT NULL"),
         ],
@@ -319,7 +318,7 @@ class TestTablesThatAreThere:
     def test_without_transactions_are_refused(self, crm):
         deliver(crm, MONDAY, {})
         crm.ask("ALTER TABLE customer_scores ENGINE = Aria TRANSACTIONAL = 0")
-        with pytest.raises(ConfigError, match="'customer_scores' has no transactions.*Aria"):
+        with pytest.raises(ConfigError, match=r"'customer_scores' has no transactions.*Aria"):
             deliver(crm, TUESDAY, {})
 
     @pytest.mark.parametrize(
@@ -389,7 +388,7 @@ class TestTheCrmsOwnTable:
         receipt = deliver_to(target, MONDAY, given, {"customer_id": "007"}, {"customer_id": "9"})
         assert (receipt.sent, receipt.absent, receipt.unchanged) == (1, 2, 0)
         assert crm.ask("SELECT * FROM accounts WHERE id = 7") == [
-            (7, "seven", Decimal("0.1235"), 0.1, "low", 1, datetime(2024, 4, 1), 5)
+            (7, "seven", Decimal("0.1235"), 0.1, "low", 1, NEXT_ORDER, 5)
         ]
         again = deliver_to(target, TUESDAY, given, run_id="r2")
         assert (again.sent, again.unchanged) == (0, 1)
@@ -444,7 +443,7 @@ class TestTheCrmsOwnTable:
         crm.ask("CREATE TABLE accounts (id INT PRIMARY KEY, due DATE)")
         with pytest.raises(ConfigError, match="'due' is DATE, which cannot hold ltv"):
             deliver_to(accounts(crm, {"ltv": "due"}), MONDAY, {})
-        with pytest.raises(ConfigError, match="'account' is missing.*mean 'accounts'"):
+        with pytest.raises(ConfigError, match=r"'account' is missing.*mean 'accounts'"):
             deliver_to(accounts(crm, {"ltv": "due"}, table="account"), MONDAY, {})
 
     def test_in_another_database_of_the_server_works_too(self, crm):
@@ -542,7 +541,7 @@ class TestTheConnection:
         crm.ask(f"CREATE USER 'r_{crm.name}'@localhost")
         crm.ask(f"GRANT SELECT ON {crm.name}.* TO 'r_{crm.name}'@localhost")
         url = crm.server.url(crm.name, login=f"r_{crm.name}")
-        with pytest.raises(ServiceUnavailableError, match="denies access.*CREATE"):
+        with pytest.raises(ServiceUnavailableError, match=r"denies access.*CREATE"):
             deliver(crm, MONDAY, {}, url=url)
 
     def test_a_row_locked_by_another_is_for_later(self, crm, monkeypatch):
@@ -604,7 +603,7 @@ class TestAKilledClient:
         seconds = time.monotonic() - began
         new = twin.state()
         assert new != old
-        for part in (0.15, 0.4, 0.6, 0.8, 0.95):
+        for part in (0.2, 0.6, 0.9):
             with self.delivery(crm.url, 5) as process:
                 time.sleep(part * seconds)
                 process.kill()
@@ -657,7 +656,7 @@ class TestAfterwards:
         )
         target = accounts(crm, {"ltv": "score", "segment_id": "n"})
         deliver_to(target, MONDAY, {})
-        assert [done.rows for done in erase(target, "a", base=HERE)][0] == 1
+        assert next(iter(erase(target, "a", base=HERE))).rows == 1
         assert crm.ask("SELECT * FROM accounts") == [("a", None, 2), ("B", 1.0, 1)]
 
     def test_bands_and_scores_are_read_back(self, crm):
@@ -681,7 +680,7 @@ class TestReading:
             "CREATE TABLE orders (customer VARCHAR(20) CHARACTER SET utf8mb4,"
             " amount DECIMAL(12,2), day DATE, at TIMESTAMP(6) NULL, note TEXT)",
             "SET time_zone = '+02:00'",
-            "INSERT INTO orders VALUES ('100% 🚀', 1.25, '2024-03-01', '2024-03-01 01:30:00', NULL)",
+            "INSERT INTO orders VALUES ('100% 🚀', 1.25, '2024-03-01', '2024-03-01 01:30', NULL)",
             "CREATE VIEW `We:ird %` AS SELECT customer FROM orders",
         )
         assert read_table(crm.url, "orders", base=HERE).to_pylist() == [
@@ -689,7 +688,7 @@ class TestReading:
                 "customer": "100% 🚀",
                 "amount": Decimal("1.25"),
                 "day": date(2024, 3, 1),
-                "at": datetime(2024, 2, 29, 23, 30),
+                "at": datetime(2024, 2, 29, 23, 30, tzinfo=UTC).replace(tzinfo=None),
                 "note": None,
             }
         ]
@@ -725,13 +724,14 @@ class TestReading:
             database.run("INSERT INTO one VALUES (1), (1)")
 
     def test_a_server_that_goes_away_is_unavailable(self, crm):
-        with (
-            pytest.raises(ServiceUnavailableError, match="does not answer"),
-            writing(crm.url, base=HERE) as database,
-        ):
-            [[number]] = database.ask("SELECT CONNECTION_ID()")
-            crm.ask(f"KILL {number}")
-            database.ask("SELECT 1")
+        def ended() -> None:
+            with writing(crm.url, base=HERE) as database:
+                [[number]] = database.ask("SELECT CONNECTION_ID()")
+                crm.ask(f"KILL {number}")
+                database.ask("SELECT 1")
+
+        with pytest.raises(ServiceUnavailableError, match="does not answer"):
+            ended()
 
 
 def deliver_day(url: str, day: int) -> Receipt:

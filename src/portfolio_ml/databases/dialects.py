@@ -13,7 +13,7 @@ from portfolio_ml.errors import ConfigError
 
 CONNECT_WAIT_SECONDS = 10
 MYSQL = ("mysql", "mariadb")
-"""Two names of SQLAlchemy for one family: either URL may lead to a server of MySQL or of MariaDB."""
+"""Two names of SQLAlchemy for one family: either may lead to a server of MySQL or of MariaDB."""
 
 _PACKAGES = {
     "MySQLdb": "mysqlclient",

@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import pyarrow as pa
-import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
@@ -32,24 +31,29 @@ CHANGED = "portfolio_changed"
 MATCHED = "portfolio_matched"
 """The places of staged rows that have a partner in the CRM's table."""
 
+_MODE = (
+    "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
+    "NO_ENGINE_SUBSTITUTION"
+)
+_QUOTES = "IF(FIND_IN_SET('ANSI_QUOTES', @@sql_mode), ',ANSI_QUOTES', '')"
+"""Stays where it is: SQLAlchemy has seen it, and quotes by it."""
 _SETTINGS = (
-    "SET SESSION sql_mode = CONCAT_WS(',', 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,"
-    "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
-    " IF(FIND_IN_SET('ANSI_QUOTES', @@sql_mode), 'ANSI_QUOTES', NULL))",  # SQLAlchemy heeds it
+    f"SET SESSION sql_mode = CONCAT('{_MODE}', {_QUOTES})",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS},"
-    f" SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}",
+    f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}",
+    f"SET SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}",
     "SET SESSION sql_safe_updates = 0, SESSION sql_select_limit = DEFAULT",
 )
 _SPELLINGS = """
 SELECT column_name, column_type, collation_name FROM information_schema.columns
-WHERE table_schema = COALESCE(NULLIF(%s, ''), DATABASE()) AND table_name = CONVERT(%s USING utf8mb3)
+WHERE table_schema = COALESCE(NULLIF(%s, ''), DATABASE())
+AND table_name = CONVERT(%s USING utf8mb3)
 """
 _ENGINE = """
 SELECT t.engine FROM information_schema.tables AS t
 JOIN information_schema.engines AS e ON e.engine = t.engine
-WHERE t.table_schema = COALESCE(NULLIF(%s, ''), DATABASE()) AND t.table_name = CONVERT(%s USING utf8mb3)
-AND e.transactions = 'NO'
+WHERE t.table_schema = COALESCE(NULLIF(%s, ''), DATABASE())
+AND t.table_name = CONVERT(%s USING utf8mb3) AND e.transactions = 'NO'
 """
 _INTEGERS = {"tinyint", "smallint", "mediumint", "integer", "bigint"}
 _TEXTS = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext"}
