@@ -544,6 +544,15 @@ class TestTheConnection:
         with pytest.raises(ServiceUnavailableError, match=r"denies access.*CREATE"):
             deliver(crm, MONDAY, {}, url=url)
 
+    def test_a_user_with_the_rights_of_the_docs_delivers_also_without_those_to_create(self, crm):
+        user = f"'w_{crm.name}'@localhost"
+        rights = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, CREATE TEMPORARY TABLES"
+        crm.ask(f"CREATE USER {user}", f"GRANT {rights} ON {crm.name}.* TO {user}")
+        url = crm.server.url(crm.name, login=f"w_{crm.name}")
+        assert deliver(crm, MONDAY, {}, url=url).sent == 1
+        crm.ask(f"REVOKE CREATE, ALTER ON {crm.name}.* FROM {user}")
+        assert deliver(crm, TUESDAY, {"ltv": 1.0}, url=url).sent == 1
+
     def test_a_row_locked_by_another_is_for_later(self, crm, monkeypatch):
         deliver(crm, MONDAY, {})
         monkeypatch.setattr(

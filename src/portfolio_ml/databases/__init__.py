@@ -2,7 +2,8 @@
 
 A URL names the database: `sqlite:///FILE` (relative to the config's folder; four slashes make it
 absolute; `?timeout=SECONDS` says how long to wait for a lock) or
-`postgresql://USER:PASSWORD@HOST/NAME`. The password is in no message.
+`postgresql://USER:PASSWORD@HOST/NAME`, or `mariadb://` and `mysql://` alike. Those are written to;
+any other that SQLAlchemy has a dialect for can be read from. The password is in no message.
 """
 
 from portfolio_ml.databases.connections import has_schemas, redacted

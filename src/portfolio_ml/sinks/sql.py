@@ -34,8 +34,9 @@ def deliver_sql(
 
     Args:
         rows: Rows of the contract, all of the run's as-of date.
-        url: The database, as `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`.
-        table: The name of the table there; on PostgreSQL it may name its schema.
+        url: The database, as `sqlite:///FILE`, or as `postgresql://USER:PASSWORD@HOST/NAME` or
+            `mariadb://` alike.
+        table: The name of the table there; on a server it may name its schema.
         base: The folder that a relative file is relative to.
         run: The scoring run.
         contract: The table that the rows follow.
