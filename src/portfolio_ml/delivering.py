@@ -60,9 +60,17 @@ def allowed(
         model_versions=champions.versions,
         now=now,
         suppressed=found.rows.num_rows - rows.num_rows,
+        retired=_retired(portfolio),
     )
     features = found.features.filter(pc.invert(erased.holds(found.features["customer_id"])))
     return replace(found, rows=rows, features=features), run
+
+
+def _retired(portfolio: Opened) -> frozenset[str]:
+    """Who was merged into others, and is no customer any more."""
+    if portfolio.merged is None:
+        return frozenset()
+    return frozenset(portfolio.merged["old_id"].to_pylist())
 
 
 def deliver(rows: pa.Table, settings: Settings, run: Run, *, some: bool = False) -> Deliveries:
