@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from portfolio_ml.config import ParquetTarget, Settings, SqlTarget
+from portfolio_ml.config import CsvTarget, ParquetTarget, Settings, SqlTarget, Target
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.judgement import Supervised
 from portfolio_ml.labels import MARGIN, labels, outcomes
@@ -19,18 +19,19 @@ from portfolio_ml.opening import Opened
 from portfolio_ml.schema import Measure
 from portfolio_ml.sinks.delivered import (
     Delivered,
-    deliveries_in_files,
     deliveries_in_sql,
     p_no_purchase,
-    scores_in_files,
     scores_in_sql,
 )
+from portfolio_ml.sinks.files.kept import deliveries_in_files, scores_in_files
 from portfolio_ml.timeline import in_outcome, to_day, touched
 
 MOST_DATES = 6
 """Per target and version; the newest, at least the training's step apart."""
 
 Read = Callable[[Delivered], pa.Table]
+
+_NOTHING: tuple[tuple[Delivered, ...], Read] = ((), lambda _: pa.table({}))
 
 
 def matured_scores(
@@ -69,14 +70,16 @@ def matured_scores(
 def _history(settings: Settings) -> tuple[tuple[Delivered, ...], Read]:
     """The deliveries of the first target that has any, and how to read one."""
     for target in settings.delivery:
-        found, read = (
-            _in_files(settings.resolve(target.path))
-            if isinstance(target, ParquetTarget)
-            else _in_sql(target, settings.base)
-        )
+        found, read = _kept_by(target, settings)
         if found:
             return found, read
-    return (), lambda _: pa.table({})
+    return _NOTHING
+
+
+def _kept_by(target: Target, settings: Settings) -> tuple[tuple[Delivered, ...], Read]:
+    if isinstance(target, ParquetTarget | CsvTarget):
+        return _in_files(settings.resolve(target.path))
+    return _in_sql(target, settings.base) if isinstance(target, SqlTarget) else _NOTHING
 
 
 def _in_sql(target: SqlTarget, base: Path) -> tuple[tuple[Delivered, ...], Read]:

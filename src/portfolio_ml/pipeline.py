@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from portfolio_ml import learning, provenance, registry, search, tuning, watching
 from portfolio_ml.champions import champions_in_force, segments_in_force, source_of_champions
-from portfolio_ml.config import ParquetTarget, Settings, SqlTarget, Target
+from portfolio_ml.config import CsvTarget, ParquetTarget, Settings, SqlTarget, Target
 from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import FeatureTable, at
@@ -34,8 +34,7 @@ from portfolio_ml.publish import Training, models_as_files, publish
 from portfolio_ml.report.facts import Facts, gather, history_facts
 from portfolio_ml.report.page import write as write_page
 from portfolio_ml.scoring import Champions, predict
-from portfolio_ml.sinks.delivered import keep_scores
-from portfolio_ml.sinks.files import deliver_parquet
+from portfolio_ml.sinks.files import deliver_file
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import deliver_sql
 from portfolio_ml.snapshots import labelled, matrix
@@ -373,13 +372,11 @@ def _tables(portfolio: Opened, champions: Champions, say: Say) -> dict[str, pa.T
 
 
 def _delivered(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Receipt:
-    if isinstance(target, ParquetTarget):
-        path = settings.resolve(target.path)
-        receipt = deliver_parquet(rows, path, run=run)
-        if not any(isinstance(other, SqlTarget) for other in settings.delivery):
-            keep_scores(rows, path, as_of=run.as_of)  # a SQL table has a history of its own
-        return receipt
-    return deliver_sql(rows, url=target.url, table=target.table, base=settings.base, run=run)
+    if isinstance(target, ParquetTarget | CsvTarget):
+        return deliver_file(rows, target, settings=settings, run=run)
+    if isinstance(target, SqlTarget):
+        return deliver_sql(rows, url=target.url, table=target.table, base=settings.base, run=run)
+    raise NotImplementedError(target.kind)
 
 
 def _facts(
