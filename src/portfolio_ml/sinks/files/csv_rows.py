@@ -17,6 +17,8 @@ import pyarrow.csv as pacsv
 from portfolio_ml.schema import Table
 from portfolio_ml.sinks.files.formulas import original, protected
 
+Change = Callable[[pa.Array], pa.Array]
+
 _BATCH_ROWS = 20_000
 _BLOCK_BYTES = 1 << 24
 """The longest line that is read back."""
@@ -68,9 +70,16 @@ def read_for_people(file: Path, contract: Table) -> pa.Table:
     return _with_texts(read_for_machines(file, contract), original)
 
 
-def _with_texts(rows: pa.Table, change: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> pa.Table:
-    columns = [change(c) if pa.types.is_string(c.type) else c for c in rows.columns]
+def _with_texts(rows: pa.Table, change: Change) -> pa.Table:
+    columns = [_changed(c, change) if pa.types.is_string(c.type) else c for c in rows.columns]
     return pa.table(columns, names=rows.column_names)
+
+
+def _changed(texts: pa.ChunkedArray, change: Change) -> pa.ChunkedArray:
+    """The texts, each distinct one changed once: most columns have few."""
+    encoded = (chunk.dictionary_encode() for chunk in texts.chunks)
+    changed = [change(chunk.dictionary).take(chunk.indices) for chunk in encoded]
+    return pa.chunked_array(changed, pa.string())
 
 
 def _lines(rows: pa.Table) -> Iterator[bytes]:
@@ -78,14 +87,11 @@ def _lines(rows: pa.Table) -> Iterator[bytes]:
     header = StringIO()
     csv.writer(header).writerow(rows.column_names)
     yield header.getvalue().encode()
-    for batch in rows.to_batches(max_chunksize=_BATCH_ROWS):
-        lines = pc.binary_join_element_wise(*map(_cells, batch.columns), ",")
+    for batch in _with_texts(rows, _quoted).to_batches(max_chunksize=_BATCH_ROWS):
+        cells = (pc.fill_null(column.cast(pa.string()), "") for column in batch.columns)
+        lines = pc.binary_join_element_wise(*cells, ",")
         yield "".join(f"{line}\r\n" for line in lines.to_pylist()).encode()
 
 
-def _cells(values: pa.Array) -> pa.Array:
-    cells = values.cast(pa.string())
-    if pa.types.is_string(values.type):
-        doubled = pc.replace_substring(values, '"', '""')
-        cells = pc.binary_join_element_wise('"', doubled, '"', "")
-    return pc.fill_null(cells, "")
+def _quoted(texts: pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise('"', pc.replace_substring(texts, '"', '""'), '"', "")
