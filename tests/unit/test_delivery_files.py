@@ -194,7 +194,10 @@ class TestAnyFile:
         ]
 
     @pytest.mark.parametrize("target", ALL)
-    @pytest.mark.parametrize("there", [b"", b"half a file", b'customer_id,as_of\r\n"a', None])
+    @pytest.mark.parametrize(
+        "there",
+        [b"", b"half a file", b'customer_id,as_of\r\n"a', b'"a"b,c\r\n', b"x" * 200_000, None],
+    )
     def test_whatever_else_is_there_is_replaced(self, tmp_path, target, there):
         deliver(tmp_path, target, {"ltv": 0.0})
         if there is not None:
@@ -362,6 +365,17 @@ class TestByDate:
         assert held_by(tmp_path, BY_DATE)["as_of"].to_pylist() == [NEW, NEW]
         assert held_by(tmp_path, BY_DATE, OLD)["as_of"].to_pylist() == [OLD, OLD]
         assert held_by(tmp_path, BY_DATE, date(2024, 1, 1)) is None
+
+    def test_folders_and_files_that_name_no_date_are_left_alone(self, tmp_path):
+        deliver(tmp_path, BY_DATE, {})
+        for name in ("as_of=2024-13-45", "as_of=__HIVE_DEFAULT_PARTITION__", "as_of=20240301", "x"):
+            (tmp_path / "s" / name).mkdir()
+            (tmp_path / "s" / name / "part-0.parquet").write_bytes(b"no Parquet")
+        deliver(tmp_path, PARQUET, {})
+        (tmp_path / "s.history/latest-one.parquet").write_bytes(b"no Parquet")
+        for path in (tmp_path / "s", tmp_path / "s.parquet"):
+            assert [delivered.as_of for delivered in deliveries_in_files(path)] == [DAY]
+        assert set(erased(tmp_path, BY_DATE, "z").values()) == {0}
 
     def test_the_dates_are_the_history(self, tmp_path):
         for as_of in (NEW, OLD):

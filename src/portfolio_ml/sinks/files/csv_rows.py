@@ -47,8 +47,7 @@ def read_for_machines(file: Path, contract: Table) -> pa.Table:
         ValueError: It is no such CSV, or a value is not of its column's type.
     """
     types = {column.name: column.type for column in contract.columns}
-    with file.open(encoding="utf-8-sig", newline="") as opened:
-        names = next(csv.reader(opened, strict=True), [])
+    names = _header_of(file)
     return pacsv.read_csv(
         file,
         read_options=pacsv.ReadOptions(block_size=_BLOCK_BYTES),
@@ -68,6 +67,14 @@ def read_for_people(file: Path, contract: Table) -> pa.Table:
     Errors are those of `read_for_machines`.
     """
     return _with_texts(read_for_machines(file, contract), original)
+
+
+def _header_of(file: Path) -> list[str]:
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        try:
+            return next(csv.reader(opened, strict=True), [])
+        except csv.Error as error:
+            raise ValueError("the file has no header") from error
 
 
 def _with_texts(rows: pa.Table, change: Change) -> pa.Table:

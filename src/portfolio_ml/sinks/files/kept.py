@@ -15,7 +15,7 @@ from portfolio_ml.config import history_beside
 from portfolio_ml.errors import DataError
 from portfolio_ml.replacing import make_folder
 from portfolio_ml.sinks.delivered import SCORES, VERSIONS, Delivered, with_types
-from portfolio_ml.sinks.files.partitions import parts
+from portfolio_ml.sinks.files.partitions import by_day, parts
 from portfolio_ml.sinks.files.writing import told, write_parquet
 
 _KEPT = ("customer_id", *SCORES, "churn_band", *VERSIONS.values())
@@ -76,8 +76,7 @@ def kept_files(path: Path) -> dict[date, Path]:
     """The files with past scores by date, ascending."""
     if path.is_dir():
         return parts(path)
-    found = sorted(history_beside(path).glob("????-??-??.parquet"))
-    return {date.fromisoformat(file.stem): file for file in found}
+    return by_day(history_beside(path).glob("*.parquet"), lambda file: file.stem)
 
 
 def _columns(file: Path, columns: Sequence[str]) -> pa.Table:

@@ -4,6 +4,7 @@ Hive's layout, which DuckDB, pandas, Polars and Spark read as one table. The col
 the folder's name and not in the file: pandas and pyarrow refuse a column that both tell.
 """
 
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import BinaryIO
@@ -30,8 +31,22 @@ def part_of(path: Path, as_of: date) -> Path:
 
 def parts(path: Path) -> dict[date, Path]:
     """The files that are there by date, ascending."""
-    found = sorted(path.glob(f"{_PREFIX}????-??-??/{_FILE}"))
-    return {_date_of(file): file for file in found}
+    return by_day(path.glob(f"{_PREFIX}*/{_FILE}"), _day_of)
+
+
+def by_day(files: Iterable[Path], told: Callable[[Path], str]) -> dict[date, Path]:
+    """The files by the date that each one tells, ascending; without those that tell none.
+
+    Args:
+        files: The files.
+        told: What should be the date, such as a part of the file's name.
+    """
+    found = {file: told(file) for file in files}
+    return {
+        date.fromisoformat(day): file
+        for file, day in sorted(found.items(), key=lambda item: item[1])
+        if _is_day(day)
+    }
 
 
 def write_part(rows: pa.Table, file: BinaryIO) -> None:
@@ -46,9 +61,17 @@ def read_part(file: Path, contract: Table) -> pa.Table:
         OSError: The file is damaged or cannot be read; Arrow's errors, too.
     """
     rows = pq.ParquetFile(file).read()
-    days = pa.repeat(pa.scalar(_date_of(file), pa.date32()), rows.num_rows)
+    as_of = date.fromisoformat(_day_of(file))
+    days = pa.repeat(pa.scalar(as_of, pa.date32()), rows.num_rows)
     return rows.add_column(contract.names.index("as_of"), "as_of", days)
 
 
-def _date_of(file: Path) -> date:
-    return date.fromisoformat(file.parent.name.removeprefix(_PREFIX))
+def _day_of(file: Path) -> str:
+    return file.parent.name.removeprefix(_PREFIX)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
