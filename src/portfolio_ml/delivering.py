@@ -7,14 +7,14 @@ from datetime import date, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from portfolio_ml.config import ParquetTarget, Settings, SqlTarget, Target
+from portfolio_ml.config import CsvTarget, ParquetTarget, Settings, SqlTarget, Target
 from portfolio_ml.errors import PortfolioError
 from portfolio_ml.opening import Opened
 from portfolio_ml.scored import Scored
 from portfolio_ml.scoring import Champions
 from portfolio_ml.sinks import sql
 from portfolio_ml.sinks.differences import Change
-from portfolio_ml.sinks.files import deliver_parquet
+from portfolio_ml.sinks.files import deliver_file, rehearse_file
 from portfolio_ml.sinks.past_sql import places
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.suppression import suppression
@@ -100,7 +100,7 @@ def each(targets: list[Target], deliver_to: Deliver) -> Deliveries:
 
 def is_file(target: Target) -> bool:
     """Whether a target is a file, which is replaced whole."""
-    return isinstance(target, ParquetTarget)
+    return isinstance(target, ParquetTarget | CsvTarget)
 
 
 def rehearse(
@@ -116,8 +116,13 @@ def rehearse(
 
 
 def _rehearsed(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Rehearsal:
-    assert isinstance(target, SqlTarget)
-    return Rehearsal(*sql.rehearse(rows, target, base=settings.base, run=run))
+    match target:
+        case SqlTarget():
+            return Rehearsal(*sql.rehearse(rows, target, base=settings.base, run=run))
+        case ParquetTarget() | CsvTarget():
+            return Rehearsal(rehearse_file(rows, target, settings=settings, run=run), ())
+        case _:
+            raise NotImplementedError(target.kind)
 
 
 def bands_before(settings: Settings) -> Callable[[date], pa.Table]:
@@ -137,7 +142,10 @@ def bands_before(settings: Settings) -> Callable[[date], pa.Table]:
 
 
 def _delivered(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Receipt:
-    if isinstance(target, SqlTarget):
-        return sql.deliver_to_target(rows, target, base=settings.base, run=run)
-    assert isinstance(target, ParquetTarget)
-    return deliver_parquet(rows, settings.resolve(target.path), run=run)
+    match target:
+        case SqlTarget():
+            return sql.deliver_to_target(rows, target, base=settings.base, run=run)
+        case ParquetTarget() | CsvTarget():
+            return deliver_file(rows, target, settings=settings, run=run)
+        case _:
+            raise NotImplementedError(target.kind)

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from portfolio_ml.config import Settings, SqlTarget, Target
+from portfolio_ml.config import CsvTarget, ParquetTarget, Settings, SqlTarget, Target
 from portfolio_ml.delivering import Deliveries, each
 from portfolio_ml.schema import CUSTOMER_ROWS, QUARANTINE
-from portfolio_ml.sinks import erasure, migration, sql
+from portfolio_ml.sinks import erasure, files, migration, sql
 from portfolio_ml.sinks.erasure import Erased
 from portfolio_ml.sinks.files import holds_table, write_parquet
 from portfolio_ml.sinks.receipts import Receipt, Run
@@ -107,9 +107,14 @@ def _versions(rows: pa.Table) -> dict[str, str]:
 
 
 def _erased(target: Target, settings: Settings, customer_id: str) -> tuple[Erased, ...]:
-    if isinstance(target, SqlTarget):
-        return erasure.erase(target, customer_id, base=settings.base)
-    return ()
+    match target:
+        case SqlTarget():
+            return erasure.erase(target, customer_id, base=settings.base)
+        case ParquetTarget() | CsvTarget():
+            removed = files.erase(customer_id, target, settings=settings)
+            return tuple(Erased(place, rows) for place, rows in removed.items())
+        case _:
+            raise NotImplementedError(target.kind)
 
 
 def _erased_from_quarantine(settings: Settings, customer_id: str) -> list[Erased]:

@@ -8,7 +8,7 @@ transaction carries all of them.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -26,6 +26,8 @@ from portfolio_ml.sinks.receipts import (
 from portfolio_ml.sinks.rows import Reject, rejected_rows
 from portfolio_ml.sinks.staging import STAGING
 from portfolio_ml.sinks.tables import create_or_check
+
+Settled = Literal["staged", "everybody", "nobody"]
 
 OWN = frozenset({RUNS.name, REJECTS.name, WATERMARKS.name, STAGING})
 """Names that no delivered table can have."""
@@ -109,18 +111,23 @@ class Ledger:
         }
         self._put(self._marks, values, ("table_name",))
 
-    def reject(self, rejects: Sequence[Reject], *, run: Run, staged: bool) -> None:
+    def reject(self, rejects: Sequence[Reject], *, run: Run, settled: Settled) -> None:
         """Keep the rejected rows, instead of what was kept of the same customers before.
 
         Args:
             rejects: The rows with their reasons.
             run: The run that they are of.
-            staged: Whether the customers that were delivered are in the staging table.
+            settled: Whose older rejected rows the delivery has settled beside: of those whose rows
+                are staged, of everybody, or of nobody.
         """
         database, mark, rows = self._database, self._database.mark, self._quoted(self._rejects)
         older = f"DELETE FROM {rows} WHERE table_name = {mark} AND as_of <= {mark}"
-        settled = " OR customer_id IN (SELECT customer_id FROM portfolio_staging)" if staged else ""
-        database.run(f"{older} AND (customer_id IS NULL{settled})", self._table, run.as_of)
+        whose = {
+            "staged": " OR customer_id IN (SELECT customer_id FROM portfolio_staging)",
+            "everybody": " OR 1 = 1",
+            "nobody": "",
+        }[settled]
+        database.run(f"{older} AND (customer_id IS NULL{whose})", self._table, run.as_of)
         for customer in sorted({r.customer_id for r in rejects if r.customer_id is not None}):
             database.run(f"{older} AND customer_id = {mark}", self._table, run.as_of, customer)
         if rejects:
@@ -134,6 +141,27 @@ class Ledger:
             self._table,
         )
         return [(as_date(day), row) for day, row in found]
+
+    def forget(self, customer_id: str) -> int:
+        """Remove a customer's rejected rows; gives how many there were."""
+        mark = self._database.mark
+        return self._database.run(
+            f"DELETE FROM {self._quoted(self._rejects)}"
+            f" WHERE table_name = {mark} AND customer_id = {mark}",
+            self._table,
+            customer_id,
+        )
+
+    def newest_receipt(self, target: str) -> date | None:
+        """The newest as-of date that a receipt calls delivered to a target; None for none."""
+        mark = self._database.mark
+        found = self._database.ask(
+            f"SELECT MAX(as_of) FROM {self._quoted(self._runs)}"
+            f" WHERE target = {mark} AND status = {mark}",
+            target,
+            "delivered",
+        )
+        return as_date(found[0][0]) if found[0][0] else None
 
     def sign(self, receipt: Receipt) -> None:
         """Leave the receipt."""

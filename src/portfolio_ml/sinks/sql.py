@@ -14,7 +14,7 @@ from portfolio_ml.schema import CUSTOMER_ROWS, Table
 from portfolio_ml.sinks.accepted import Accepted, accepted
 from portfolio_ml.sinks.crm_table import CrmTable
 from portfolio_ml.sinks.differences import Change, in_crm_table, in_own_table
-from portfolio_ml.sinks.ledger import OWN, Ledger, as_date, ledger_names
+from portfolio_ml.sinks.ledger import OWN, Ledger, Settled, as_date, ledger_names
 from portfolio_ml.sinks.receipts import Mode, Receipt, Run
 from portfolio_ml.sinks.rows import Delivery, Reject, prepare
 from portfolio_ml.sinks.staging import stage, unstage
@@ -184,7 +184,7 @@ def _into_own_table(order: _Order, database: Writer, *, look: Look | None = None
     newest = ledger.newest_as_of() or _newest_row(order.current, database)
     upsert = Upsert(order.current, order.history, database)
     if newest == order.run.as_of and _is_again(order, ledger, upsert):
-        return _sign(order, ledger, _Outcome(Accepted(), is_late=False), staged=False)
+        return _sign(order, ledger, _Outcome(Accepted(), is_late=False), settled="nobody")
     stage(order.delivery.rows, order.current, database)
     if look is not None:
         look(database)
@@ -247,11 +247,13 @@ def _newest_row(current: Table, database: Writer) -> date | None:
     return as_date(from_rows[0][0]) if from_rows[0][0] else None
 
 
-def _sign(order: _Order, ledger: Ledger, outcome: _Outcome, *, staged: bool = True) -> Receipt:
+def _sign(
+    order: _Order, ledger: Ledger, outcome: _Outcome, *, settled: Settled = "staged"
+) -> Receipt:
     """Leave the rejected rows and the receipt."""
     delivery, run = order.delivery, order.run
     rejects: tuple[Reject, ...] = (*delivery.rejects, *delivery.refused(outcome.accepted.refused))
-    ledger.reject(rejects, run=run, staged=staged)
+    ledger.reject(rejects, run=run, settled=settled)
     count, sent = delivery.rows.num_rows, outcome.accepted.written
     receipt = Receipt(
         run_id=run.run_id,
