@@ -32,7 +32,7 @@ from portfolio_ml.errors import ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.sinks import files
 from portfolio_ml.sinks.files import delivery as steps
-from portfolio_ml.sinks.files.state import State
+from portfolio_ml.sinks.ledger import Ledger
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import deliver_sql
 
@@ -378,21 +378,21 @@ def kill_at(step: str) -> None:
     def die(*_: object, **__: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def die_after(self: State, *given: object) -> None:
+    def die_after(self: Ledger, *given: object) -> None:
         record(self, *given)
         die()
 
-    record = State.record
+    record = Ledger.sign
     match step:
         case "before the rename":
             Path.replace = die
         case "before the history":  # where there is one
             steps.keep_scores = die
-            State.record = die
+            Ledger.sign = die
         case "before the receipt":
-            State.record = die
+            Ledger.sign = die
         case "before the commit":
-            State.record = die_after
+            Ledger.sign = die_after
 
 
 if __name__ == "__main__":
