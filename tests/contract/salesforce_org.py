@@ -145,7 +145,11 @@ class Org:
         times = Counter(row[key].strip().casefold() for row in rows)
         for row in rows:
             twice = times[row[key].strip().casefold()] > 1
-            if fault := f"DUPLICATE_VALUE:Duplicate key:{key} --" if twice else self._fault(row, key):
+            if (
+                fault := f"DUPLICATE_VALUE:Duplicate key:{key} --"
+                if twice
+                else self._fault(row, key)
+            ):
                 job.failed.append({"sf__Id": "", "sf__Error": fault, **row})
                 continue
             record, created = self._record(row, key)
@@ -163,14 +167,16 @@ class Org:
             self.locked[who] -= 1
             return "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--"
         if who in self.refused:
-            return "FIELD_CUSTOM_VALIDATION_EXCEPTION:a rule of ours, \"hard\":Score__c --"
+            return 'FIELD_CUSTOM_VALIDATION_EXCEPTION:a rule of ours, "hard":Score__c --'
         for name, text in row.items():
             if len(text) > FIELD_CHARACTERS:
                 return f"STRING_TOO_LONG:{name}: data value too large:{name} --"
             try:
                 _ = text in {"", "#N/A"} or TYPES[self.fields.get(name, "string")](text)
             except (ValueError, KeyError):
-                return f"INVALID_TYPE_ON_FIELD_IN_RECORD:{name}: value not of required type:{name} --"
+                return (
+                    f"INVALID_TYPE_ON_FIELD_IN_RECORD:{name}: value not of required type:{name} --"
+                )
         return None
 
     def _record(self, row: dict[str, str], key: str) -> tuple[dict[str, Any], bool]:

@@ -28,7 +28,8 @@ def serving(app: Any) -> Iterator[str]:
     try:
         until = time.monotonic() + 20
         while not server.started:
-            assert thread.is_alive() and time.monotonic() < until, "the server does not start"
+            assert thread.is_alive(), "the server has not started"
+            assert time.monotonic() < until, "the server does not start"
             time.sleep(0.005)
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:

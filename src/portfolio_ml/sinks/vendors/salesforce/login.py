@@ -57,7 +57,7 @@ def read_grant(status: int, body: bytes, *, target: SalesforceTarget) -> Grant:
         "Salesforce refuses the login",
         where=target.login_url,
         saw=code if isinstance(code, str) and code.isidentifier() else f"status {status}",
-        do="check login_url, client_id and the secret or key, and that the app may act for its user",
+        do="check login_url, client_id and the secret or key, and whom the app may act for",
     )
 
 

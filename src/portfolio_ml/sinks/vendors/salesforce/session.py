@@ -154,7 +154,7 @@ def _check(answer: Answer, call: str, target: SalesforceTarget) -> None:
             "Salesforce ends each session at once",
             where=target.login_url,
             saw=fault.code,
-            do="check the connected app's session policies and the user's permission to use the API",
+            do="check the connected app's session policies and its user's permissions",
         )
     if fault.code == "REQUEST_LIMIT_EXCEEDED":
         raise TryAgainLaterError(

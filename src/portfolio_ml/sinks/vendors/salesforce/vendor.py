@@ -1,49 +1,32 @@
 """Delivery to Salesforce: a batch is a bulk job, whose id is its reference.
 
 Mode `upsert` goes by the external id. Bulk API's `update` goes by record id alone, so mode
-`update` first asks which records hold the external ids: customers without one are absent. A row
-whose fate cannot be told is pending: it is sent again, which is harmless, since values are
-absolute.
+`update` first asks which records hold the external ids: customers without one are absent.
+
+Where nobody can tell any more what became of a row, as its job has vanished, it is pending: it is
+sent again, which is harmless, since values are absolute.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from urllib.parse import urlsplit
 
 from portfolio_ml.config.delivery_sections import SalesforceTarget
-from portfolio_ml.errors import ServiceUnavailableError
-from portfolio_ml.sinks.vendors.salesforce.fields import Value, csv_text, fault, field_text
+from portfolio_ml.errors import PortfolioError, ServiceUnavailableError, TryAgainLaterError
+from portfolio_ml.sinks.vendors.salesforce.batch import (
+    JOB_BYTES,
+    job_data,
+    key_column,
+    pending,
+    sort,
+)
 from portfolio_ml.sinks.vendors.salesforce.jobs import Job, Jobs
-from portfolio_ml.sinks.vendors.salesforce.lookup import record_ids
 from portfolio_ml.sinks.vendors.salesforce.session import Session, Wire
+from portfolio_ml.sinks.vendors.vendor import Answer, Outcome, State, Wanted
 
-RECORD_ID = "Id"
 _GONE = {"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY"}
-_PASSING = {"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "QUERY_TIMEOUT", "UNKNOWN_EXCEPTION"}
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    status: Literal["acknowledged", "rejected", "absent", "pending", "unknown"]
-    reason: str = ""
-
-
-Batch = Mapping[str, Mapping[str, Value]]
-Outcomes = dict[str, Outcome]
-
-
-@dataclass(frozen=True, slots=True)
-class _Sorted:
-    """A batch, sorted into what can be sent and what cannot.
-
-    Attributes:
-        keys: By customer, the key that the row is sent under.
-        others: What became of the customers that cannot be sent.
-    """
-
-    keys: Mapping[str, str]
-    others: Outcomes
+_PASSING = {"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "QUERY_TIMEOUT"}
+_IN_THE_ADMINISTRATORS_WORDS = {"FIELD_CUSTOM_VALIDATION_EXCEPTION"}
 
 
 class Salesforce:
@@ -55,6 +38,10 @@ class Salesforce:
         now: The clock, in UTC.
         sleep: Waits for as many seconds.
     """
+
+    most_rows = 200_000
+    """Twenty of Salesforce's own batches: more are no faster, and are sent again as a whole."""
+    most_bytes = 90_000_000
 
     def __init__(
         self,
@@ -68,88 +55,138 @@ class Salesforce:
         self._session = Session(target, wire=wire, now=now)
         self._jobs = Jobs(target, self._session, sleep)
 
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        return f"Salesforce {self._target.object} at {_host(self._target.login_url)}"
+
+    @property
+    def place(self) -> str:
+        """What tells the organisation, object and key from others."""
+        target = self._target
+        return f"salesforce:{_host(target.login_url)}/{target.object}/{target.external_id}"
+
     def begin(self) -> str:
         """A new job, which does nothing yet; gives its id."""
         return self._jobs.create()
 
-    def send(self, batch: Batch, reference: str) -> Outcomes:
-        """Upload the batch into the job, wait for it, and give what became of each row."""
-        ready = self._sorted(batch)
-        if not ready.keys:
-            self._jobs.abort(reference)
-            return ready.others
-        data = self._csv(batch, ready)
+    def send(self, batch: Sequence[Wanted], reference: str | None) -> Answer:
+        """Upload the batch into its job, wait for it, and give what became of each row.
+
+        Raises:
+            ServiceUnavailableError: Salesforce refuses a call or does not answer.
+            TryAgainLaterError: The day's calls are used up, or the job takes too long.
+        """
+        job_id = _job_id(reference)
+        batch_sorted = sort(batch, target=self._target, session=self._session)
+        data, sent = job_data(batch_sorted.ready, target=self._target, most_bytes=JOB_BYTES)
+        left = [row for key, row in batch_sorted.ready.items() if key not in sent]
+        others = [*batch_sorted.others, *pending(left)]
+        if not sent:
+            self._jobs.abort(job_id)
+            return Answer(others)
         try:
-            self._jobs.upload(reference, data)
+            self._jobs.upload(job_id, data)
         except ServiceUnavailableError as error:
-            self._jobs.abort(reference)
-            return ready.others | dict.fromkeys(ready.keys, Outcome("pending", str(error)))
-        self._jobs.close(reference)
-        return ready.others | self._collected(ready, reference)
+            self._jobs.abort(job_id)
+            return Answer([*others, *pending(sent.values())], stop=error)
+        self._jobs.close(job_id)
+        return self._collected(sent, others, job_id, untold="unknown")
 
-    def settle(self, batch: Batch, reference: str) -> Outcomes:
-        """What became of a batch whose sender died, or stopped to wait."""
-        job = self._jobs.look(reference)
-        if job is None or job.state == "Open":
-            if job:
-                self._jobs.abort(reference)
-            return dict.fromkeys(batch, Outcome("pending", "it was not sent"))
-        ready = self._sorted(batch)
-        return ready.others | self._collected(ready, reference)
+    def settle(self, batch: Sequence[Wanted], reference: str | None) -> Answer:
+        """What became of a batch whose sender died or stopped to wait.
 
-    def _sorted(self, batch: Batch) -> _Sorted:
-        faults = {customer: fault(customer, values) for customer, values in batch.items()}
-        others = {c: Outcome("rejected", reason) for c, reason in faults.items() if reason}
-        sound = [customer for customer in batch if customer not in others]
-        if self._target.mode == "upsert" or self._target.external_id == RECORD_ID:
-            return _Sorted({customer: customer for customer in sound}, others)
-        return self._by_record(sound, others)
+        An open job is aborted, so its rows are pending; one at work is waited for.
 
-    def _by_record(self, customers: Iterable[str], others: Outcomes) -> _Sorted:
-        held = record_ids(customers, target=self._target, session=self._session)
-        keys = {}
-        for customer in customers:
-            match held.get(customer, ()):
-                case (record,):
-                    keys[customer] = record
-                case ():
-                    others[customer] = Outcome("absent")
-                case several:
-                    reason = f"{len(several)} records have this {self._target.external_id}"
-                    others[customer] = Outcome("rejected", reason)
-        return _Sorted(keys, others)
-
-    @property
-    def _key(self) -> str:
-        """The column that rows are sent and told apart by."""
-        return self._target.external_id if self._target.mode == "upsert" else RECORD_ID
-
-    def _csv(self, batch: Batch, ready: _Sorted) -> bytes:
-        fields = list(self._target.columns.values())
-        rows = ([key, *(field_text(batch[c][f]) for f in fields)] for c, key in ready.keys.items())
-        return csv_text([self._key, *fields], rows)
-
-    def _collected(self, ready: _Sorted, reference: str) -> Outcomes:
-        """What the job's results say, once it is over."""
-        job = self._jobs.wait(reference)
+        Raises:
+            ServiceUnavailableError: Salesforce refuses a call or does not answer.
+            TryAgainLaterError: The day's calls are used up, or the job takes too long.
+        """
+        job_id = _job_id(reference)
+        job = self._jobs.look(job_id)
         if job is None:
-            return dict.fromkeys(ready.keys, Outcome("pending", "the job has vanished"))
-        customers = {key: customer for customer, key in ready.keys.items()}
-        told = {customers[k]: o for k, o in self._results(reference, job) if k in customers}
-        return {c: told.get(c, Outcome("unknown", "the job does not tell")) for c in ready.keys}
+            return Answer(pending(batch))
+        if job.state == "Open":
+            self._jobs.abort(job_id)
+            return Answer(pending(batch))
+        batch_sorted = sort(batch, target=self._target, session=self._session)
+        found = self._collected(batch_sorted.ready, batch_sorted.others, job_id, untold="pending")
+        return Answer(found.outcomes)
 
-    def _results(self, reference: str, job: Job) -> Iterator[tuple[str, Outcome]]:
-        for row in self._jobs.results(reference, "successfulResults"):
-            yield row[self._key], Outcome("acknowledged")
-        for row in self._jobs.results(reference, "failedResults"):
-            yield row[self._key], _failed(row.get("sf__Error", ""))
-        for row in self._jobs.results(reference, "unprocessedrecords"):
-            yield row[self._key], Outcome("pending", job.message or f"the job is {job.state}")
+    def _collected(
+        self,
+        rows: Mapping[str, Wanted],
+        others: Sequence[Outcome],
+        job_id: str,
+        *,
+        untold: State,
+    ) -> Answer:
+        """What the job's results say, once it is over; `untold` for rows they do not speak of."""
+        job = self._jobs.wait(job_id)
+        if job is None:
+            return Answer([*others, *pending(rows.values())])
+        told = dict(self._results(rows, job_id))
+        silent = "the job's results do not speak of it" if untold == "unknown" else None
+        rest = [Outcome(r.customer_id, untold, silent) for k, r in rows.items() if k not in told]
+        return Answer([*others, *told.values(), *rest], stop=_stop(job, job_id))
+
+    def _results(self, rows: Mapping[str, Wanted], job_id: str) -> Iterator[tuple[str, Outcome]]:
+        """Each row's key and outcome; a key that nobody asked about is passed over."""
+        for part in ("successfulResults", "failedResults", "unprocessedrecords"):
+            for result in self._jobs.results(job_id, part):
+                key = result.get(key_column(self._target), "")
+                if row := rows.get(key):
+                    yield key, _outcome(row.customer_id, part, result)
 
 
-def _failed(error: str) -> Outcome:
-    """What an error of a row means: the record is gone, a lock will pass, or the row is refused."""
-    code = error.partition(":")[0]
+def _outcome(customer_id: str, part: str, result: Mapping[str, str]) -> Outcome:
+    """What a row of the results means."""
+    if part == "successfulResults":
+        return Outcome(customer_id, "sent")
+    if part == "unprocessedrecords":
+        return Outcome(customer_id, "pending")
+    code, _, rest = result.get("sf__Error", "").partition(":")
     if code in _GONE:
-        return Outcome("absent", error)
-    return Outcome("pending" if code in _PASSING else "rejected", error)
+        return Outcome(customer_id, "absent")
+    if code in _PASSING:
+        return Outcome(customer_id, "pending")
+    return Outcome(customer_id, "rejected", _reason(code, rest))
+
+
+def _reason(code: str, rest: str) -> str:
+    """The error's code and fields; its message, which may quote a value, only where it is fixed.
+
+    Example:
+        >>> _reason("STRING_TOO_LONG", "Name: data value too large: Ann:Name --")
+        'STRING_TOO_LONG in Name'
+    """
+    message, _, fields = rest.rpartition(":")
+    names = fields.removesuffix("--").strip()
+    known = f"{code} in {names}" if names else code
+    return f"{known}: {message}" if code in _IN_THE_ADMINISTRATORS_WORDS else known
+
+
+def _stop(job: Job, job_id: str) -> PortfolioError | None:
+    """Why nothing more should be sent after a job that was not done."""
+    if job.state == "Failed":
+        return ServiceUnavailableError(
+            "Salesforce has given a job up",
+            where=f"job {job_id}",
+            saw=job.message or "no reason",
+            do="check object, external_id and columns; its rows are sent again by the next run",
+        )
+    if job.state == "Aborted":
+        return TryAgainLaterError(
+            "somebody has aborted a job", where=f"job {job_id}", do="run it again"
+        )
+    return None
+
+
+def _job_id(reference: str | None) -> str:
+    if reference is None:
+        raise ValueError("a batch for Salesforce has a job's id as its reference")
+    return reference
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or "an unreadable address"

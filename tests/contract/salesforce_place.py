@@ -1,0 +1,71 @@
+"""A Salesforce on this machine, for the length of a `with` block, and targets that lead to it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from tests.contract.salesforce import CLIENT_ID, CLIENT_SECRET, USERNAME, Salesforce
+from tests.contract.salesforce_org import Org
+from tests.contract.serving import serving
+
+from portfolio_ml.config.delivery_sections import SalesforceTarget
+
+FIELDS = {
+    "Customer__c": "string",
+    "Churn__c": "double",
+    "Segment__c": "string",
+    "Active__c": "boolean",
+    "Next__c": "date",
+    "Scored__c": "datetime",
+}
+COLUMNS = {
+    "p_churn": "Churn__c",
+    "segment_name": "Segment__c",
+    "is_active": "Active__c",
+    "expected_next_order_date": "Next__c",
+    "scored_at": "Scored__c",
+}
+
+
+@contextmanager
+def salesforce(**faults: object) -> Iterator[Salesforce]:
+    """The contract server, served."""
+    server = Salesforce(Org(dict(FIELDS)), **faults)
+    with serving(server) as address:
+        server.address = address
+        yield server
+
+
+def target(server: Salesforce, **changes: object) -> SalesforceTarget:
+    """A target that logs in with a secret, unless the changes bring a key."""
+    login = {} if "private_key" in changes else {"client_secret": CLIENT_SECRET}
+    given = {
+        "kind": "salesforce",
+        "login_url": server.address,
+        "client_id": CLIENT_ID,
+        "external_id": "Customer__c",
+        "columns": COLUMNS,
+        "mode": "upsert",
+    }
+    return SalesforceTarget.model_validate(given | login | changes)
+
+
+@cache
+def key_pair() -> tuple[str, str]:
+    """A private key and its public one, in PEM."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    plain = serialization.NoEncryption()
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    public = serialization.PublicFormat.SubjectPublicKeyInfo
+    return (
+        key.private_bytes(pem, pkcs8, plain).decode(),
+        key.public_key().public_bytes(pem, public).decode(),
+    )
+
+
+def signed_target(server: Salesforce, **changes: object) -> SalesforceTarget:
+    """A target that logs in with a signed assertion, whose key the server knows."""
+    private, server.public_key = key_pair()
+    return target(server, username=USERNAME, private_key=private, **changes)
