@@ -56,14 +56,14 @@ def csv_lines(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[
         yield written.getvalue().encode()
 
 
-def csv_rows(text: bytes) -> Iterator[dict[str, str]]:
+def csv_rows(text: str) -> Iterator[dict[str, str]]:
     """The rows of a CSV file of results, by column.
 
     Raises:
         ValueError: It is no such file.
     """
     try:
-        yield from csv.DictReader(io.StringIO(text.decode(), newline=""), strict=True)
+        yield from csv.DictReader(io.StringIO(text, newline=""), strict=True)
     except csv.Error:
         raise ValueError("the results are no CSV") from None
 

@@ -1,17 +1,19 @@
 """The life of a Bulk API 2.0 ingest job: created, filled, closed, waited for, read."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from portfolio_ml.config.delivery_sections import SalesforceTarget
 from portfolio_ml.errors import ServiceUnavailableError, TryAgainLaterError
+from portfolio_ml.sinks.vendors.calls import Reply
+from portfolio_ml.sinks.vendors.limits import Clock
 from portfolio_ml.sinks.vendors.salesforce.fields import csv_rows
-from portfolio_ml.sinks.vendors.salesforce.session import Answer, Session, decoded
+from portfolio_ml.sinks.vendors.salesforce.session import Session
 
 OVER = {"JobComplete", "Failed", "Aborted"}
-_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 1.0, 60.0, 1.6
+_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 1.0, 120.0, 1.6
 
 Part = Literal["successfulResults", "failedResults", "unprocessedrecords"]
 
@@ -31,12 +33,12 @@ class Jobs:
     Attributes:
         target: The object and its external id.
         session: Makes the calls.
-        sleep: Waits for as many seconds.
+        clock: The time that is waited.
     """
 
     target: SalesforceTarget
     session: Session
-    sleep: Callable[[float], None]
+    clock: Clock
 
     def create(self) -> str:
         """A new job without data; gives its id.
@@ -54,22 +56,18 @@ class Jobs:
         if self.target.mode == "upsert":
             order["externalIdFieldName"] = self.target.external_id
         path = f"{self.session.root}/jobs/ingest"
-        answer = self.session.call("POST", path, content=json.dumps(order).encode())
-        return str(_found(answer, "the interface").get("id"))
+        reply = self.session.call("POST", path, json.dumps(order).encode())
+        return _text(reply, "id")
 
     def upload(self, job_id: str, data: bytes) -> None:
         """Give the job its rows.
 
-        Sent once: a job takes data once, and what a lost answer means cannot be told.
+        Raises:
+            NoAnswerError: Whether it has them is not known. They must not be sent to it again.
         """
-        answer = self.session.call(
-            "PUT",
-            f"{self._path(job_id)}/batches",
-            content=data,
-            content_type="text/csv; charset=UTF-8",
-            repeat=False,
-        )
-        if answer.status == 404:
+        path = f"{self._path(job_id)}/batches"
+        reply = self.session.call_once("PUT", path, data, content_type="text/csv; charset=UTF-8")
+        if reply.status == 404:
             raise _vanished(job_id)
 
     def close(self, job_id: str) -> None:
@@ -82,11 +80,10 @@ class Jobs:
 
     def look(self, job_id: str) -> Job | None:
         """How the job stands; None where it has vanished, which it does after 7 days."""
-        answer = self.session.call("GET", self._path(job_id))
-        if answer.status == 404:
+        reply = self.session.call("GET", self._path(job_id))
+        if reply.status == 404:
             return None
-        told = decoded(answer)
-        return Job(str(told.get("state")), str(told.get("errorMessage") or "")[:300])
+        return Job(_text(reply, "state"), str(reply.document.get("errorMessage") or "")[:300])
 
     def wait(self, job_id: str) -> Job | None:
         """The job once it is over; None where it has vanished.
@@ -103,7 +100,7 @@ class Jobs:
                     saw=f"{job.state} after {self.target.poll_minutes} minutes",
                     do="run it again later: the next run takes the job up, or raise poll_minutes",
                 )
-            self.sleep(pause)
+            self.clock.sleep(pause)
             waited, pause = waited + pause, min(pause * _GROWTH, _LONGEST_PAUSE)
         return job
 
@@ -113,11 +110,11 @@ class Jobs:
         Raises:
             ServiceUnavailableError: The results cannot be read.
         """
-        answer = self.session.call("GET", f"{self._path(job_id)}/{part}/")
-        if answer.status == 404:
+        reply = self.session.call("GET", f"{self._path(job_id)}/{part}/")
+        if reply.status == 404:
             raise _vanished(job_id)
         try:
-            yield from csv_rows(answer.body)
+            yield from csv_rows(reply.text)
         except ValueError:
             raise ServiceUnavailableError(
                 "Salesforce's results cannot be read", where=f"job {job_id}"
@@ -127,7 +124,7 @@ class Jobs:
         """Set the state of an open job; fine too where a first try, its answer lost, has set it."""
         content = json.dumps({"state": state}).encode()
         try:
-            self.session.call("PATCH", self._path(job_id), content=content)
+            self.session.call("PATCH", self._path(job_id), content)
         except ServiceUnavailableError:
             job = self.look(job_id)
             if job is not None and job.state == "Open":
@@ -137,12 +134,16 @@ class Jobs:
         return f"{self.session.root}/jobs/ingest/{job_id}"
 
 
-def _found(answer: Answer, what: str) -> dict[str, object]:
-    if answer.status == 404:
+def _text(reply: Reply, name: str) -> str:
+    """What a reply calls `name`."""
+    found = reply.document.get(name)
+    if not isinstance(found, str):
         raise ServiceUnavailableError(
-            f"Salesforce does not know {what}", saw="404", do="check api_version and login_url"
+            "Salesforce's reply cannot be read",
+            saw=f"status {reply.status}",
+            do="check login_url and api_version",
         )
-    return decoded(answer)
+    return found
 
 
 def _vanished(job_id: str) -> TryAgainLaterError:

@@ -1,6 +1,5 @@
 """Logging in to Salesforce: by client credentials, or by a JWT signed with the app's key."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -41,13 +40,12 @@ def form(target: SalesforceTarget, *, now: Callable[[], datetime]) -> bytes:
     return urlencode(fields).encode()
 
 
-def read_grant(status: int, body: bytes, *, target: SalesforceTarget) -> Grant:
+def read_grant(status: int, answer: Mapping[str, object], *, target: SalesforceTarget) -> Grant:
     """The grant that the answer to the form holds.
 
     Raises:
         ServiceUnavailableError: The login is refused, or the answer is none.
     """
-    answer = _object(body)
     token, instance = answer.get("access_token"), answer.get("instance_url")
     if status == 200 and isinstance(token, str) and isinstance(instance, str):
         _same_protection(instance, target)
@@ -84,11 +82,3 @@ def _same_protection(instance_url: str, target: SalesforceTarget) -> None:
         raise ServiceUnavailableError(
             "Salesforce names an instance without TLS", where=target.login_url, saw=instance_url
         )
-
-
-def _object(body: bytes) -> Mapping[str, object]:
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}

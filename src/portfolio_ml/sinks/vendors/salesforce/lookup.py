@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from portfolio_ml.config.delivery_sections import SalesforceTarget
 from portfolio_ml.errors import ServiceUnavailableError
-from portfolio_ml.sinks.vendors.salesforce.session import Session, decoded
+from portfolio_ml.sinks.vendors.salesforce.session import Session
 from portfolio_ml.sinks.vendors.salesforce.soql import queries_for
 
 
@@ -34,12 +34,12 @@ def _records(first: str, session: Session) -> Iterator[Mapping[str, object]]:
     """The records of all pages of a query."""
     path: str | None = first
     while path is not None:
-        answer = session.call("GET", path)
-        if answer.status == 404:
+        told = session.call("GET", path).document
+        if not isinstance(told.get("records"), list):
             raise ServiceUnavailableError(
-                "Salesforce does not know the query's address", saw="404", do="check api_version"
+                "Salesforce's answer to a query cannot be read",
+                do="check login_url and api_version",
             )
-        told = decoded(answer)
-        yield from told.get("records", [])
+        yield from told["records"]
         following = told.get("nextRecordsUrl")
         path = following if isinstance(following, str) else None

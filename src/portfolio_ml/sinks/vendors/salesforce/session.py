@@ -1,39 +1,22 @@
 """Calls to Salesforce with a token that is fetched, and fetched anew where it has expired."""
 
 import json
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
 
 from portfolio_ml.config.delivery_sections import SalesforceTarget
 from portfolio_ml.errors import ServiceUnavailableError, TryAgainLaterError
-from portfolio_ml.sinks.vendors.salesforce.login import TOKEN_PATH, Grant, form, read_grant
+from portfolio_ml.sinks.vendors.calls import Door, NoAnswerError, Patience, Reply
+from portfolio_ml.sinks.vendors.limits import Clock, RollingLimit
+from portfolio_ml.sinks.vendors.salesforce.login import TOKEN_PATH, form, read_grant
 
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # its addresses hold queries, and those ids
 
-class Answer(Protocol):
-    """What came back."""
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-
-    @property
-    def body(self) -> bytes:
-        """The body."""
-
-
-class Wire(Protocol):
-    """Sends a request, again after a pause where that may help; gives the last answer.
-
-    Raises:
-        ServiceUnavailableError: No answer came.
-    """
-
-    def __call__(
-        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes, repeat: bool
-    ) -> Answer:
-        """Send; without `repeat` at most once."""
+WHO = "Salesforce"
+_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,119 +36,150 @@ class Session:
 
     Args:
         target: Where to, and as whom.
-        wire: Sends a request.
-        now: The clock, in UTC; a signed login says until when it is good.
+        clock: The time that is waited.
+        patience: How long to wait for an answer, and how often to ask again.
+        now: The time of day, in UTC; a signed login says until when it is good.
+
+    Raises:
+        ConfigError: The address cannot be right.
     """
 
     def __init__(
-        self, target: SalesforceTarget, *, wire: Wire, now: Callable[[], datetime]
+        self,
+        target: SalesforceTarget,
+        *,
+        clock: Clock,
+        patience: Patience,
+        now: Callable[[], datetime],
     ) -> None:
-        self._target, self._wire, self._now = target, wire, now
-        self._grant: Grant | None = None
+        self._target, self._patience, self._now = target, patience, now
+        self._limit = RollingLimit(100, 1.0, clock)  # Salesforce has none; this keeps it gentle
+        self._entrance = self._door(target.login_url)
+        self._inside: Door | None = None
 
     @property
     def root(self) -> str:
         """The path that all calls begin with."""
         return f"/services/data/v{self._target.api_version}"
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        content: bytes = b"",
-        content_type: str = "application/json",
-        repeat: bool = True,
-    ) -> Answer:
-        """The answer to a call, which is a success or 404.
+    @property
+    def address(self) -> str:
+        """Where logins go."""
+        return self._entrance.address
+
+    def close(self) -> None:
+        """Hang up."""
+        self._entrance.close()
+        self._leave()
+
+    def call(self, method: str, path: str, content: bytes | None = None) -> Reply:
+        """The reply to a call that may be made twice, which is a success or 404.
 
         Args:
-            method: GET, POST, PUT or PATCH.
+            method: GET, POST or PATCH.
             path: The path, with `root`.
-            content: The body.
-            content_type: What the body is.
-            repeat: Whether the call may be sent again where no answer came.
+            content: The body, as JSON.
 
         Raises:
             ServiceUnavailableError: No login, no answer, or Salesforce refuses the call.
             TryAgainLaterError: The day's calls are used up.
         """
-        for _login in range(2):
-            grant = self._grant or self._log_in()
-            headers = {"Authorization": f"Bearer {grant.token}"}
-            if content:
-                headers["Content-Type"] = content_type
-            url = grant.instance_url + path
-            answer = self._wire(method, url, headers=headers, content=content, repeat=repeat)
-            if answer.status != 401:
-                break
-            self._grant = None
-        _check(answer, f"{method} {path.partition('?')[0]}", self._target)
-        return answer
-
-    def _log_in(self) -> Grant:
-        url = self._target.login_url.rstrip("/") + TOKEN_PATH
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        content = form(self._target, now=self._now)
-        answer = self._wire("POST", url, headers=headers, content=content, repeat=True)
-        self._grant = read_grant(answer.status, answer.body, target=self._target)
-        return self._grant
-
-
-def decoded(answer: Answer) -> dict[str, Any]:
-    """The JSON object that an answer holds.
-
-    Raises:
-        ServiceUnavailableError: It holds none.
-    """
-    try:
-        value = json.loads(answer.body)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
+        for _ in range(self._patience.attempts):
+            try:
+                return self.call_once(method, path, content, content_type=_JSON)
+            except NoAnswerError as error:
+                saw = str(error)
         raise ServiceUnavailableError(
-            "Salesforce's answer cannot be read", saw=f"status {answer.status}"
+            "Salesforce does not answer", where=self.address, saw=saw, do="run again later"
         )
-    return value
+
+    def call_once(
+        self, method: str, path: str, content: bytes | None, *, content_type: str
+    ) -> Reply:
+        """The same for a call that is not made again where its answer is lost.
+
+        Raises:
+            NoAnswerError: No answer came; whether the call was carried out is not known.
+            ServiceUnavailableError: No login, or Salesforce refuses the call.
+            TryAgainLaterError: The day's calls are used up.
+        """
+        headers = {} if content is None else {"content-type": content_type}
+        for _login in range(2):
+            door = self._inside or self._log_in()
+            reply = door.call(method, path, content=content, headers=headers)
+            if reply.status != 401:
+                break
+            self._leave()
+        _check(reply, f"{method} {path.partition('?')[0]}", where=self.address)
+        return reply
+
+    def _log_in(self) -> Door:
+        reply = self._posted(form(self._target, now=self._now))
+        grant = read_grant(reply.status, reply.document, target=self._target)
+        door = self._door(grant.instance_url)
+        door.authorize(grant.token)
+        self._inside = door
+        return door
+
+    def _posted(self, content: bytes) -> Reply:
+        for _ in range(self._patience.attempts):
+            try:
+                return self._entrance.call(
+                    "POST", TOKEN_PATH, content=content, headers={"content-type": _FORM}
+                )
+            except NoAnswerError as error:
+                saw = str(error)
+        raise ServiceUnavailableError(
+            "Salesforce's login does not answer", where=self.address, saw=saw, do="run again later"
+        )
+
+    def _leave(self) -> None:
+        if self._inside is not None:
+            self._inside.close()
+        self._inside = None
+
+    def _door(self, address: str) -> Door:
+        return Door(
+            address,
+            who=WHO,
+            patience=self._patience,
+            asks_to_wait=lambda reply: reply.retry_after if reply.status in {429, 503} else None,
+            limit=self._limit,
+        )
 
 
-def fault_in(answer: Answer) -> Fault:
-    """The first fault that an answer tells of; its status where it tells none.
+def fault_in(reply: Reply) -> Fault:
+    """The first fault that a reply tells of; its status where it tells none.
 
     Example:
-        >>> from types import SimpleNamespace
-        >>> print(fault_in(SimpleNamespace(status=502, body=b"<html>")))
+        >>> print(fault_in(Reply(502, {}, "<html>")))
         status 502
     """
     try:
-        first = json.loads(answer.body)[0]
+        first = json.loads(reply.text)[0]
         return Fault(str(first["errorCode"]), str(first.get("message", ""))[:300])
     except (ValueError, LookupError, TypeError, AttributeError):
-        return Fault(f"status {answer.status}", "")
+        return Fault(f"status {reply.status}", "")
 
 
-def _check(answer: Answer, call: str, target: SalesforceTarget) -> None:
-    """Raise what the answer means, unless it is a success or 404."""
-    if answer.status < 400 or answer.status == 404:
+def _check(reply: Reply, call: str, *, where: str) -> None:
+    """Raise what the reply means, unless it is a success or 404."""
+    if reply.status < 400 or reply.status == 404:
         return
-    fault = fault_in(answer)
-    if answer.status == 401:
-        raise ServiceUnavailableError(
-            "Salesforce ends each session at once",
-            where=target.login_url,
-            saw=fault.code,
-            do="check the connected app's session policies and its user's permissions",
-        )
+    fault = fault_in(reply)
     if fault.code == "REQUEST_LIMIT_EXCEEDED":
         raise TryAgainLaterError(
             "Salesforce's calls of the last 24 hours are used up",
-            where=target.login_url,
+            where=where,
             saw=fault.code,
-            do="run it again later: what has arrived stands, the rest goes on from there",
+            do="run again later; what was sent so far is kept",
         )
-    if answer.status >= 500:
+    if reply.status == 401:
         raise ServiceUnavailableError(
-            "Salesforce does not answer", where=call, saw=str(fault), do="run it again later"
+            "Salesforce ends each session at once",
+            where=where,
+            saw=fault.code,
+            do="check the connected app's session policies and its user's permissions",
         )
     raise ServiceUnavailableError(
         "Salesforce refuses a call",

@@ -9,10 +9,11 @@ sent again, which is harmless, since values are absolute.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from portfolio_ml.config.delivery_sections import SalesforceTarget
 from portfolio_ml.errors import PortfolioError, ServiceUnavailableError, TryAgainLaterError
+from portfolio_ml.sinks.vendors.calls import NoAnswerError, Patience
+from portfolio_ml.sinks.vendors.limits import Clock
 from portfolio_ml.sinks.vendors.salesforce.batch import (
     JOB_BYTES,
     job_data,
@@ -21,7 +22,7 @@ from portfolio_ml.sinks.vendors.salesforce.batch import (
     sort,
 )
 from portfolio_ml.sinks.vendors.salesforce.jobs import Job, Jobs
-from portfolio_ml.sinks.vendors.salesforce.session import Session, Wire
+from portfolio_ml.sinks.vendors.salesforce.session import Session
 from portfolio_ml.sinks.vendors.vendor import Answer, Outcome, State, Wanted
 
 _GONE = {"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY"}
@@ -34,37 +35,35 @@ class Salesforce:
 
     Args:
         target: The object, its external id, and the login.
-        wire: Sends a request.
-        now: The clock, in UTC.
-        sleep: Waits for as many seconds.
+        clock: The time that is waited.
+        patience: How long to wait for an answer.
+        now: The time of day, in UTC.
+
+    Raises:
+        ConfigError: The address cannot be right.
     """
 
-    most_rows = 200_000
-    """Twenty of Salesforce's own batches: more are no faster, and are sent again as a whole."""
+    most_rows = 100_000
+    """Ten of Salesforce's own batches: more are no faster, and are sent again as a whole."""
     most_bytes = 90_000_000
 
     def __init__(
         self,
         target: SalesforceTarget,
         *,
-        wire: Wire,
+        clock: Clock,
+        patience: Patience,
         now: Callable[[], datetime],
-        sleep: Callable[[float], None],
     ) -> None:
         self._target = target
-        self._session = Session(target, wire=wire, now=now)
-        self._jobs = Jobs(target, self._session, sleep)
+        self._session = Session(target, clock=clock, patience=patience, now=now)
+        self._jobs = Jobs(target, self._session, clock)
+        self.name = f"Salesforce {target.object} at {self._session.address}"
+        self.place = f"{self._session.address} {target.object} {target.external_id}"
 
-    @property
-    def name(self) -> str:
-        """What it is called in messages."""
-        return f"Salesforce {self._target.object} at {_host(self._target.login_url)}"
-
-    @property
-    def place(self) -> str:
-        """What tells the organisation, object and key from others."""
-        target = self._target
-        return f"salesforce:{_host(target.login_url)}/{target.object}/{target.external_id}"
+    def close(self) -> None:
+        """Hang up."""
+        self._session.close()
 
     def begin(self) -> str:
         """A new job, which does nothing yet; gives its id."""
@@ -87,9 +86,10 @@ class Salesforce:
             return Answer(others)
         try:
             self._jobs.upload(job_id, data)
-        except ServiceUnavailableError as error:
-            self._jobs.abort(job_id)
-            return Answer([*others, *pending(sent.values())], stop=error)
+        except (NoAnswerError, ServiceUnavailableError) as error:
+            self._jobs.abort(job_id)  # what it may have taken in is given up with it
+            stop = error if isinstance(error, ServiceUnavailableError) else None
+            return Answer([*others, *pending(sent.values())], stop)
         self._jobs.close(job_id)
         return self._collected(sent, others, job_id, untold="unknown")
 
@@ -186,7 +186,3 @@ def _job_id(reference: str | None) -> str:
     if reference is None:
         raise ValueError("a batch for Salesforce has a job's id as its reference")
     return reference
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).hostname or "an unreadable address"
