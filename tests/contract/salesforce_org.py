@@ -25,6 +25,7 @@ TYPES = {
 }
 FIELD_CHARACTERS = 32_000
 _QUERY = re.compile(r"SELECT Id, (\w+) FROM (\w+) WHERE (\w+) IN \((.*)\)", re.DOTALL)
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'(,|$)", re.DOTALL)
 
 
@@ -134,7 +135,7 @@ class Org:
             value = _QUOTED.match(rest)
             if not value:
                 return None
-            text = re.sub(r"\\(.)", lambda m: {"n": "\n", "r": "\r"}.get(m[1], m[1]), value[1])
+            text = re.sub(r"\\(.)", lambda m: _ESCAPED.get(m[1], m[1]), value[1])
             wanted.add(text.casefold())
             rest = rest[value.end() :]
         held = [r for r in self.records.values() if r.get(read[1], "").casefold() in wanted]

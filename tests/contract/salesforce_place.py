@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -29,13 +30,28 @@ COLUMNS = {
 }
 
 
+class Place:
+    """An address at which one Salesforce after the other can be found."""
+
+    address: str = ""
+    here: Salesforce
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass a call on."""
+        await self.here(scope, receive, send)
+
+    def fresh(self, **faults: Any) -> Salesforce:
+        """A Salesforce without records, with these faults."""
+        self.here = Salesforce(Org(dict(FIELDS)), self.address, **faults)
+        return self.here
+
+
 @contextmanager
-def salesforce(**faults: object) -> Iterator[Salesforce]:
-    """The contract server, served."""
-    server = Salesforce(Org(dict(FIELDS)), **faults)
-    with serving(server) as address:
-        server.address = address
-        yield server
+def salesforces() -> Iterator[Place]:
+    """A place that is served."""
+    place = Place()
+    with serving(place) as place.address:
+        yield place
 
 
 def target(server: Salesforce, **changes: object) -> SalesforceTarget:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 from tests.contract.salesforce import CLIENT_SECRET
-from tests.contract.salesforce_place import key_pair, salesforce, signed_target, target
+from tests.contract.salesforce_place import key_pair, salesforces, signed_target, target
 
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.sinks.vendors.calls import Patience
@@ -32,10 +32,15 @@ class Pauses(list):
         return Clock(seconds=lambda: sum(self), sleep=self.append)
 
 
+@pytest.fixture(scope="module")
+def place():
+    with salesforces() as place:
+        yield place
+
+
 @pytest.fixture
-def server():
-    with salesforce() as server:
-        yield server
+def server(place):
+    return place.fresh()
 
 
 @pytest.fixture
@@ -330,27 +335,25 @@ def test_neither_token_nor_secret_stands_in_a_text_log_or_trace(server, vendor, 
 
 
 @pytest.mark.parametrize("fault", ["unavailable", "dropped_before", "dropped_after"])
-def test_a_flaky_line_loses_no_row_and_doubles_no_job(vendor, fault):
-    with salesforce(**{fault: 0.2}) as server:
-        salesforce_vendor = vendor(target(server))
-        open_rows = {r.customer_id: r for r in rows(200)}
-        until = time.monotonic() + 60
+def test_a_flaky_line_loses_no_row_and_doubles_no_job(place, vendor, fault):
+    server = place.fresh(**{fault: 0.2})
+    salesforce = vendor(target(server))
+    left = {row.customer_id: row for row in rows(200)}
+    reference, until = None, time.monotonic() + 60
+    while left:
+        assert time.monotonic() < until
+        try:
+            if reference is None:
+                reference = salesforce.begin()
+                answer = salesforce.send(list(left.values()), reference)
+            else:
+                answer = salesforce.settle(list(left.values()), reference)
+        except ServiceUnavailableError:
+            continue
         reference = None
-        while open_rows:
-            assert time.monotonic() < until
-            batch = list(open_rows.values())
-            try:
-                if reference is None:
-                    reference = salesforce_vendor.begin()
-                    answer = salesforce_vendor.send(batch, reference)
-                else:
-                    answer = salesforce_vendor.settle(batch, reference)
-            except ServiceUnavailableError:
-                continue
-            reference = None
-            for outcome in answer.outcomes:
-                if outcome.state == "sent":
-                    del open_rows[outcome.customer_id]
+        for outcome in answer.outcomes:
+            if outcome.state == "sent":
+                del left[outcome.customer_id]
 
     assert set(server.org.writes.values()) == {1}
     assert len(server.org.by_external_id()) == 200
