@@ -11,7 +11,6 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -22,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from tests.contract.salesforce_org import Job, Org
+from tests.contract.serving import break_off
 
 CLIENT_ID, CLIENT_SECRET = "the-consumer-key", "the-consumer-secret"
 USERNAME = "scores@acme.example"
@@ -71,7 +71,6 @@ class Salesforce:
     unavailable: float = 0.0
     dropped_before: float = 0.0
     dropped_after: float = 0.0
-    only: str = ""
     on_call: Callable[[str], bool] = lambda _name: False
     calls: list[Call] = field(default_factory=list)
     dice: random.Random = field(default_factory=lambda: random.Random(7))
@@ -105,13 +104,13 @@ class Salesforce:
             sent.append(message)
 
         if self._strikes(self.dropped_before):
-            return await self._drop(receive)
+            return await break_off(send)
         await self._app(scope, receive, keep)
         name = getattr(scope.get("route"), "name", None) or "unknown"
         cut = await asyncio.to_thread(self.on_call, name) or self._strikes(self.dropped_after)
         self.calls.append(Call(name, "dropped" if cut else sent[0]["status"]))
         if cut:
-            return await self._drop(receive)
+            return await break_off(send)
         for message in sent:
             await send(message)
         return None
@@ -126,11 +125,6 @@ class Salesforce:
 
     def _strikes(self, share: float) -> bool:
         return share > 0 and self.dice.random() < share
-
-    async def _drop(self, receive: Any) -> None:
-        with suppress(AttributeError):
-            receive.__self__.transport.abort()
-        await asyncio.sleep(0.01)
 
     async def _login(self, request: Request) -> Response:
         given = {k: v[0] for k, v in parse_qs((await request.body()).decode()).items()}

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.contract.salesforce import CLIENT_ID, CLIENT_SECRET, USERNAME, Salesforce
 from tests.contract.salesforce_org import Org
-from tests.contract.serving import serving
+from tests.contract.serving import served
 
 from portfolio_ml.config.delivery_sections import SalesforceTarget
 
@@ -50,7 +50,7 @@ class Place:
 def salesforces() -> Iterator[Place]:
     """A place that is served."""
     place = Place()
-    with serving(place) as place.address:
+    with served(place) as place.address:
         yield place
 
 

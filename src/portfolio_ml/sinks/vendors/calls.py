@@ -122,6 +122,7 @@ class Door:
         self.limit = limit
         self._who, self._patience, self._asks_to_wait = who, patience, asks_to_wait
         self._client = httpx2.Client(timeout=patience.timeout)
+        self._token = ""
 
     def authorize(self, token: str) -> None:
         """Show this bearer token from now on.
@@ -135,6 +136,7 @@ class Door:
                 f"the token for {self._who} holds a space or another character that no token has",
                 do="set the environment variable again",
             )
+        self._token = bare
         self._client.headers["Authorization"] = f"Bearer {bare}"
 
     def close(self) -> None:
@@ -211,7 +213,8 @@ class Door:
             except httpx2.HTTPError as error:
                 raise NoAnswerError(f"no answer: {type(error).__name__}") from None
         headers = {name.lower(): value for name, value in got.headers.items()}
-        return Reply(got.status_code, headers, got.text)
+        text = got.text.replace(self._token, "***") if self._token else got.text
+        return Reply(got.status_code, headers, text)
 
 
 class _MomentaryError(Exception):

@@ -21,6 +21,7 @@ _SETUP = ("PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE", "PROPERTY_READ_ONLY")
 _LONGEST_REASON = 300
 _TOLD = {200, 201, 202, 207}
 _REFUSED = {400, 404, 409, 422}
+_ID_NAMES = {"id", "ids", "objectid", "objectids", "recordid", "recordids"}
 
 
 @dataclass(slots=True)
@@ -43,13 +44,13 @@ def read_written(part: Sequence[Wanted], reply: Reply, *, id_property: str | Non
         ConfigError: The object or a property is not there, or may not be written by anybody.
         ServiceUnavailableError: The token is refused, or the reply makes no sense.
     """
-    if reply.status in _TOLD:
-        return _read_lists(part, reply.document, id_property=id_property)
-    if reply.status not in _REFUSED:
-        raise refusal(reply)
     document = reply.document
-    if setup := _setup_fault(document, part):
+    if reply.status not in _TOLD | _REFUSED:
+        raise refusal(reply)
+    if not document.get("results") and (setup := _setup_fault(document, part)):
         raise setup
+    if reply.status in _TOLD:
+        return _read_lists(part, document, id_property=id_property)
     gone = reply.status == 404
     if gone and document.get("category") != _NOT_FOUND:
         raise refusal(reply)
@@ -69,7 +70,7 @@ def found_records(
     gone = reply.status == 404 and document.get("category") == _NOT_FOUND
     if reply.status not in _TOLD and not gone:
         raise refusal(reply)
-    key = _Key(part, id_property)
+    key = _Key(part, id_property, traced=False)
     found = {
         customer: record["properties"]
         for record in _objects(document.get("results"))
@@ -146,8 +147,11 @@ def _read_refusal(part: Sequence[Wanted], error: dict[str, Any], *, gone: bool) 
 class _Key:
     """Which row of a batch a record or an error speaks of."""
 
-    def __init__(self, part: Sequence[Wanted], id_property: str | None) -> None:
-        self._by_trace = {str(number): row.customer_id for number, row in enumerate(part)}
+    def __init__(
+        self, part: Sequence[Wanted], id_property: str | None, *, traced: bool = True
+    ) -> None:
+        numbered = enumerate(part if traced else ())
+        self._by_trace = {str(number): row.customer_id for number, row in numbered}
         self._by_id = {row.customer_id: row.customer_id for row in part}
         self._by_folded = {row.customer_id.casefold(): row.customer_id for row in part}
         self._id_property = id_property
@@ -168,7 +172,10 @@ class _Key:
         lists = context if isinstance(context, dict) else {}
         found = set()
         for name, values in lists.items():
-            known = self._by_trace if name == "objectWriteTraceId" else self._by_id
+            traced = name == "objectWriteTraceId"
+            if not traced and name.casefold() not in _ID_NAMES and name != self._id_property:
+                continue
+            known = self._by_trace if traced else self._by_id
             found |= {known[str(v)] for v in _values(values) if str(v) in known}
         return found
 

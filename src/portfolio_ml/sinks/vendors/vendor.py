@@ -129,3 +129,6 @@ class Vendor(Protocol):
             batch: Rows that are still in flight or unknown; may be a part of what was sent.
             reference: What `begin` gave for the batch they were sent in.
         """
+
+    def close(self) -> None:
+        """Hang up."""

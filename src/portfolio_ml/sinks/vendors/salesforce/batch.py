@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from portfolio_ml.config.delivery_sections import SalesforceTarget
-from portfolio_ml.sinks.vendors.salesforce.fields import csv_lines, fault, field_text
+from portfolio_ml.sinks.vendors.salesforce.fields import csv_lines, fault, field_texts
 from portfolio_ml.sinks.vendors.salesforce.lookup import record_ids
 from portfolio_ml.sinks.vendors.salesforce.session import Session
 from portfolio_ml.sinks.vendors.vendor import Outcome, Wanted
@@ -56,8 +56,8 @@ def job_data(
     one record, which may be in a job only once.
     """
     ready = _told_apart(ready, target)
-    fields = list(target.columns.values())
-    rows = ([k, *(field_text(row.properties[f]) for f in fields)] for k, row in ready.items())
+    fields = list(dict.fromkeys(name for row in ready.values() for name in row.properties))
+    rows = ([key, *field_texts(row, fields)] for key, row in ready.items())
     lines = csv_lines([key_column(target), *fields], rows)
     data, sent = bytearray(next(lines)), {}
     for (key, row), line in zip(ready.items(), lines, strict=False):  # the limit may come first

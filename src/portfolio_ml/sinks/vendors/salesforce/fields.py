@@ -15,14 +15,16 @@ NULL = "#N/A"
 FIELD_CHARACTERS = 32_000
 
 
-def field_text(value: str | None) -> str:
-    """The value as the text of a field; Salesforce holds no empty text, only null.
+def field_texts(row: Wanted, fields: Iterable[str]) -> list[str]:
+    """The texts of a row's fields: of what is not there, one that is ignored.
+
+    Salesforce holds no empty text, only null.
 
     Example:
-        >>> [field_text(value) for value in ("12.5", "=A1", "", None)]
-        ['12.5', '=A1', '#N/A', '#N/A']
+        >>> field_texts(Wanted("c1", {"A": "=1", "B": "", "C": None}), ["A", "B", "C", "D"])
+        ['=1', '#N/A', '#N/A', '']
     """
-    return value or NULL
+    return [(row.properties[name] or NULL) if name in row.properties else "" for name in fields]
 
 
 def fault(row: Wanted) -> str | None:
