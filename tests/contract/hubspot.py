@@ -23,6 +23,8 @@ TOKEN = "pat-eu1-0f8fad5b-d9cb-469f-a165-70867728950e"
 STAMP = "2026-11-26T10:00:00.000Z"
 PATH = re.compile(r"/crm/objects/2026-09/([^/]+)/batch/(update|upsert|read)")
 
+Refusal = tuple[int, dict[str, Any], dict[str, str]]
+
 
 @dataclass
 class Call:
@@ -111,7 +113,11 @@ class HubSpotServer:
     def held(self) -> dict[str, dict[str, str]]:
         """What the records hold, without the key and what is empty."""
         return {
-            customer: {k: v for k, v in record.items() if v and k != self.id_property}
+            customer: {
+                name: value
+                for name, value in record.items()
+                if value and name not in {self.id_property, "hs_object_id"}
+            }
             for customer, record in self.records.items()
         }
 
@@ -162,7 +168,7 @@ class HubSpotServer:
 
     def _refused(
         self, call: Call, asked: dict[str, Any], shown: str, event: str | None
-    ) -> tuple[int, dict[str, Any], dict[str, str]] | None:
+    ) -> Refusal | None:
         weather = self.weather
         spent = weather.calls_before_expiry
         if shown != f"Bearer {weather.token}" or (spent is not None and len(self.calls) > spent):
@@ -171,30 +177,34 @@ class HubSpotServer:
             weather.calls_a_day is not None and len(self.calls) > weather.calls_a_day
         ):
             return 429, _error("RATE_LIMITS", "daily limit") | {"policyName": "DAILY"}, {}
+        return (
+            self._beyond_the_limit(call)
+            or self._put_off(event)
+            or _disallowed(event, asks_for=len(asked["inputs"]))
+        )
+
+    def _beyond_the_limit(self, call: Call) -> Refusal | None:
+        weather = self.weather
         while self._recent and self._recent[0] <= call.at - 10:
             self._recent.popleft()
         if len(self._recent) >= weather.calls_in_10_seconds:
             call.early_by = max(call.early_by, self._recent[0] + 10 - call.at)
             return self._later(429, "TEN_SECONDLY_ROLLING", self._recent[0] + 10 - call.at)
         self._recent.append(call.at)
-        if event in {"429", "423", "477"}:
-            given = weather.retry_after
-            seconds = {"423": 2.0, "429": 10.0, "477": 60.0}[event] if given is None else given
-            policy = "TEN_SECONDLY_ROLLING" if event == "429" else None
-            told = given if event != "423" else None
-            return self._later(int(event), policy, float(seconds) if told else 2.0, told)
-        if event in {"500", "502", "503", "504"}:
-            return int(event), _error("INTERNAL", "a moment"), {}
-        if event == "403":
-            context = {"missingScopes": ["crm.objects.contacts.write"]}
-            return 403, _error("MISSING_SCOPES", "no scope") | {"context": context}, {}
-        if len(asked["inputs"]) > 100:
-            return 400, _error("VALIDATION_ERROR", "more than 100 inputs"), {}
         return None
+
+    def _put_off(self, event: str | None) -> Refusal | None:
+        if event not in {"429", "423", "477"}:
+            return None
+        given = self.weather.retry_after
+        seconds = {"423": 2.0, "429": 10.0, "477": 60.0}[event] if given is None else given
+        policy = "TEN_SECONDLY_ROLLING" if event == "429" else None
+        told = given if event != "423" else None
+        return self._later(int(event), policy, 2.0 if event == "423" else float(seconds), told)
 
     def _later(
         self, status: int, policy: str | None, seconds: float, retry_after: str | None = None
-    ) -> tuple[int, dict[str, Any], dict[str, str]]:
+    ) -> Refusal:
         self._not_before = max(self._not_before, self.seconds() + seconds)
         headers = {} if retry_after is None else {"Retry-After": retry_after}
         if policy:
@@ -315,6 +325,17 @@ def hubspot(**options: Any) -> Iterator[tuple[HubSpotServer, str]]:
     with served(server) as address:
         yield server, address
     assert server.schema_faults == []
+
+
+def _disallowed(event: str | None, *, asks_for: int) -> Refusal | None:
+    if event in {"500", "502", "503", "504"}:
+        return int(event), _error("INTERNAL", "a moment"), {}
+    if event == "403":
+        context = {"missingScopes": ["crm.objects.contacts.write"]}
+        return 403, _error("MISSING_SCOPES", "no scope") | {"context": context}, {}
+    if asks_for > 100:
+        return 400, _error("VALIDATION_ERROR", "more than 100 inputs"), {}
+    return None
 
 
 def _error(category: str, message: str) -> dict[str, Any]:
