@@ -249,7 +249,10 @@ class Salesforce:
             return away
         if len(str(request.url)) > URL_CHARACTERS:
             return refused(414, "URI_TOO_LONG")
-        found = self.org.query(request.query_params["q"])
+        soql = request.query_params["q"]
+        if self.org.external_id not in soql:
+            return refused(400, "INVALID_FIELD", "No such column on entity")
+        found = self.org.query(soql)
         if found is None:
             return refused(400, "MALFORMED_QUERY", "unexpected token")
         return self._paged(found)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import pytest
-from tests.contract.salesforce import CLIENT_SECRET
+from tests.contract.salesforce import CLIENT_SECRET, USERNAME
 from tests.contract.salesforce_place import key_pair, salesforces, signed_target, target
 
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError, TryAgainLaterError
@@ -200,7 +200,15 @@ def test_a_field_that_is_not_there_is_told_by_name_and_nothing_is_lost(server, v
     outcomes, stop = sent(vendor(target(server, columns=columns)), batch)
 
     assert outcomes == {"c1": "pending"}
+    assert isinstance(stop, ConfigError)
     assert "Field name not found : Chrun__c" in str(stop)
+
+
+def test_an_external_id_that_is_none_is_told_before_anything_is_sent(server, vendor):
+    with pytest.raises(ConfigError, match="the field is no external id"):
+        vendor(target(server, external_id="Name")).begin()
+    with pytest.raises(ConfigError, match="No such column"):
+        vendor(target(server, external_id="Nmae", mode="update")).send([row("c1")], "750A")
 
 
 def test_keys_that_differ_in_case_alone_are_never_in_one_job(server, vendor):
@@ -312,6 +320,9 @@ def test_a_wrong_secret_is_told_without_the_secret(server, vendor):
 def test_a_signed_login_works_and_a_wrong_key_is_told_without_the_key(server, vendor):
     outcomes, _ = sent(vendor(signed_target(server)), rows(2))
     assert set(outcomes.values()) == {"sent"}
+
+    flat = key_pair()[0].replace("\n", "\\n")
+    assert vendor(target(server, username=USERNAME, private_key=flat)).begin()
 
     broken = key_pair()[0].replace("A", "B")
     with pytest.raises(ConfigError, match="private key cannot be read") as told:

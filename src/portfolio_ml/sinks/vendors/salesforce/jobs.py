@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from portfolio_ml.config.delivery_sections import SalesforceTarget
-from portfolio_ml.errors import ServiceUnavailableError, TryAgainLaterError
+from portfolio_ml.errors import ConfigError, ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.sinks.vendors.calls import Reply
 from portfolio_ml.sinks.vendors.limits import Clock
 from portfolio_ml.sinks.vendors.salesforce.fields import csv_rows
@@ -125,7 +125,7 @@ class Jobs:
         content = json.dumps({"state": state}).encode()
         try:
             self.session.call("PATCH", self._path(job_id), content)
-        except ServiceUnavailableError:
+        except (ConfigError, ServiceUnavailableError):
             job = self.look(job_id)
             if job is not None and job.state == "Open":
                 raise

@@ -66,8 +66,9 @@ def _signed(target: SalesforceTarget, now: datetime) -> str:
         "aud": target.login_url.rstrip("/"),
         "exp": int((now + _JWT_LIVES).timestamp()),
     }
+    key = (target.private_key or "").replace("\\n", "\n")  # as environments often hold it
     try:
-        return jwt.encode(claims, target.private_key or "", algorithm="RS256")
+        return jwt.encode(claims, key, algorithm="RS256")
     except (jwt.PyJWTError, ValueError, TypeError):  # the cause may show the key
         raise ConfigError(
             "the private key cannot be read",

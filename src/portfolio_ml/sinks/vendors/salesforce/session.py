@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from portfolio_ml.config.delivery_sections import SalesforceTarget
-from portfolio_ml.errors import ServiceUnavailableError, TryAgainLaterError
+from portfolio_ml.errors import ConfigError, ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.sinks.vendors.calls import Door, NoAnswerError, Patience, Reply
 from portfolio_ml.sinks.vendors.limits import Clock, RollingLimit
 from portfolio_ml.sinks.vendors.salesforce.login import TOKEN_PATH, form, read_grant
@@ -15,6 +15,7 @@ from portfolio_ml.sinks.vendors.salesforce.login import TOKEN_PATH, form, read_g
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # its addresses hold queries, and those ids
 
 WHO = "Salesforce"
+_SETUP = {"INVALIDJOB", "INVALIDENTITY", "INVALID_FIELD", "INVALID_TYPE"}
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 
@@ -81,6 +82,7 @@ class Session:
             content: The body, as JSON.
 
         Raises:
+            ConfigError: There is no such object or field, or the private key is none.
             ServiceUnavailableError: No login, no answer, or Salesforce refuses the call.
             TryAgainLaterError: The day's calls are used up.
         """
@@ -100,6 +102,7 @@ class Session:
 
         Raises:
             NoAnswerError: No answer came; whether the call was carried out is not known.
+            ConfigError: There is no such object or field, or the private key is none.
             ServiceUnavailableError: No login, or Salesforce refuses the call.
             TryAgainLaterError: The day's calls are used up.
         """
@@ -174,6 +177,13 @@ def _check(reply: Reply, call: str, *, where: str) -> None:
             saw=fault.code,
             do="run again later; what was sent so far is kept",
         )
+    if fault.code in _SETUP:
+        raise ConfigError(
+            "Salesforce does not know what a call speaks of",
+            where=call,
+            saw=str(fault),
+            do="correct object, external_id or columns, or give the user access to them",
+        )
     if reply.status == 401:
         raise ServiceUnavailableError(
             "Salesforce ends each session at once",
@@ -185,5 +195,5 @@ def _check(reply: Reply, call: str, *, where: str) -> None:
         "Salesforce refuses a call",
         where=call,
         saw=str(fault),
-        do="check object, external_id, columns and the user's permissions",
+        do="check the user's permissions and the organisation's limits",
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
-QUERY_BYTES = 8_000
+QUERY_BYTES = 14_000
 """Salesforce takes an address of 16,384 characters."""
 
 _ESCAPES = str.maketrans(

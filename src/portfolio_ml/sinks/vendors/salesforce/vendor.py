@@ -11,7 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from portfolio_ml.config.delivery_sections import SalesforceTarget
-from portfolio_ml.errors import PortfolioError, ServiceUnavailableError, TryAgainLaterError
+from portfolio_ml.errors import (
+    ConfigError,
+    PortfolioError,
+    ServiceUnavailableError,
+    TryAgainLaterError,
+)
 from portfolio_ml.sinks.vendors.calls import NoAnswerError, Patience
 from portfolio_ml.sinks.vendors.limits import Clock
 from portfolio_ml.sinks.vendors.salesforce.batch import (
@@ -26,6 +31,7 @@ from portfolio_ml.sinks.vendors.salesforce.session import Session
 from portfolio_ml.sinks.vendors.vendor import Answer, Outcome, State, Wanted
 
 _GONE = {"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY"}
+"""What an update says of a record that is not there."""
 _PASSING = {"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "QUERY_TIMEOUT"}
 _IN_THE_ADMINISTRATORS_WORDS = {"FIELD_CUSTOM_VALIDATION_EXCEPTION"}
 
@@ -136,21 +142,20 @@ class Salesforce:
             for result in self._jobs.results(job_id, part):
                 key = result.get(key_column(self._target), "")
                 if row := rows.get(key):
-                    yield key, _outcome(row.customer_id, part, result)
+                    yield key, self._outcome(row.customer_id, part, result)
 
-
-def _outcome(customer_id: str, part: str, result: Mapping[str, str]) -> Outcome:
-    """What a row of the results means."""
-    if part == "successfulResults":
-        return Outcome(customer_id, "sent")
-    if part == "unprocessedrecords":
-        return Outcome(customer_id, "pending")
-    code, _, rest = result.get("sf__Error", "").partition(":")
-    if code in _GONE:
-        return Outcome(customer_id, "absent")
-    if code in _PASSING:
-        return Outcome(customer_id, "pending")
-    return Outcome(customer_id, "rejected", _reason(code, rest))
+    def _outcome(self, customer_id: str, part: str, result: Mapping[str, str]) -> Outcome:
+        """What a row of the results means."""
+        if part == "successfulResults":
+            return Outcome(customer_id, "sent")
+        if part == "unprocessedrecords":
+            return Outcome(customer_id, "pending")
+        code, _, rest = result.get("sf__Error", "").partition(":")
+        if code in _GONE and self._target.mode == "update":
+            return Outcome(customer_id, "absent")
+        if code in _PASSING:
+            return Outcome(customer_id, "pending")
+        return Outcome(customer_id, "rejected", _reason(code, rest))
 
 
 def _reason(code: str, rest: str) -> str:
@@ -168,12 +173,19 @@ def _reason(code: str, rest: str) -> str:
 
 def _stop(job: Job, job_id: str) -> PortfolioError | None:
     """Why nothing more should be sent after a job that was not done."""
+    if job.state == "Failed" and job.message.startswith("InvalidBatch"):
+        return ConfigError(
+            "Salesforce cannot read a job's columns",
+            where=f"job {job_id}",
+            saw=job.message,
+            do="correct object, external_id or columns, or give the user access to the fields",
+        )
     if job.state == "Failed":
         return ServiceUnavailableError(
             "Salesforce has given a job up",
             where=f"job {job_id}",
             saw=job.message or "no reason",
-            do="check object, external_id and columns; its rows are sent again by the next run",
+            do="run it again: its rows that did not arrive are sent again",
         )
     if job.state == "Aborted":
         return TryAgainLaterError(
