@@ -379,6 +379,25 @@ def test_a_job_without_data_is_closed_and_its_rows_are_sent_again(server, vendor
     assert set(states(salesforce.settle(rows(3), reference)).values()) == {"pending"}
 
 
+def test_a_dead_senders_last_call_that_comes_late_is_waited_for(server, vendor):
+    salesforce = vendor(target(server))
+    reference = salesforce.begin()
+    job = server.org.jobs[reference]
+    job.data = b'"Customer__c","Segment__c"\n"c0000","loyal"\n"c0001","loyal"\n'
+
+    def close(name):
+        if name == "poll" and job.state == "Open":
+            server.org.close_job(job)
+
+    server.on_call = close
+    server.org.polls = 0
+    assert states(salesforce.settle(rows(3), reference)) == {
+        "c0000": "sent",
+        "c0001": "sent",
+        "c0002": "pending",
+    }
+
+
 def test_a_job_that_has_vanished_has_its_rows_sent_again(server, vendor):
     salesforce = vendor(target(server))
     reference = salesforce.begin()

@@ -20,10 +20,22 @@ Part = Literal["successfulResults", "failedResults", "unprocessedrecords"]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What Salesforce says of a job; `message` tells why one has failed."""
+    """What Salesforce says of a job.
+
+    Attributes:
+        state: How far it is.
+        message: Why it has failed; empty where it has not.
+        processed: How many rows Salesforce has come to.
+    """
 
     state: str
     message: str
+    processed: int
+
+    @property
+    def did_nothing(self) -> bool:
+        """Whether it is over without having come to a row."""
+        return self.state in {"Failed", "Aborted"} and self.processed == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,13 @@ class Jobs:
         reply = self.session.call("GET", self._path(job_id))
         if reply.status == 404:
             return None
-        return Job(_text(reply, "state"), str(reply.document.get("errorMessage") or "")[:300])
+        told = reply.document
+        processed = told.get("numberRecordsProcessed")
+        return Job(
+            state=_text(reply, "state"),
+            message=str(told.get("errorMessage") or "")[:300],
+            processed=processed if isinstance(processed, int) else 1,  # look at the results then
+        )
 
     def wait(self, job_id: str) -> Job | None:
         """The job once it is over; None where it has vanished.

@@ -86,14 +86,7 @@ class Session:
             ServiceUnavailableError: No login, no answer, or Salesforce refuses the call.
             TryAgainLaterError: The day's calls are used up.
         """
-        for _ in range(self._patience.attempts):
-            try:
-                return self.call_once(method, path, content, content_type=_JSON)
-            except NoAnswerError as error:
-                saw = str(error)
-        raise ServiceUnavailableError(
-            "Salesforce does not answer", where=self.address, saw=saw, do="run again later"
-        )
+        return self._repeated(lambda: self.call_once(method, path, content, content_type=_JSON))
 
     def call_once(
         self, method: str, path: str, content: bytes | None, *, content_type: str
@@ -125,15 +118,23 @@ class Session:
         return door
 
     def _posted(self, content: bytes) -> Reply:
+        headers = {"content-type": _FORM}
+        return self._repeated(
+            lambda: self._entrance.call("POST", TOKEN_PATH, content=content, headers=headers)
+        )
+
+    def _repeated(self, call: Callable[[], Reply]) -> Reply:
+        """The reply to a call that may be made twice; after a lost answer it is, in a while."""
+        pause = self._patience.first_pause
         for _ in range(self._patience.attempts):
             try:
-                return self._entrance.call(
-                    "POST", TOKEN_PATH, content=content, headers={"content-type": _FORM}
-                )
+                return call()
             except NoAnswerError as error:
                 saw = str(error)
+            self._limit.pause(pause)
+            pause = min(2 * pause, self._patience.longest_pause)
         raise ServiceUnavailableError(
-            "Salesforce's login does not answer", where=self.address, saw=saw, do="run again later"
+            "Salesforce does not answer", where=self.address, saw=saw, do="run again later"
         )
 
     def _leave(self) -> None:

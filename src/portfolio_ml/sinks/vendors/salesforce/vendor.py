@@ -110,10 +110,10 @@ class Salesforce:
         """
         job_id = _job_id(reference)
         job = self._jobs.look(job_id)
-        if job is None:
-            return Answer(pending(batch))
-        if job.state == "Open":
+        if job is not None and job.state == "Open":
             self._jobs.abort(job_id)
+            job = self._jobs.look(job_id)  # the dead sender's last call may have come before
+        if job is None or job.did_nothing:
             return Answer(pending(batch))
         batch_sorted = sort(batch, target=self._target, session=self._session)
         found = self._collected(batch_sorted.ready, batch_sorted.others, job_id, untold="pending")
@@ -129,8 +129,8 @@ class Salesforce:
     ) -> Answer:
         """What the job's results say, once it is over; `untold` for rows they do not speak of."""
         job = self._jobs.wait(job_id)
-        if job is None:
-            return Answer([*others, *pending(rows.values())])
+        if job is None or job.did_nothing:
+            return Answer([*others, *pending(rows.values())], _stop(job, job_id))
         told = dict(self._results(rows, job_id))
         silent = "the job's results do not speak of it" if untold == "unknown" else None
         rest = [Outcome(r.customer_id, untold, silent) for k, r in rows.items() if k not in told]
@@ -171,8 +171,12 @@ def _reason(code: str, rest: str) -> str:
     return f"{known}: {message}" if code in _IN_THE_ADMINISTRATORS_WORDS else known
 
 
-def _stop(job: Job, job_id: str) -> PortfolioError | None:
+def _stop(job: Job | None, job_id: str) -> PortfolioError | None:
     """Why nothing more should be sent after a job that was not done."""
+    if job is None:
+        return TryAgainLaterError(
+            "Salesforce no longer has a job", where=f"job {job_id}", do="run it again"
+        )
     if job.state == "Failed" and job.message.startswith("InvalidBatch"):
         return ConfigError(
             "Salesforce cannot read a job's columns",
