@@ -219,6 +219,14 @@ def test_keys_that_differ_in_case_alone_are_never_in_one_job(server, vendor):
     assert sent(vendor, [row("C1")])[0] == {"C1": "sent"}
 
 
+def test_a_key_that_is_twice_in_a_job_would_fail(server, vendor, monkeypatch):
+    told_apart = "portfolio_ml.sinks.vendors.salesforce.batch._told_apart"
+    monkeypatch.setattr(told_apart, lambda rows, target: rows)
+    outcomes, _ = sent(vendor(target(server)), [row("c1"), row("C1"), row("c2")])
+
+    assert outcomes == {"c1": "rejected", "C1": "rejected", "c2": "sent"}
+
+
 def test_an_update_writes_only_to_records_that_are_there(server, vendor):
     server.org.add(*(f"c{number:04}" for number in range(0, 400, 2)))
     server.org.add("twice", "twice")

@@ -8,6 +8,7 @@ these files.
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from portfolio_ml.sinks.vendors.vendor import Wanted
 
@@ -52,10 +53,13 @@ def csv_lines(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[
         >>> list(csv_lines(["Id", "Name"], [["1", 'a "b" c']]))
         [b'"Id","Name"\n', b'"1","a ""b"" c"\n']
     """
-    for row in (header, *rows):
-        written = io.StringIO(newline="")
-        csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(row)
-        yield written.getvalue().encode()
+    line = io.StringIO(newline="")
+    writer = csv.writer(line, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    for row in chain([header], rows):
+        writer.writerow(row)
+        yield line.getvalue().encode()
+        line.seek(0)
+        line.truncate()
 
 
 def csv_rows(text: str) -> Iterator[dict[str, str]]:
