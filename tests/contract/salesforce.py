@@ -59,6 +59,7 @@ class Salesforce:
         dropped_after: The same, after they were carried out.
         on_call: Called with a call's name once it was carried out, before it is answered; gives
             whether to break the connection.
+        instead: By a call's name, the status and text that are answered in place of the right ones.
         calls: The calls so far, without logins' secrets.
     """
 
@@ -72,6 +73,7 @@ class Salesforce:
     dropped_before: float = 0.0
     dropped_after: float = 0.0
     on_call: Callable[[str], bool] = lambda _name: False
+    instead: dict[str, tuple[int, str]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     dice: random.Random = field(default_factory=lambda: random.Random(7))
     tokens: set[str] = field(default_factory=set)
@@ -111,6 +113,9 @@ class Salesforce:
         self.calls.append(Call(name, "dropped" if cut else sent[0]["status"]))
         if cut:
             return await break_off(send)
+        if name in self.instead:
+            status, text = self.instead[name]
+            return await Response(text, status)(scope, receive, send)
         for message in sent:
             await send(message)
         return None

@@ -11,10 +11,12 @@ import pytest
 from tests.contract.salesforce import CLIENT_SECRET, USERNAME
 from tests.contract.salesforce_place import key_pair, salesforces, signed_target, target
 
+from portfolio_ml.config.delivery_sections import SalesforceTarget
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.sinks.vendors.calls import Patience
 from portfolio_ml.sinks.vendors.limits import Clock
 from portfolio_ml.sinks.vendors.salesforce import Salesforce
+from portfolio_ml.sinks.vendors.salesforce.login import read_grant
 from portfolio_ml.sinks.vendors.vendor import Wanted
 
 pytestmark = pytest.mark.unit
@@ -376,6 +378,46 @@ def test_a_flaky_line_loses_no_row_and_doubles_no_job(place, vendor, fault):
 
     assert set(server.org.writes.values()) == {1}
     assert len(server.org.by_external_id()) == 200
+
+
+@pytest.mark.parametrize(
+    ("call", "answer", "told"),
+    [
+        ("login", (200, "<html>"), "refuses the login"),
+        ("login", (404, ""), "status 404"),
+        ("create", (200, "<html>"), "reply cannot be read"),
+        ("create", (404, ""), "Check login_url and api_version"),
+        ("create", (403, '[{"errorCode": "API_DISABLED_FOR_ORG"}]'), "API_DISABLED_FOR_ORG"),
+        ("create", (403, "<html>"), "status 403"),
+        ("create", (503, ""), "does not answer"),
+        ("query", (200, "[]"), "answer to a query cannot be read"),
+        ("poll", (200, "{}"), "reply cannot be read"),
+        ("done", (200, '"a"\n"b'), "results cannot be read"),
+        ("done", (404, ""), "no longer has a job"),
+        ("upload", (404, ""), "no longer has a job"),
+    ],
+)
+def test_answers_that_make_no_sense_end_the_run_in_a_sentence(server, vendor, call, answer, told):
+    server.instead[call] = answer
+    server.org.add("c0000")
+    salesforce = vendor(target(server, mode="update"))
+    with pytest.raises((ServiceUnavailableError, TryAgainLaterError), match=told):
+        salesforce.send(rows(1), salesforce.begin())
+
+
+def test_an_instance_without_tls_gets_no_token():
+    target = SalesforceTarget(
+        kind="salesforce",
+        login_url="https://acme.my.salesforce.com",
+        client_id="id",
+        client_secret="secret",
+        external_id="Customer__c",
+        columns={"p_churn": "Churn__c"},
+    )
+    answer = {"access_token": "00D", "instance_url": "http://127.0.0.1"}
+    with pytest.raises(ServiceUnavailableError, match="without TLS"):
+        read_grant(200, answer, target=target)
+    assert "00D" not in repr(read_grant(200, answer | {"instance_url": "https://a"}, target=target))
 
 
 def test_a_job_without_data_is_closed_and_its_rows_are_sent_again(server, vendor):
