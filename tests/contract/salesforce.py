@@ -199,13 +199,13 @@ class Salesforce:
         job = self._job(request)
         if isinstance(job, Response):
             return job
-        if job.state != "Open" or job.data is not None:
+        if job.state != "Open":
             return refused(400, "INVALIDJOBSTATE", "the job takes no data")
         if request.headers["content-type"].partition(";")[0] != "text/csv":
             return refused(400, "INVALIDCONTENTTYPE")
         if len(body) > self.most_bytes:
             return refused(413, "LIMIT_EXCEEDED", "the data is too large")
-        job.data = body
+        job.data, job.uploads = body, job.uploads + 1
         return Response(status_code=201)
 
     async def _change(self, request: Request) -> Response:
@@ -215,6 +215,8 @@ class Salesforce:
         wanted = json.loads(await request.body())["state"]
         if job.state != "Open" and not (wanted == "Aborted" and job.state == "UploadComplete"):
             return refused(400, "INVALIDJOBSTATE", f"the job is {job.state}")
+        if wanted == "UploadComplete" and job.uploads > 1:
+            return refused(400, "INVALIDJOB", "there is more than one content")
         if wanted == "UploadComplete":
             self.org.close_job(job)
         else:

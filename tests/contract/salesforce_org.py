@@ -38,6 +38,7 @@ class Job:
     polls_left: int
     state: str = "Open"
     data: bytes | None = None
+    uploads: int = 0
     message: str | None = None
     done: Rows = field(default_factory=list)
     failed: Rows = field(default_factory=list)

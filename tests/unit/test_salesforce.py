@@ -420,6 +420,24 @@ def test_an_instance_without_tls_gets_no_token():
     assert "00D" not in repr(read_grant(200, answer | {"instance_url": "https://a"}, target=target))
 
 
+def test_rows_that_came_twice_are_given_up_and_sent_again(server, vendor):
+    def doubled(name):
+        if name == "upload":
+            for job in server.org.jobs.values():
+                job.uploads += 1
+
+    salesforce = vendor(target(server))
+    server.on_call = doubled
+    outcomes, stop = sent(salesforce, rows(3))
+    assert set(outcomes.values()) == {"pending"}
+    assert "more than one content" in str(stop)
+    assert stop.exit_code == 69
+
+    server.on_call = lambda name: False
+    assert set(sent(salesforce, rows(3))[0].values()) == {"sent"}
+    assert set(server.org.writes.values()) == {1}
+
+
 def test_a_job_without_data_is_closed_and_its_rows_are_sent_again(server, vendor):
     salesforce = vendor(target(server))
     reference = salesforce.begin()
@@ -493,7 +511,7 @@ def test_data_beyond_the_limit_waits_for_the_next_job(server, vendor, monkeypatc
     assert len(server.org.by_external_id()) == list(outcomes.values()).count("sent") > 20
 
 
-@pytest.mark.parametrize("name", ["fields", "session", "soql", "vendor"])
+@pytest.mark.parametrize("name", ["fields", "login", "session", "soql", "vendor"])
 def test_the_examples_in_the_docstrings_hold(name):
     module = importlib.import_module(f"portfolio_ml.sinks.vendors.salesforce.{name}")
     result = doctest.testmod(module)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from portfolio_ml.config.delivery_sections import SalesforceTarget
-from portfolio_ml.errors import ConfigError, ServiceUnavailableError, TryAgainLaterError
+from portfolio_ml.errors import ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.sinks.vendors.calls import Reply
 from portfolio_ml.sinks.vendors.limits import Clock
 from portfolio_ml.sinks.vendors.salesforce.fields import csv_rows
@@ -83,7 +83,11 @@ class Jobs:
             raise _vanished(job_id)
 
     def close(self, job_id: str) -> None:
-        """Say that the rows are complete, so that Salesforce begins."""
+        """Say that the rows are complete, so that Salesforce begins.
+
+        Raises:
+            ServiceUnavailableError: It does not, such as where the rows came twice.
+        """
         self._move(job_id, "UploadComplete")
 
     def abort(self, job_id: str) -> None:
@@ -143,7 +147,7 @@ class Jobs:
         content = json.dumps({"state": state}).encode()
         try:
             self.session.call("PATCH", self._path(job_id), content)
-        except (ConfigError, ServiceUnavailableError):
+        except ServiceUnavailableError:
             job = self.look(job_id)
             if job is not None and job.state == "Open":
                 raise

@@ -59,11 +59,28 @@ def read_grant(status: int, answer: Mapping[str, object], *, target: SalesforceT
     )
 
 
+def audience(login_url: str) -> str:
+    """Whom a signed login is for: Salesforce's own two names, wherever it is sent.
+
+    Example:
+        >>> audience("https://acme.my.salesforce.com")
+        'https://login.salesforce.com'
+        >>> audience("https://acme--uat.sandbox.my.salesforce.com")
+        'https://test.salesforce.com'
+    """
+    host = urlsplit(login_url).hostname or ""
+    if not host.endswith(".salesforce.com"):
+        return login_url.rstrip("/")
+    first, *others = host.split(".")
+    testing = first == "test" or "--" in first or {"sandbox", "scratch"} & {*others}
+    return f"https://{'test' if testing else 'login'}.salesforce.com"
+
+
 def _signed(target: SalesforceTarget, now: datetime) -> str:
     claims = {
         "iss": target.client_id,
         "sub": target.username,
-        "aud": target.login_url.rstrip("/"),
+        "aud": audience(target.login_url),
         "exp": int((now + _JWT_LIVES).timestamp()),
     }
     key = (target.private_key or "").replace("\\n", "\n")  # as environments often hold it

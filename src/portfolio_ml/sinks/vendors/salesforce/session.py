@@ -178,7 +178,7 @@ def _check(reply: Reply, call: str, *, where: str) -> None:
             saw=fault.code,
             do="run again later; what was sent so far is kept",
         )
-    if fault.code in _SETUP:
+    if fault.code in _SETUP and call.startswith(("GET", "POST")):
         raise ConfigError(
             "Salesforce does not know what a call speaks of",
             where=call,

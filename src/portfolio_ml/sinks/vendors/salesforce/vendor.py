@@ -92,11 +92,11 @@ class Salesforce:
             return Answer(others)
         try:
             self._jobs.upload(job_id, data)
+            self._jobs.close(job_id)
         except (NoAnswerError, ServiceUnavailableError) as error:
             self._jobs.abort(job_id)  # what it may have taken in is given up with it
             stop = error if isinstance(error, ServiceUnavailableError) else None
             return Answer([*others, *pending(sent.values())], stop)
-        self._jobs.close(job_id)
         return self._collected(sent, others, job_id, untold="unknown")
 
     def settle(self, batch: Sequence[Wanted], reference: str | None) -> Answer:
