@@ -258,10 +258,10 @@ class Salesforce:
             return refused(414, "URI_TOO_LONG")
         soql = request.query_params["q"]
         if self.org.external_id not in soql:
-            return refused(400, "INVALID_FIELD", "No such column on entity")
+            return refused(400, "INVALID_FIELD", f"{soql}\n ^\nNo such column on entity")
         found = self.org.query(soql)
         if found is None:
-            return refused(400, "MALFORMED_QUERY", "unexpected token")
+            return refused(400, "MALFORMED_QUERY", f"{soql}\n ^\nunexpected token: {soql[-9:]}")
         return self._paged(found)
 
     async def _more(self, request: Request) -> Response:

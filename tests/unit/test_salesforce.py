@@ -209,8 +209,17 @@ def test_a_field_that_is_not_there_is_told_by_name_and_nothing_is_lost(server, v
 def test_an_external_id_that_is_none_is_told_before_anything_is_sent(server, vendor):
     with pytest.raises(ConfigError, match="the field is no external id"):
         vendor(target(server, external_id="Name")).begin()
-    with pytest.raises(ConfigError, match="No such column"):
-        vendor(target(server, external_id="Nmae", mode="update")).send([row("c1")], "750A")
+    with pytest.raises(ConfigError, match="No such column") as told:
+        vendor(target(server, external_id="Nmae", mode="update")).send([row("c-77")], "750A")
+    assert "c-77" not in str(told.value)
+
+
+def test_a_query_that_is_not_understood_is_told_without_the_ids_in_it(server, vendor, monkeypatch):
+    soql = "portfolio_ml.sinks.vendors.salesforce.soql.quoted"
+    monkeypatch.setattr(soql, lambda text: f"'{text}")
+    with pytest.raises(ServiceUnavailableError, match="MALFORMED_QUERY") as told:
+        vendor(target(server, mode="update")).send([row("c-77")], "750A")
+    assert "c-77" not in str(told.value)
 
 
 def test_keys_that_differ_in_case_alone_are_never_in_one_job(server, vendor):
@@ -389,6 +398,7 @@ def test_a_flaky_line_loses_no_row_and_doubles_no_job(place, vendor, fault):
         ("create", (404, ""), "Check login_url and api_version"),
         ("create", (403, '[{"errorCode": "API_DISABLED_FOR_ORG"}]'), "API_DISABLED_FOR_ORG"),
         ("create", (403, "<html>"), "status 403"),
+        ("done", (302, ""), "status 302"),
         ("create", (503, ""), "does not answer"),
         ("query", (200, "[]"), "answer to a query cannot be read"),
         ("poll", (200, "{}"), "reply cannot be read"),

@@ -161,16 +161,29 @@ def fault_in(reply: Reply) -> Fault:
     """
     try:
         first = json.loads(reply.text)[0]
-        return Fault(str(first["errorCode"]), str(first.get("message", ""))[:300])
+        return Fault(str(first["errorCode"]), str(first.get("message", ""))[-300:])
     except (ValueError, LookupError, TypeError, AttributeError):
         return Fault(f"status {reply.status}", "")
 
 
+def _without_query(fault: Fault) -> Fault:
+    r"""The fault without the query that its message repeats, in which customers' ids stand.
+
+    Example:
+        >>> print(_without_query(Fault("INVALID_FIELD", "IN ('c1')\n^\nNo such column 'Nmae'")))
+        INVALID_FIELD (No such column 'Nmae')
+    """
+    told = fault.code in _SETUP
+    return Fault(fault.code, fault.message.rpartition("\n")[2] if told else "")
+
+
 def _check(reply: Reply, call: str, *, where: str) -> None:
     """Raise what the reply means, unless it is a success or 404."""
-    if reply.status < 400 or reply.status == 404:
+    if 200 <= reply.status < 300 or reply.status == 404:
         return
     fault = fault_in(reply)
+    if "/query" in call:
+        fault = _without_query(fault)
     if fault.code == "REQUEST_LIMIT_EXCEEDED":
         raise TryAgainLaterError(
             "Salesforce's calls of the last 24 hours are used up",
