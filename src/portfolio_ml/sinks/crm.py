@@ -8,9 +8,7 @@ import pyarrow as pa
 
 from portfolio_ml.config.delivery_sections import HubSpotTarget, SalesforceTarget
 from portfolio_ml.errors import ConfigError
-from portfolio_ml.sinks.vendors.calls import Patience
-from portfolio_ml.sinks.vendors.hubspot import HubSpot
-from portfolio_ml.sinks.vendors.limits import Clock
+from portfolio_ml.sinks.vendors.limits import Clock, Patience
 from portfolio_ml.sinks.vendors.vendor import Vendor
 
 
@@ -65,6 +63,13 @@ def opened(to: Crm, *, sleep: Callable[[float], None]) -> Vendor:
         ConfigError: The address or what is needed to get in cannot be right.
     """
     clock = replace(to.clock, sleep=sleep)
-    if isinstance(to.target, HubSpotTarget):
-        return HubSpot(to.target, clock=clock, patience=to.patience)
-    raise ConfigError("this kind of CRM cannot be delivered to yet", saw=to.target.kind)
+    if not isinstance(to.target, HubSpotTarget):
+        raise ConfigError("this kind of CRM cannot be delivered to yet", saw=to.target.kind)
+    try:
+        from portfolio_ml.sinks.vendors.hubspot import HubSpot  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise ConfigError(
+            "delivery to a CRM over HTTP needs httpx2 and stamina",
+            do="pip install 'portfolio-ml[crm]'",
+        ) from None
+    return HubSpot(to.target, clock=clock, patience=to.patience)
