@@ -15,8 +15,7 @@ from portfolio_ml.config.delivery_sections import HubSpotTarget
 from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.sinks.crm import Crm
 from portfolio_ml.sinks.receipts import Run
-from portfolio_ml.sinks.vendors.calls import Patience
-from portfolio_ml.sinks.vendors.limits import Clock
+from portfolio_ml.sinks.vendors.limits import Clock, Patience
 
 NOW = datetime(2024, 3, 8, 6, 30, tzinfo=UTC)
 QUICK = Patience(timeout=10.0, first_pause=0.001, longest_pause=0.002, jitter=0.001)

@@ -6,6 +6,7 @@ from tests.contract.salesforce_place import crm, held, salesforces, wanted
 
 from portfolio_ml.errors import ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.sinks.http import deliver_http, retry_http
+from portfolio_ml.sinks.rehearsal import rehearse_http
 from portfolio_ml.sinks.vendors.salesforce import Salesforce
 
 pytestmark = pytest.mark.integration
@@ -71,9 +72,7 @@ def test_on_the_next_day_exactly_what_changed_is_sent(server, to):
     assert held(server) == wanted(COUNT, changed.__getitem__)
 
 
-def test_an_update_counts_who_is_absent_and_an_upsert_brings_them_later(
-    server, time, tmp_path
-):
+def test_an_update_counts_who_is_absent_and_an_upsert_brings_them_later(server, time, tmp_path):
     server.org.add(*names(COUNT)[:150])
     update = crm(server, tmp_path, clock=time.clock, mode="update")
     first = delivered(update)
@@ -86,6 +85,17 @@ def test_an_update_counts_who_is_absent_and_an_upsert_brings_them_later(
     delivered(crm(server, tmp_path, clock=time.clock))
     assert held(server) == wanted(COUNT)
     assert set(server.org.writes.values()) == {1}
+
+
+def test_a_rehearsal_counts_what_would_be_sent_and_makes_no_call(server, to):
+    first = rehearse_http(scores(COUNT), to, run=run())
+    assert (first.sent, first.rows) == (COUNT, COUNT)
+    delivered(to)
+    made = len(server.calls)
+    changed = [int(number % 100 == 7) for number in range(COUNT)]
+    second = rehearse_http(scores(COUNT, 2, changed=changed.__getitem__), to, run=run(2))
+    assert (second.sent, second.unchanged) == (2, COUNT - 2)
+    assert len(server.calls) == made
 
 
 def test_refused_rows_are_kept_with_their_reason_and_can_be_retried(server, to, tmp_path):
@@ -168,7 +178,8 @@ def test_rows_of_a_job_that_vanished_are_sent_again(server, to):
 
 @pytest.mark.parametrize("mode", ["upsert", "update"])
 @pytest.mark.parametrize("fault", ["unavailable", "dropped_before", "dropped_after"])
-def test_a_flaky_line_ends_as_desired(place, time, tmp_path, small_jobs, fault, mode):
+@pytest.mark.usefixtures("small_jobs")
+def test_a_flaky_line_ends_as_desired(place, time, tmp_path, fault, mode):
     server = place.fresh(**{fault: 0.15})
     server.org.add(*names(COUNT))
     to = crm(server, tmp_path, clock=time.clock, mode=mode)

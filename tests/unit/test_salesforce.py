@@ -13,8 +13,7 @@ from tests.contract.salesforce_place import key_pair, salesforces, signed_target
 
 from portfolio_ml.config.delivery_sections import SalesforceTarget
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError, TryAgainLaterError
-from portfolio_ml.sinks.vendors.calls import Patience
-from portfolio_ml.sinks.vendors.limits import Clock
+from portfolio_ml.sinks.vendors.limits import Clock, Patience
 from portfolio_ml.sinks.vendors.salesforce import Salesforce
 from portfolio_ml.sinks.vendors.salesforce.login import read_grant
 from portfolio_ml.sinks.vendors.vendor import Wanted

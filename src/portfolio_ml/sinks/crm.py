@@ -8,10 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from portfolio_ml.config.delivery_sections import HubSpotTarget, SalesforceTarget
-from portfolio_ml.sinks.vendors.calls import Patience
-from portfolio_ml.sinks.vendors.hubspot import HubSpot
-from portfolio_ml.sinks.vendors.limits import Clock
-from portfolio_ml.sinks.vendors.salesforce import Salesforce
+from portfolio_ml.errors import ConfigError
+from portfolio_ml.sinks.vendors.limits import Clock, Patience
 from portfolio_ml.sinks.vendors.vendor import Vendor
 
 
@@ -67,6 +65,14 @@ def opened(to: Crm, *, sleep: Callable[[float], None], now: Callable[[], datetim
         ConfigError: The address or what is needed to get in cannot be right.
     """
     clock = replace(to.clock, sleep=sleep)
+    try:  # here, since what they need is an optional extra
+        from portfolio_ml.sinks.vendors.hubspot import HubSpot  # noqa: PLC0415 - as above
+        from portfolio_ml.sinks.vendors.salesforce import Salesforce  # noqa: PLC0415 - as above
+    except ImportError:
+        raise ConfigError(
+            "delivery to a CRM over HTTP needs httpx2, stamina and pyjwt",
+            do="pip install 'portfolio-ml[crm]'",
+        ) from None
     if isinstance(to.target, HubSpotTarget):
         return HubSpot(to.target, clock=clock, patience=to.patience)
     return Salesforce(to.target, clock=clock, patience=to.patience, now=now)

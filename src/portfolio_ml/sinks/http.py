@@ -175,6 +175,7 @@ def _reconcile(
     )
     with outbox.lease.writing() as database:
         outbox.plan(wanted, again=again, database=database)
+        outbox.drop(to.suppressed, database)
         account.receipt(database)
     stop = stop or send(delivery.vendor, outbox)
     with outbox.lease.writing() as database:

@@ -7,7 +7,7 @@ at once; one of another machine, which cannot be asked, once it has not renewed 
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from portfolio_ml.databases import Writer as Database
 from portfolio_ml.databases import writing
-from portfolio_ml.errors import TryAgainLaterError
+from portfolio_ml.errors import PortfolioError, TryAgainLaterError
 from portfolio_ml.schema import Column, Table
 from portfolio_ml.writers import Writer, at_work
 
@@ -130,7 +130,8 @@ def _take(lease: Lease, database: Database, *, on: str) -> None:
 
 
 def _give_back(lease: Lease) -> None:
-    with writing(lease.url, base=lease.base) as database:
+    """Give the lease back; where the database refuses, it is lost with the process."""
+    with suppress(PortfolioError), writing(lease.url, base=lease.base) as database:
         database.run(
             "UPDATE portfolio_leases SET holder = NULL WHERE target = ? AND holder = ?",
             lease.target,

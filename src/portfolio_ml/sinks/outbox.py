@@ -5,7 +5,7 @@ leave they are committed as `in_flight`: so whatever moment a process dies at, t
 which rows may have arrived, and asks the CRM before it sends them again.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -110,6 +110,16 @@ class Outbox:
                 state,
             )
 
+    def drop(self, suppressed: Callable[[str], bool], database: Database) -> None:
+        """Forget pending customers who were erased, so that nothing is sent of them."""
+        pending = database.ask(
+            "SELECT customer_id FROM portfolio_outbox WHERE target = ? AND state = 'pending'",
+            self.lease.target,
+        )
+        for (customer,) in pending:
+            if suppressed(customer):
+                self.forget(customer, database)
+
     def pending(self, *, after: str | None = None, limit: int) -> list[tuple[str, str]]:
         """The next pending customers in their order, and what the CRM should hold of each."""
         beyond = "" if after is None else " AND customer_id > ?"
@@ -187,7 +197,7 @@ class Outbox:
             "SELECT CASE WHEN state = 'in_flight' THEN 'unknown'"
             " WHEN state = 'sent' AND (delivery_id IS NULL OR delivery_id <> ?)"
             " THEN 'unchanged' ELSE state END AS became, COUNT(*)"
-            " FROM portfolio_outbox AS held WHERE target = ?"
+            " FROM portfolio_outbox WHERE target = ?"
         )
         values = (self.delivery_id, self.lease.target)
         if of is None:

@@ -23,7 +23,7 @@ import httpx2
 import stamina
 
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError, TryAgainLaterError
-from portfolio_ml.sinks.vendors.limits import RollingLimit
+from portfolio_ml.sinks.vendors.limits import Patience, RollingLimit
 
 logging.getLogger("stamina").addHandler(logging.NullHandler())  # else retries reach the terminal
 
@@ -32,29 +32,6 @@ _MOMENTARY = frozenset({500, 502, 503, 504})
 _NEVER_LEFT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a delivery waits, in seconds.
-
-    Attributes:
-        timeout: For a server's answer.
-        attempts: How often a call is made where the server is for a moment not able.
-        first_pause: The first pause between them; each is twice the one before.
-        longest_pause: The longest such pause.
-        jitter: What is added to each at most, at random, so that many runs do not beat together.
-        longest_wait: A longer wait than this, which the CRM asks for, ends the delivery.
-        waits: How often one call waits as the CRM asks, before it ends the delivery.
-    """
-
-    timeout: float = 60.0
-    attempts: int = 6
-    first_pause: float = 1.0
-    longest_pause: float = 30.0
-    jitter: float = 1.0
-    longest_wait: float = 300.0
-    waits: int = 30
 
 
 class NoAnswerError(Exception):

@@ -11,9 +11,9 @@ from typing import Any
 
 from portfolio_ml.config.delivery_sections import HubSpotTarget
 from portfolio_ml.errors import PortfolioError, TryAgainLaterError
-from portfolio_ml.sinks.vendors.calls import Door, NoAnswerError, Patience, Reply
+from portfolio_ml.sinks.vendors.calls import Door, NoAnswerError, Reply
 from portfolio_ml.sinks.vendors.hubspot_answers import Reading, found_records, read_written
-from portfolio_ml.sinks.vendors.limits import Clock, RollingLimit
+from portfolio_ml.sinks.vendors.limits import Clock, Patience, RollingLimit
 from portfolio_ml.sinks.vendors.values import holds
 from portfolio_ml.sinks.vendors.vendor import Answer, Outcome, State, Wanted
 
@@ -134,16 +134,12 @@ class HubSpot:
         return outcomes
 
     def _call(self, action: str, body: dict[str, Any]) -> Reply:
-        reply = self._door.call(
+        return self._door.call(
             "POST",
             f"/crm/objects/{VERSION}/{self._target.object}/batch/{action}",
             content=json.dumps(body, ensure_ascii=False).encode(),
             headers={"Content-Type": "application/json"},
         )
-        most = reply.headers.get("x-hubspot-ratelimit-max", "")
-        if most.isdecimal() and _window(reply) == WINDOW_SECONDS:
-            self._door.limit.lower(int(most))
-        return reply
 
     def _asked_wait(self, reply: Reply) -> float | None:
         """The seconds until the same call may be made again; None where the reply is final.
@@ -151,6 +147,9 @@ class HubSpot:
         Raises:
             TryAgainLaterError: The day's calls are spent.
         """
+        most = reply.headers.get("x-hubspot-ratelimit-max", "")
+        if most.isdecimal() and _window(reply) == WINDOW_SECONDS:
+            self._door.limit.lower(int(most))
         match reply.status:
             case 429 if "DAILY" in str(reply.document.get("policyName", "")).upper():
                 raise TryAgainLaterError(

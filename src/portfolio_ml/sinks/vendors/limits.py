@@ -1,4 +1,4 @@
-"""When a call may be made: a rolling limit, and the pauses that a CRM asks for."""
+"""When a call may be made, and how long is waited: a rolling limit, pauses, and patience."""
 
 import time
 from collections import deque
@@ -18,6 +18,29 @@ class Clock:
 
     seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a delivery waits, in seconds.
+
+    Attributes:
+        timeout: For a server's answer.
+        attempts: How often a call is made where the server is for a moment not able.
+        first_pause: The first pause between them; each is twice the one before.
+        longest_pause: The longest such pause.
+        jitter: What is added to each at most, at random, so that many runs do not beat together.
+        longest_wait: A longer wait than this, which the CRM asks for, ends the delivery.
+        waits: How often one call waits as the CRM asks, before it ends the delivery.
+    """
+
+    timeout: float = 60.0
+    attempts: int = 6
+    first_pause: float = 1.0
+    longest_pause: float = 30.0
+    jitter: float = 1.0
+    longest_wait: float = 300.0
+    waits: int = 30
 
 
 class RollingLimit:

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from portfolio_ml.config.delivery_sections import SalesforceTarget
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError, TryAgainLaterError
-from portfolio_ml.sinks.vendors.calls import Door, NoAnswerError, Patience, Reply
-from portfolio_ml.sinks.vendors.limits import Clock, RollingLimit
+from portfolio_ml.sinks.vendors.calls import Door, NoAnswerError, Reply
+from portfolio_ml.sinks.vendors.limits import Clock, Patience, RollingLimit
 from portfolio_ml.sinks.vendors.salesforce.login import TOKEN_PATH, form, read_grant
 
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # its addresses hold queries, and those ids

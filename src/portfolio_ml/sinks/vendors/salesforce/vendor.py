@@ -17,8 +17,8 @@ from portfolio_ml.errors import (
     ServiceUnavailableError,
     TryAgainLaterError,
 )
-from portfolio_ml.sinks.vendors.calls import NoAnswerError, Patience
-from portfolio_ml.sinks.vendors.limits import Clock
+from portfolio_ml.sinks.vendors.calls import NoAnswerError
+from portfolio_ml.sinks.vendors.limits import Clock, Patience
 from portfolio_ml.sinks.vendors.salesforce.batch import (
     JOB_BYTES,
     job_data,
