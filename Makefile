@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-long test-monitor test-airflow lint install install-dev unit walk schema \
-	docs-features docs-reasons docs-tables \
+.PHONY: demo test test-long test-monitor test-faults test-airflow lint install install-dev unit walk \
+	schema docs-features docs-reasons docs-tables \
 	bench-features bench-models bench-ablations lock clean help
 
 demo: install ## the whole walk on real data, into demo/
@@ -30,7 +30,10 @@ test-long: install-dev ## the properties, shown twenty times as many examples as
 	$(PYTEST) -n 2 --dist loadgroup -m property --hypothesis-profile=long --timeout 7200
 
 test-monitor: install-dev ## the monitor and the gate on twenty portfolios of each kind
-	$(PYTEST) -n 2 -m campaign --timeout 7200
+	$(PYTEST) -n 2 -m "campaign and not faults" --timeout 7200
+
+test-faults: install-dev ## deliveries to a CRM killed at every moment, thirty times each
+	$(PYTEST) -n 2 -m "campaign and faults" --timeout 7200
 
 test-airflow: install-dev $(VENV)-airflow/.made ## the DAG of docs/operations under the real Airflow
 	$(PYTEST) -m airflow

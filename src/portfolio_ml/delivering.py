@@ -7,16 +7,27 @@ from datetime import date, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from portfolio_ml.config import CsvTarget, ParquetTarget, Settings, SqlTarget, Target
+from portfolio_ml.config import (
+    CsvTarget,
+    HubSpotTarget,
+    ParquetTarget,
+    SalesforceTarget,
+    Settings,
+    SqlTarget,
+    Target,
+)
 from portfolio_ml.errors import PortfolioError
 from portfolio_ml.opening import Opened
 from portfolio_ml.scored import Scored
 from portfolio_ml.scoring import Champions
 from portfolio_ml.sinks import sql
+from portfolio_ml.sinks.crm import Crm, table_of
 from portfolio_ml.sinks.differences import Change
 from portfolio_ml.sinks.files import deliver_file, rehearse_file
+from portfolio_ml.sinks.http import Reconciled, deliver_http
 from portfolio_ml.sinks.past_sql import places
 from portfolio_ml.sinks.receipts import Receipt, Run
+from portfolio_ml.sinks.rehearsal import rehearse_http
 from portfolio_ml.sinks.suppression import suppression
 
 Deliver = Callable[[Target], Receipt]
@@ -73,6 +84,19 @@ def _retired(portfolio: Opened) -> frozenset[str]:
     return frozenset(portfolio.merged["old_id"].to_pylist())
 
 
+class UnfinishedError(Exception):
+    """A delivery has rows left that a later run finishes.
+
+    Attributes:
+        receipt: What became of the rows so far.
+        fault: Why it stopped.
+    """
+
+    def __init__(self, receipt: Receipt, fault: PortfolioError) -> None:
+        self.receipt, self.fault = receipt, fault
+        super().__init__(str(fault))
+
+
 def deliver(rows: pa.Table, settings: Settings, run: Run, *, some: bool = False) -> Deliveries:
     """Deliver the rows to every target of the config, in its order.
 
@@ -89,10 +113,14 @@ def deliver(rows: pa.Table, settings: Settings, run: Run, *, some: bool = False)
 
 def each(targets: list[Target], deliver_to: Deliver) -> Deliveries:
     """Deliver to one target after the other, whatever becomes of one of them."""
-    receipts, faults = [], []
+    receipts: list[Receipt] = []
+    faults: list[PortfolioError] = []
     for target in targets:
         try:
             receipts.append(deliver_to(target))
+        except UnfinishedError as error:
+            receipts.append(error.receipt)
+            faults.append(error.fault)
         except PortfolioError as error:
             faults.append(error)
     return Deliveries(tuple(receipts), tuple(faults))
@@ -121,8 +149,8 @@ def _rehearsed(rows: pa.Table, target: Target, settings: Settings, run: Run) -> 
             return Rehearsal(*sql.rehearse(rows, target, base=settings.base, run=run))
         case ParquetTarget() | CsvTarget():
             return Rehearsal(rehearse_file(rows, target, settings=settings, run=run), ())
-        case _:
-            raise NotImplementedError(target.kind)
+        case HubSpotTarget() | SalesforceTarget():
+            return Rehearsal(rehearse_http(rows, crm_of(target, settings), run=run), ())
 
 
 def bands_before(settings: Settings) -> Callable[[date], pa.Table]:
@@ -147,5 +175,28 @@ def _delivered(rows: pa.Table, target: Target, settings: Settings, run: Run) -> 
             return sql.deliver_to_target(rows, target, base=settings.base, run=run)
         case ParquetTarget() | CsvTarget():
             return deliver_file(rows, target, settings=settings, run=run)
-        case _:
-            raise NotImplementedError(target.kind)
+        case HubSpotTarget() | SalesforceTarget():
+            return taken(deliver_http(rows, crm_of(target, settings), run=run))
+
+
+def crm_of(target: HubSpotTarget | SalesforceTarget, settings: Settings) -> Crm:
+    """A CRM reached over HTTP, and where the package keeps what it must know of it."""
+    erased = suppression(settings)
+    return Crm(
+        target=target,
+        url=settings.state.url,
+        base=settings.base,
+        table=table_of(target),
+        suppressed=erased.has,
+    )
+
+
+def taken(done: Reconciled) -> Receipt:
+    """The receipt of a delivery that is whole.
+
+    Raises:
+        UnfinishedError: It is not; the receipt comes along.
+    """
+    if done.stopped is not None:
+        raise UnfinishedError(done.receipt, done.stopped)
+    return done.receipt

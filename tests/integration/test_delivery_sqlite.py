@@ -332,7 +332,7 @@ class TestTablesThatAreThere:
         deliver(tmp_path, MONDAY, {})
         change(tmp_path, "UPDATE portfolio_tables SET schema_version = 9")
         with pytest.raises(
-            ConfigError, match="a newer version.*saw version 9 of its tables, where this one"
+            ConfigError, match=r"a newer version.*saw version 9 of its tables, where this one"
         ):
             deliver(tmp_path, TUESDAY, {})
 

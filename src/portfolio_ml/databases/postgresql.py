@@ -1,5 +1,6 @@
 """Writing to PostgreSQL: rows through COPY, locks by name, types as the server spells them."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -17,18 +18,19 @@ BLOCK_BYTES = 8_000_000
 LOCK_WAIT = "10min"
 """How long another delivery to the same table is waited for."""
 
+_NAME_OR_MARK = re.compile(r'"[^"]*"|\?')
 _COLUMNS = """
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
     COALESCE(array_position(i.indkey::int2[], a.attnum) + 1, 0)
 FROM pg_attribute AS a
 LEFT JOIN pg_index AS i ON i.indrelid = a.attrelid AND i.indisprimary
-WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
+WHERE a.attrelid = to_regclass(?) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
 """
 _TABLES = """
 SELECT CASE WHEN table_schema = current_schema() THEN table_name
     ELSE table_schema || '.' || table_name END
-FROM information_schema.tables WHERE table_schema = COALESCE(%s, current_schema())
+FROM information_schema.tables WHERE table_schema = COALESCE(?, current_schema())
 ORDER BY 1
 """
 
@@ -36,7 +38,6 @@ ORDER BY 1
 class PostgresWriter(Writer):
     """One transaction on PostgreSQL."""
 
-    mark: ClassVar[str] = "%s"
     differs: ClassVar[str] = "IS DISTINCT FROM"
     longest_name: ClassVar[int | None] = 63
     for_update: ClassVar[str] = " FOR UPDATE"
@@ -49,8 +50,16 @@ class PostgresWriter(Writer):
         that the row that breaks one can be told from the others.
         """
         self.run("SET LOCAL TIME ZONE 'UTC'")
-        self.run("SELECT set_config('lock_timeout', %s, true)", LOCK_WAIT)
+        self.run("SELECT set_config('lock_timeout', ?, true)", LOCK_WAIT)
         self.run("SET CONSTRAINTS ALL IMMEDIATE")
+
+    def run(self, sql: str, *values: object) -> int:
+        """Run a statement; gives the number of rows that it wrote."""
+        return super().run(_marked(sql), *values)
+
+    def ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run a query; gives its rows."""
+        return super().ask(_marked(sql), *values)
 
     def quote_table(self, name: str) -> str:
         """The table's name as an identifier; before a point stands its schema."""
@@ -142,7 +151,12 @@ class PostgresWriter(Writer):
 
     def lock(self, name: str) -> None:
         """Wait until no other transaction holds this name."""
-        self.run("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", name)
+        self.run("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", name)
+
+
+def _marked(sql: str) -> str:
+    """The statement with the driver's marks for bound values, which are `?` outside of names."""
+    return _NAME_OR_MARK.sub(lambda found: "%s" if found[0] == "?" else found[0], sql)
 
 
 def _plain(statement: str) -> bytes:

@@ -75,7 +75,7 @@ def _asked(
     return database.ask(
         f"SELECT fresh.customer_id, CASE WHEN {is_new} THEN 1 ELSE 0 END, {values}"
         f" FROM {STAGING} AS fresh LEFT JOIN {joined}"
-        f" WHERE {differ} ORDER BY fresh.{PLACE} LIMIT {database.mark}",
+        f" WHERE {differ} ORDER BY fresh.{PLACE} LIMIT ?",
         most,
     )
 

@@ -53,7 +53,7 @@ def _removed(table: str, customer_id: str, database: Writer, target: SqlTarget) 
     rows = 0
     if database.columns(table):
         rows = database.run(
-            f"DELETE FROM {database.quote_table(table)} WHERE customer_id = {database.mark}",
+            f"DELETE FROM {database.quote_table(table)} WHERE customer_id = ?",
             customer_id,
         )
     return Erased(_named(target, table), rows)

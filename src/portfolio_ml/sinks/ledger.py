@@ -27,7 +27,7 @@ from portfolio_ml.sinks.rows import Reject, rejected_rows
 from portfolio_ml.sinks.staging import STAGING
 from portfolio_ml.sinks.tables import create_or_check
 
-Settled = Literal["staged", "everybody", "nobody"]
+Settled = Literal["staged", "everybody"]
 
 OWN = frozenset({RUNS.name, REJECTS.name, WATERMARKS.name, STAGING})
 """Names that no delivered table can have."""
@@ -74,9 +74,8 @@ class Ledger:
 
         None before the first delivery, or where somebody removed the mark.
         """
-        mark = self._database.mark
         marks = self._database.ask(
-            f"SELECT newest_as_of FROM {self._quoted(self._marks)} WHERE table_name = {mark}"
+            f"SELECT newest_as_of FROM {self._quoted(self._marks)} WHERE table_name = ?"
             f"{self._database.for_update}",
             self._table,
         )
@@ -84,10 +83,8 @@ class Ledger:
 
     def next_as_of(self, after: date) -> date | None:
         """The first as-of date delivered after another; None for none."""
-        mark = self._database.mark
         found = self._database.ask(
-            f"SELECT MIN(as_of) FROM {self._quoted(self._runs)}"
-            f" WHERE table_name = {mark} AND as_of > {mark}",
+            f"SELECT MIN(as_of) FROM {self._quoted(self._runs)} WHERE table_name = ? AND as_of > ?",
             self._table,
             after,
         )
@@ -97,7 +94,7 @@ class Ledger:
         """The digest of the rows delivered last; None before the first delivery."""
         found = self._database.ask(
             f"SELECT digest FROM {self._quoted(self._runs)}"
-            f" WHERE table_name = {self._database.mark} ORDER BY finished_at DESC",
+            f" WHERE table_name = ? ORDER BY finished_at DESC",
             self._table,
         )
         return found[0][0] if found else None
@@ -118,18 +115,17 @@ class Ledger:
             rejects: The rows with their reasons.
             run: The run that they are of.
             settled: Whose older rejected rows the delivery has settled beside: of those whose rows
-                are staged, of everybody, or of nobody.
+                are staged, or of everybody.
         """
-        database, mark, rows = self._database, self._database.mark, self._quoted(self._rejects)
-        older = f"DELETE FROM {rows} WHERE table_name = {mark} AND as_of <= {mark}"
+        database, rows = self._database, self._quoted(self._rejects)
+        older = f"DELETE FROM {rows} WHERE table_name = ? AND as_of <= ?"
         whose = {
             "staged": " OR customer_id IN (SELECT customer_id FROM portfolio_staging)",
             "everybody": " OR 1 = 1",
-            "nobody": "",
         }[settled]
         database.run(f"{older} AND (customer_id IS NULL{whose})", self._table, run.as_of)
         for customer in sorted({r.customer_id for r in rejects if r.customer_id is not None}):
-            database.run(f"{older} AND customer_id = {mark}", self._table, run.as_of, customer)
+            database.run(f"{older} AND customer_id = ?", self._table, run.as_of, customer)
         if rejects:
             database.load(self._rejects.name, rejected_rows(rejects, run=run, table=self._table))
 
@@ -137,27 +133,23 @@ class Ledger:
         """The rejected rows of the table, as date and JSON, oldest first."""
         found = self._database.ask(
             f"SELECT as_of, {self._database.quote('row')} FROM {self._quoted(self._rejects)}"
-            f" WHERE table_name = {self._database.mark} ORDER BY as_of, row_number",
+            f" WHERE table_name = ? ORDER BY as_of, row_number",
             self._table,
         )
         return [(as_date(day), row) for day, row in found]
 
     def forget(self, customer_id: str) -> int:
         """Remove a customer's rejected rows; gives how many there were."""
-        mark = self._database.mark
         return self._database.run(
-            f"DELETE FROM {self._quoted(self._rejects)}"
-            f" WHERE table_name = {mark} AND customer_id = {mark}",
+            f"DELETE FROM {self._quoted(self._rejects)} WHERE table_name = ? AND customer_id = ?",
             self._table,
             customer_id,
         )
 
     def newest_receipt(self, target: str) -> date | None:
         """The newest as-of date that a receipt calls delivered to a target; None for none."""
-        mark = self._database.mark
         found = self._database.ask(
-            f"SELECT MAX(as_of) FROM {self._quoted(self._runs)}"
-            f" WHERE target = {mark} AND status = {mark}",
+            f"SELECT MAX(as_of) FROM {self._quoted(self._runs)} WHERE target = ? AND status = ?",
             target,
             "delivered",
         )
@@ -169,7 +161,7 @@ class Ledger:
 
     def _put(self, table: Table, values: dict[str, Any], key: Iterable[str]) -> None:
         """Replace the row of a key."""
-        matches = " AND ".join(f"{self._database.quote(n)} = {self._database.mark}" for n in key)
+        matches = " AND ".join(f"{self._database.quote(n)} = ?" for n in key)
         own = [values[name] for name in key]
         self._database.run(f"DELETE FROM {self._quoted(table)} WHERE {matches}", *own)
         self._database.load(table.name, pa.Table.from_pylist([values], schema=table.arrow))
@@ -177,7 +169,7 @@ class Ledger:
     def _demand_version(self, where: str) -> None:
         others = self._database.ask(
             f"SELECT table_name, schema_version FROM {self._quoted(self._marks)}"
-            f" WHERE schema_version <> {self._database.mark}",
+            f" WHERE schema_version <> ?",
             SCHEMA_VERSION,
         )
         for table, version in others:

@@ -50,6 +50,15 @@ def deliver_sql(
         return _into_own_table(order, database)
 
 
+def rehearse_sql(
+    rows: pa.Table, *, url: str, table: str, base: Path, run: Run, contract: Table = CUSTOMER_ROWS
+) -> Receipt:
+    """The receipt that `deliver_sql` would give; the database stays as it is."""
+    order = _order(rows, contract, url=url, table=table, run=run)
+    with rehearsing(url, base=base) as database:
+        return _into_own_table(order, database)
+
+
 def deliver_to_target(rows: pa.Table, target: SqlTarget, *, base: Path, run: Run) -> Receipt:
     """Deliver to a SQL target of the config, be its table the package's own or the CRM's.
 
@@ -184,7 +193,7 @@ def _into_own_table(order: _Order, database: Writer, *, look: Look | None = None
     newest = ledger.newest_as_of() or _newest_row(order.current, database)
     upsert = Upsert(order.current, order.history, database)
     if newest == order.run.as_of and _is_again(order, ledger, upsert):
-        return _sign(order, ledger, _Outcome(Accepted(), is_late=False), settled="nobody")
+        return _sign(order, ledger, _Outcome(Accepted(), is_late=False), settled="everybody")
     stage(order.delivery.rows, order.current, database)
     if look is not None:
         look(database)

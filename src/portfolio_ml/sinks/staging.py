@@ -48,4 +48,4 @@ def number(database: Writer) -> None:
 def unstage(places: Iterable[int], database: Writer) -> None:
     """Take rows out of the staging table."""
     for place in places:
-        database.run(f"DELETE FROM {STAGING} WHERE {PLACE} = {database.mark}", place)
+        database.run(f"DELETE FROM {STAGING} WHERE {PLACE} = ?", place)

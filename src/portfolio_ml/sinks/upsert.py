@@ -41,11 +41,11 @@ class Upsert:
         What changes is told by the current table, which has the newest row of the history for
         every key, so the history is written first.
         """
-        names, mark = self._names.listed, self.database.mark
+        names = self._names.listed
         changed = (
             f"FROM {STAGING} AS fresh LEFT JOIN {self._table(self.current)} AS held"
             f" ON {self._names.equal(self.current.key, 'held', 'fresh')}"
-            f" WHERE fresh.{PLACE} BETWEEN {mark} AND {mark}"
+            f" WHERE fresh.{PLACE} BETWEEN ? AND ?"
             f" AND (held.as_of IS NULL OR {self._figures_differ('held', 'fresh')})"
         )
         for table in (self.history, self.current):
@@ -78,11 +78,11 @@ class Upsert:
 
         Gives the number of rows written. A row of the same as-of date is replaced.
         """
-        names, mark = self.history.names, self.database.mark
+        names = self.history.names
         return self.database.run(
             f"INSERT INTO {self._table(self.history)} ({self._names.listed(names)})"
             f" SELECT {self._names.listed(names, of='fresh')} {self._fresh_and_held()}"
-            f" WHERE fresh.{PLACE} BETWEEN {mark} AND {mark}"
+            f" WHERE fresh.{PLACE} BETWEEN ? AND ?"
             f" AND (held.as_of IS NULL OR {self._figures_differ('held', 'fresh')})"
             f" {self._on_conflict_update(self.history)}",
             first,
@@ -96,9 +96,7 @@ class Upsert:
         last until the next change.
         """
         names, listed = self.history.names, self._names.listed
-        values = ", ".join(
-            self.database.mark if n == "as_of" else listed([n], of="held") for n in names
-        )
+        values = ", ".join("?" if n == "as_of" else listed([n], of="held") for n in names)
         self.database.run(
             f"INSERT INTO {self._table(self.history)} ({listed(names)})"
             f" SELECT {values} {self._fresh_and_held()}"
