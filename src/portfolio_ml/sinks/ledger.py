@@ -5,6 +5,7 @@ transaction carries all of them.
 """
 # ruff: noqa: S608 - every identifier is quoted by the dialect, every value is bound
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -24,10 +25,12 @@ from portfolio_ml.sinks.receipts import (
     Run,
 )
 from portfolio_ml.sinks.rows import Reject, rejected_rows
-from portfolio_ml.sinks.staging import STAGING
+from portfolio_ml.sinks.staging import STAGING, Names, loaded
 from portfolio_ml.sinks.tables import create_or_check
 
-OWN = frozenset({RUNS.name, REJECTS.name, WATERMARKS.name, STAGING})
+REJECTED = "portfolio_rejected"
+"""The rejected rows of a delivery, in a table that only its transaction sees."""
+OWN = frozenset({RUNS.name, REJECTS.name, WATERMARKS.name, STAGING, REJECTED})
 """Names that no delivered table can have."""
 TABLES = (RUNS, REJECTS, WATERMARKS)
 
@@ -108,14 +111,32 @@ class Ledger:
             run: The run that they are of.
             staged: Whether the customers that were delivered are in the staging table.
         """
-        database, mark, rows = self._database, self._database.mark, self._quoted(self._rejects)
-        older = f"DELETE FROM {rows} WHERE table_name = {mark} AND as_of <= {mark}"
-        settled = " OR customer_id IN (SELECT customer_id FROM portfolio_staging)" if staged else ""
-        database.run(f"{older} AND (customer_id IS NULL{settled})", self._table, run.as_of)
-        for customer in sorted({r.customer_id for r in rejects if r.customer_id is not None}):
-            database.run(f"{older} AND customer_id = {mark}", self._table, run.as_of, customer)
-        if rejects:
-            database.load(self._rejects.name, rejected_rows(rejects, run=run, table=self._table))
+        self._settle("customer_id IS NULL", run)
+        if staged:
+            self._settle(f"customer_id IN (SELECT customer_id FROM {STAGING})", run)
+        if not rejects:
+            return
+        fresh, database = replace(REJECTS, name=REJECTED, key=()), self._database
+        database.create(fresh, kind=database.temporary)
+        rows = rejected_rows(rejects, run=run, table=self._table)
+        refused = loaded(rows, REJECTED, database).refused
+        database.load(REJECTED, _escaped(rows.take(pa.array([n - 1 for n in refused], pa.int64()))))
+        database.settle(REJECTED)
+        self._settle(f"customer_id IN (SELECT customer_id FROM {REJECTED})", run)
+        names = Names(database).listed(REJECTS.names)
+        database.run(
+            f"INSERT INTO {self._quoted(self._rejects)} ({names}) SELECT {names} FROM {REJECTED}"
+        )
+
+    def _settle(self, whose: str, run: Run) -> None:
+        """Remove what was kept until a run of the customers for whom a condition holds."""
+        mark = self._database.mark
+        self._database.run(
+            f"DELETE FROM {self._quoted(self._rejects)}"
+            f" WHERE table_name = {mark} AND as_of <= {mark} AND {whose}",
+            self._table,
+            run.as_of,
+        )
 
     def rejected(self) -> list[tuple[date, str]]:
         """The rejected rows of the table, as date and JSON, oldest first."""
@@ -157,6 +178,23 @@ class Ledger:
 
     def _quoted(self, table: Table) -> str:
         return self._database.quote_table(table.name)
+
+
+def escaped(text: str) -> str:
+    r"""A text as any database can hold it: in ASCII, with escapes as in JSON.
+
+    Example:
+        >>> escaped("café")
+        'caf\\u00e9'
+    """
+    return json.dumps(text)[1:-1]
+
+
+def _escaped(rejects: pa.Table) -> pa.Table:
+    """Rejected rows whose customers' ids the database cannot hold, with the ids in ASCII."""
+    ids = [None if text is None else escaped(text) for text in rejects["customer_id"].to_pylist()]
+    place = rejects.schema.get_field_index("customer_id")
+    return rejects.set_column(place, rejects.schema.field(place), pa.array(ids, pa.string()))
 
 
 def as_date(value: Any) -> date:  # noqa: ANN401 - text in SQLite, a date elsewhere

@@ -11,13 +11,13 @@ from portfolio_ml.config import SqlTarget
 from portfolio_ml.databases import Writer, has_schemas, redacted, rehearsing, there_are, writing
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.schema import CUSTOMER_ROWS, Table
-from portfolio_ml.sinks.accepted import Accepted, accepted
+from portfolio_ml.sinks.accepted import Accepted, Write, accepted
 from portfolio_ml.sinks.crm_table import CrmTable
 from portfolio_ml.sinks.differences import Change, in_crm_table, in_own_table
 from portfolio_ml.sinks.ledger import OWN, Ledger, as_date, ledger_names
 from portfolio_ml.sinks.receipts import Mode, Receipt, Run
 from portfolio_ml.sinks.rows import Delivery, Reject, prepare
-from portfolio_ml.sinks.staging import stage, unstage
+from portfolio_ml.sinks.staging import number, stage, unstage
 from portfolio_ml.sinks.tables import create_or_check, demand_name
 from portfolio_ml.sinks.upsert import Upsert
 
@@ -183,15 +183,14 @@ def _into_own_table(order: _Order, database: Writer, *, look: Look | None = None
     create_or_check((order.current, order.history), database, where=order.target)
     newest = ledger.newest_as_of() or _newest_row(order.current, database)
     upsert = Upsert(order.current, order.history, database)
-    stage(order.delivery.rows, order.current, database)
+    staged = stage(order.delivery.rows, order.current, database)
     if look is not None:
         look(database)
     if newest is not None and order.run.as_of < newest:
         upsert.repeat_on(ledger.next_as_of(order.run.as_of) or newest)
-        return _sign(
-            order, ledger, _Outcome(_written(order, database, upsert.write_to_history), True)
-        )
-    found = _written(order, database, upsert.write)
+        found = _written(order, database, upsert.write_to_history, staged)
+        return _sign(order, ledger, _Outcome(found, is_late=True))
+    found = _written(order, database, upsert.write, staged)
     retired = upsert.retire(order.run.retired)
     ledger.set_newest(order.run.as_of)
     return _sign(order, ledger, _Outcome(found, is_late=False, retired=retired))
@@ -205,7 +204,7 @@ def _into_crm_table(
     ledger = Ledger(order.current.name, database, where=order.target)
     create_or_check((order.history,), database, where=order.target)
     newest = ledger.newest_as_of()
-    stage(order.delivery.rows, order.current, database)
+    staged = stage(order.delivery.rows, order.current, database)
     absent = 0 if order.mode == "upsert" else table.leave_out_absent()
     if look is not None:
         look(database)
@@ -213,23 +212,27 @@ def _into_crm_table(
     late = newest is not None and order.run.as_of < newest
     if newest is not None and late:
         upsert.repeat_on(ledger.next_as_of(order.run.as_of) or newest)
-        found = _written(order, database, upsert.write_to_history)
+        found = _written(order, database, upsert.write_to_history, staged)
     else:
+        into_table = table.upsert if order.mode == "upsert" else table.update
 
         def write(first: int, last: int) -> int:
-            written = table.write(first, last)
+            written = into_table(first, last)
             upsert.write_to_history(first, last)
             return written
 
-        found = _written(order, database, write)
+        found = _written(order, database, write, staged)
         ledger.set_newest(order.run.as_of)
     return _sign(order, ledger, _Outcome(found, is_late=late, absent=absent))
 
 
-def _written(order: _Order, database: Writer, write: Callable[[int, int], int]) -> Accepted:
-    found = accepted(database, write, first=1, last=order.delivery.rows.num_rows)
-    unstage(found.refused, database)
-    return found
+def _written(order: _Order, database: Writer, write: Write, staged: Accepted) -> Accepted:
+    """Write the staged rows; what is refused now or was while staging is staged no more."""
+    last = order.delivery.rows.num_rows
+    found = accepted(database, write, last=last, before_halving=lambda: number(database))
+    if found.refused:
+        unstage(found.refused, database)
+    return Accepted(found.written, staged.refused | found.refused)
 
 
 def _newest_row(current: Table, database: Writer) -> date | None:
