@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -89,21 +90,23 @@ def rehearse(
     order = _order_of(rows, target, run)
     changes: list[Change] = []
 
-    def look(database: Writer) -> None:
+    def look(database: Writer, first: int, last: int) -> int:
+        most = sample - len(changes)
         found = (
-            in_crm_table(target, database, most=sample)
+            in_crm_table(target, database, most=most, first=first, last=last)
             if target.is_crms_own
-            else in_own_table(order.current, database, most=sample)
+            else in_own_table(order.current, database, most=most, first=first, last=last)
         )
         changes.extend(found)
+        return len(found)
 
     with rehearsing(target.url, base=base) as database:
         receipt = _carry_out(order, target, database, look=look)
     return receipt, tuple(changes)
 
 
-Look = Callable[[Writer], None]
-"""Looks at the staged rows beside those that are there, before anything is written."""
+Look = Callable[[Writer, int, int], int]
+"""Looks at some staged rows beside those that are there, before anything is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +152,7 @@ def history_name(table: str, *, is_crms_own: bool) -> str:
 
 
 def _order(rows: pa.Table, contract: Table, *, url: str, table: str, run: Run) -> _Order:
-    lower = table.casefold()
-    if not table or "\0" in table or lower.rpartition(".")[2] in OWN or lower.startswith("sqlite_"):
+    if not _is_possible(table, has_schemas=has_schemas(url)):
         raise ConfigError(
             "the table cannot have this name",
             where=redacted(url),
@@ -169,6 +171,14 @@ def _order(rows: pa.Table, contract: Table, *, url: str, table: str, run: Run) -
     )
 
 
+def _is_possible(table: str, *, has_schemas: bool) -> bool:
+    """Whether a table can have this name, which is no other of the package's."""
+    lower = table.casefold()
+    name = lower.rpartition(".")[2]
+    is_empty = not name if has_schemas else not table
+    return not (is_empty or "\0" in table or name in OWN or lower.startswith("sqlite_"))
+
+
 def _carry_out(
     order: _Order, target: SqlTarget, database: Writer, *, look: Look | None = None
 ) -> Receipt:
@@ -184,8 +194,7 @@ def _into_own_table(order: _Order, database: Writer, *, look: Look | None = None
     newest = ledger.newest_as_of() or _newest_row(order.current, database)
     upsert = Upsert(order.current, order.history, database)
     staged = stage(order.delivery.rows, order.current, database)
-    if look is not None:
-        look(database)
+    _look(order, database, look)
     if newest is not None and order.run.as_of < newest:
         upsert.repeat_on(ledger.next_as_of(order.run.as_of) or newest)
         found = _written(order, database, upsert.write_to_history, staged)
@@ -206,8 +215,7 @@ def _into_crm_table(
     newest = ledger.newest_as_of()
     staged = stage(order.delivery.rows, order.current, database)
     absent = 0 if order.mode == "upsert" else table.leave_out_absent()
-    if look is not None:
-        look(database)
+    _look(order, database, look)
     upsert = Upsert(order.current, order.history, database)
     late = newest is not None and order.run.as_of < newest
     if newest is not None and late:
@@ -224,6 +232,12 @@ def _into_crm_table(
         found = _written(order, database, write, staged)
         ledger.set_newest(order.run.as_of)
     return _sign(order, ledger, _Outcome(found, is_late=late, absent=absent))
+
+
+def _look(order: _Order, database: Writer, look: Look | None) -> None:
+    """Look at all rows but those whose values the table cannot hold."""
+    if look is not None:
+        accepted(database, partial(look, database), last=order.delivery.rows.num_rows)
 
 
 def _written(order: _Order, database: Writer, write: Write, staged: Accepted) -> Accepted:
