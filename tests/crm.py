@@ -77,6 +77,7 @@ class Crm:
         """The rows of a query; dates and times as text, as SQLite keeps them."""
         if self.is_postgresql:
             with psycopg.connect(self.url, client_encoding="UTF8") as connection:
+                connection.execute("SET DateStyle = ISO")
                 return [tuple(map(_plain, row)) for row in connection.execute(sql.encode())]
         with closing(sqlite3.connect(self.base / "crm.db")) as connection:
             return connection.execute(sql).fetchall()

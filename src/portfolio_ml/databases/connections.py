@@ -126,6 +126,8 @@ def connection(to: Place, *, begin: str = "BEGIN") -> Iterator[sa.Connection]:
         if to.file is not None:
             event.listen(engine, "connect", _leave_transactions_to_us)
             event.listen(engine, "begin", lambda opened: opened.exec_driver_sql(begin))
+        else:
+            event.listen(engine, "connect", _tell_dates_as_iso)
         try:
             with engine.connect() as opened:
                 yield opened
@@ -185,6 +187,13 @@ def _engine(to: Place) -> sa.Engine:
             where=to.name,
             do="pip install 'portfolio-ml[postgres]'",
         ) from None
+
+
+def _tell_dates_as_iso(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver is an extra
+    """Have times told in the one style that the driver reads, whatever the server's own is."""
+    connection.autocommit = True  # a setting of a transaction would end with it
+    connection.execute("SET DateStyle = 'ISO, YMD'")
+    connection.autocommit = False
 
 
 def _leave_transactions_to_us(connection: sqlite3.Connection, _record: object) -> None:

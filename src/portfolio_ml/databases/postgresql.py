@@ -51,13 +51,13 @@ class PostgresWriter(Writer):
         """Settle what would else depend on the server's or the user's own settings.
 
         What others commit while this transaction waits for its lock is seen. Times are told in UTC,
-        dates as ISO 8601 and numbers with all their digits; a lock is waited for `LOCK_WAIT`; and
-        constraints speak at once, so that the row that breaks one can be told from the others.
+        numbers with all their digits and types without quotes; a lock is waited for `LOCK_WAIT`;
+        and constraints speak at once, so that the row that breaks one can be told from the others.
         """
         self.run("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         self.run("SET LOCAL TIME ZONE 'UTC'")
-        self.run("SET LOCAL DateStyle = 'ISO, YMD'")
         self.run("SET LOCAL extra_float_digits = 1")
+        self.run("SET LOCAL quote_all_identifiers = off")
         self.run("SELECT set_config('lock_timeout', %s, true)", LOCK_WAIT)
         self.run("SET CONSTRAINTS ALL IMMEDIATE")
 
