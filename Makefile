@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-long test-monitor lint install install-dev unit walk schema docs-features docs-reasons \
+.PHONY: demo test test-long test-monitor test-faults lint install install-dev unit walk schema docs-features docs-reasons \
 	bench-features bench-models bench-ablations lock clean help
 
 demo: install ## the whole walk on real data, into demo/
@@ -29,7 +29,10 @@ test-long: install-dev ## the properties, shown twenty times as many examples as
 	$(PYTEST) -n 2 --dist loadgroup -m property --hypothesis-profile=long --timeout 7200
 
 test-monitor: install-dev ## the monitor and the gate on twenty portfolios of each kind
-	$(PYTEST) -n 2 -m campaign --timeout 7200
+	$(PYTEST) -n 2 tests/campaign/test_monitor.py --timeout 7200
+
+test-faults: install-dev ## deliveries of 200,000 rows killed, cut off, late or refused, 220 and more of them
+	$(PYTEST) -n 2 tests/campaign/test_deliveries.py --timeout 14400
 
 install: $(VENV)/.run ## the environment that runs the package
 

@@ -18,6 +18,7 @@ from portfolio_ml.errors import (
 )
 
 _UNFIT = ("a column cannot hold what is to go into it", "map another column")
+_CROWDED = ("the database has no connection left", "run again later")
 _GENERATED = ("a column is computed by the database", "map another column")
 
 # SQLite's error names and PostgreSQL's SQLSTATE codes; the first prefix that fits counts.
@@ -52,12 +53,23 @@ _KNOWN: tuple[tuple[str, type[PortfolioError], str, str], ...] = (
     ("42883", ConfigError, *_UNFIT),
     ("428C9", ConfigError, *_GENERATED),
     ("53100", ServiceUnavailableError, "the disk is full", "free some space and run again"),
-    ("533", TryAgainLaterError, "the database has no connection left", "run again later"),
+    ("533", TryAgainLaterError, *_CROWDED),
     ("53", ServiceUnavailableError, "the database lacks resources", "raise its limits"),
     ("55000", ConfigError, "the table cannot be written", "name one, or a view that can"),
     ("55P03", TryAgainLaterError, "the table is locked", "run again later"),
     ("57014", TryAgainLaterError, "the database cancelled the query", "run again later"),
     ("58", ServiceUnavailableError, "the database's disk cannot be used", "check the disk"),
+)
+
+# Where the driver gives no code: what it says.
+_SAID: tuple[tuple[str, type[PortfolioError], str, str], ...] = (
+    ("because it is a view", ConfigError, "the table cannot be written", "name a table"),
+    ("decode to UTF-8", DataError, "a text is not UTF-8", "repair it at its source"),
+    ("connect_timeout", ConfigError, "connect_timeout is no number of seconds", "write 10"),
+    ("too many connections", TryAgainLaterError, *_CROWDED),
+    ("too many clients", TryAgainLaterError, *_CROWDED),
+    ("connection slots", TryAgainLaterError, *_CROWDED),
+    ("the database system is", TryAgainLaterError, "the database starts or stops", "run later"),
 )
 
 # Codes whose messages speak of tables, columns and settings, and of no customer's values.
@@ -135,10 +147,9 @@ def _expected(error: sa.exc.DBAPIError, where: str) -> PortfolioError | None:
         if code.startswith(prefix):
             saw = first_line(error) if code.startswith(_SPEAKING) else None
             return kind(what, where=where, saw=saw, do=do)
-    if "because it is a view" in str(error.orig):
-        return ConfigError("the table cannot be written", where=where, saw=first_line(error))
-    if "decode to UTF-8" in str(error.orig):
-        return DataError("a text is not UTF-8", where=where, do="repair it at its source")
+    for words, kind, what, do in _SAID:
+        if words in str(error.orig):
+            return kind(what, where=where, do=do)
     if "invalid connection option" in str(error.orig):
         return ConfigError(
             "the URL has an unknown option", where=where, saw=first_line(error), do="remove it"
