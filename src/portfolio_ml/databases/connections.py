@@ -30,7 +30,7 @@ _SERVER_OPTIONS = {
     "keepalives_interval": 10,
     "keepalives_count": 6,
 }
-_SHOWN_OPTIONS = {"host", "hostaddr", "port", "user", "dbname", "sslmode", "connect_timeout"}
+_SHOWN_OPTIONS = {"host", "hostaddr", "port", "user", "dbname", "sslmode"}
 _SECRET_CHARACTERS = 4
 """Shorter texts are not hidden in messages: they would be found in any word."""
 _MISPLACED = set("@;&#=")
