@@ -30,10 +30,11 @@ test-long: install-dev ## the properties, shown twenty times as many examples as
 	$(PYTEST) -n 2 --dist loadgroup -m property --hypothesis-profile=long --timeout 7200
 
 test-monitor: install-dev ## the monitor and the gate on twenty portfolios of each kind
-	$(PYTEST) -n 2 -m "campaign and not faults" --timeout 7200
+	$(PYTEST) -n 2 tests/campaign/test_monitor.py --timeout 7200
 
-test-faults: install-dev ## deliveries to a CRM killed at every moment, thirty times each
-	$(PYTEST) -n 2 -m "campaign and faults" --timeout 7200
+test-faults: install-dev ## deliveries killed, cut off, late or refused: databases, files, HubSpot, Salesforce
+	$(PYTEST) -n 2 -m campaign --deselect tests/campaign/test_monitor.py --timeout 14400
+	PORTFOLIO_ML_KILLS=30 $(PYTEST) -n 2 -m "faults and not campaign" -k kill --timeout 14400
 
 test-airflow: install-dev $(VENV)-airflow/.made ## the DAG of docs/operations under the real Airflow
 	$(PYTEST) -m airflow

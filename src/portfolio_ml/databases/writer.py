@@ -57,6 +57,7 @@ class Writer:
         differs: The operator like `<>` for which null equals null.
         longest_name: The bytes that a name may have; None for any number.
         temporary: What a table is called that ends with the connection.
+        temporary_end: What is said at the end of its definition.
         for_update: What locks the rows of a query until the end of the transaction.
         has_schemas: Whether a table's name may have its schema before a point.
     """
@@ -64,6 +65,7 @@ class Writer:
     differs: ClassVar[str] = "IS NOT"  # SQLite before 3.39 does not know IS DISTINCT FROM
     longest_name: ClassVar[int | None] = None
     temporary: ClassVar[str] = "TEMP TABLE"
+    temporary_end: ClassVar[str] = ""
     for_update: ClassVar[str] = ""  # the file as a whole is locked
     has_schemas: ClassVar[bool] = False
 
@@ -105,7 +107,8 @@ class Writer:
         ]
         if table.key:
             parts.append(f"PRIMARY KEY ({', '.join(map(self.quote, table.key))})")
-        self.run(f"CREATE {kind} {self.quote_table(table.name)} ({', '.join(parts)})")
+        end = self.temporary_end if kind == self.temporary else ""
+        self.run(f"CREATE {kind} {self.quote_table(table.name)} ({', '.join(parts)}){end}")
 
     def add_column(self, table: str, column: SqlColumn) -> None:
         """Add a column to a table; where it may not be null, its rows get 0 or an empty text."""
@@ -144,9 +147,19 @@ class Writer:
         del sql_type
         return expression
 
-    def as_text(self, expression: str, sql_type: str) -> str:
-        """The expression, of this type, as text."""
-        return expression if "char" in sql_type.lower() else f"CAST({expression} AS TEXT)"
+    def as_text(self, expression: str) -> str:
+        """The expression as text."""
+        return f"CAST({expression} AS TEXT)"
+
+    def same_text(self, key: str, sql_type: str, text: str) -> str:
+        """That a key, of this type, has this text.
+
+        SQLite finds a number by its index where the text is compared with it as it is; that 7 is
+        not 007 is told by its own text. A column without a type compares nothing with a text.
+        """
+        own = f"{self.as_text(key)} = {text}"
+        is_typed = sql_type.strip() and "BLOB" not in sql_type.upper()
+        return f"{key} = {text} AND {own}" if is_typed else own
 
     def lock(self, name: str) -> None:
         """Wait until no other transaction holds this name; SQLite's holds the whole database."""
@@ -165,7 +178,10 @@ class Writer:
             reason = refusal(error)
             if reason is None:
                 raise
-            nested.rollback()
+            try:
+                nested.rollback()
+            except sa.exc.DBAPIError:  # RAISE(ROLLBACK) of a trigger has ended the transaction
+                raise error from None
             raise RowRefusedError(reason) from None  # the cause may show a customer's values
         nested.commit()
 

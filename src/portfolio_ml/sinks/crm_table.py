@@ -58,14 +58,15 @@ class CrmTable:
 
     def leave_out_absent(self) -> int:
         """Take staged rows of customers whom the CRM does not have out; gives how many."""
+        theirs = self.database.as_text(f"held.{self.database.quote(self.key.name)}")
         return self.database.run(
-            f"DELETE FROM {STAGING} WHERE NOT EXISTS (SELECT 1 FROM {self.name} AS held"
-            f" WHERE {self.same_customer('held', STAGING)})"
+            f"DELETE FROM {STAGING} WHERE customer_id IN (SELECT customer_id FROM {STAGING}"
+            f" EXCEPT SELECT {theirs} FROM {self.name} AS held)"
         )
 
-    def write(self, first: int, last: int) -> int:
-        """Bring staged rows into the table; gives how many it took."""
-        updated = self._update(first, last)
+    def upsert(self, first: int, last: int) -> int:
+        """Bring staged rows into the table, new ones too; gives how many it took."""
+        updated = self.update(first, last)
         return updated + self._insert(first, last)
 
     def clear(self, customer_id: str) -> int:
@@ -74,14 +75,15 @@ class CrmTable:
         may = [quote(column.name) for column in self.columns.values() if column.nullable]
         if not may:
             return 0
-        key = self.database.as_text(quote(self.key.name), self.key.type)
+        key = self.database.as_text(quote(self.key.name))
         return self.database.run(
             f"UPDATE {self.name} SET {', '.join(f'{name} = NULL' for name in may)}"
             f" WHERE {key} = ? AND ({' OR '.join(f'{name} IS NOT NULL' for name in may)})",
             customer_id,
         )
 
-    def _update(self, first: int, last: int) -> int:
+    def update(self, first: int, last: int) -> int:
+        """Bring staged rows into those of the table that differ; gives how many did."""
         quote = self.database.quote
         changes = ", ".join(f"{quote(c.name)} = {self._as(ours, c)}" for ours, c in self._pairs)
         return self.database.run(
@@ -109,7 +111,7 @@ class CrmTable:
     def same_customer(self, held: str, fresh: str) -> str:
         """That a row of the table and a staged one are of the same customer."""
         key = f"{held}.{self.database.quote(self.key.name)}"
-        return f"{self.database.as_text(key, self.key.type)} = {fresh}.customer_id"
+        return self.database.same_text(key, self.key.type, f"{fresh}.customer_id")
 
     @property
     def differ(self) -> str:

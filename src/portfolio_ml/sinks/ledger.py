@@ -5,6 +5,7 @@ transaction carries all of them.
 """
 # ruff: noqa: S608 - every identifier is quoted by the dialect, every value is bound
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -24,12 +25,14 @@ from portfolio_ml.sinks.receipts import (
     Run,
 )
 from portfolio_ml.sinks.rows import Reject, rejected_rows
-from portfolio_ml.sinks.staging import STAGING
+from portfolio_ml.sinks.staging import STAGING, Names, loaded
 from portfolio_ml.sinks.tables import create_or_check
 
 Settled = Literal["staged", "everybody"]
 
-OWN = frozenset({RUNS.name, REJECTS.name, WATERMARKS.name, STAGING})
+REJECTED = "portfolio_rejected"
+"""The rejected rows of a delivery, in a table that only its transaction sees."""
+OWN = frozenset({RUNS.name, REJECTS.name, WATERMARKS.name, STAGING, REJECTED})
 """Names that no delivered table can have."""
 TABLES = (RUNS, REJECTS, WATERMARKS)
 
@@ -117,17 +120,33 @@ class Ledger:
             settled: Whose older rejected rows the delivery has settled beside: of those whose rows
                 are staged, or of everybody.
         """
-        database, rows = self._database, self._quoted(self._rejects)
-        older = f"DELETE FROM {rows} WHERE table_name = ? AND as_of <= ?"
         whose = {
-            "staged": " OR customer_id IN (SELECT customer_id FROM portfolio_staging)",
+            "staged": f" OR customer_id IN (SELECT customer_id FROM {STAGING})",
             "everybody": " OR 1 = 1",
         }[settled]
-        database.run(f"{older} AND (customer_id IS NULL{whose})", self._table, run.as_of)
-        for customer in sorted({r.customer_id for r in rejects if r.customer_id is not None}):
-            database.run(f"{older} AND customer_id = ?", self._table, run.as_of, customer)
-        if rejects:
-            database.load(self._rejects.name, rejected_rows(rejects, run=run, table=self._table))
+        self._settle(f"(customer_id IS NULL{whose})", run)
+        if not rejects:
+            return
+        fresh, database = replace(REJECTS, name=REJECTED, key=()), self._database
+        database.create(fresh, kind=database.temporary)
+        rows = rejected_rows(rejects, run=run, table=self._table)
+        refused = loaded(rows, REJECTED, database).refused
+        database.load(REJECTED, _escaped(rows.take(pa.array([n - 1 for n in refused], pa.int64()))))
+        database.settle(REJECTED, ("customer_id",))
+        self._settle(f"customer_id IN (SELECT customer_id FROM {REJECTED})", run)
+        names = Names(database).listed(REJECTS.names)
+        database.run(
+            f"INSERT INTO {self._quoted(self._rejects)} ({names}) SELECT {names} FROM {REJECTED}"
+        )
+
+    def _settle(self, whose: str, run: Run) -> None:
+        """Remove what was kept until a run of the customers for whom a condition holds."""
+        self._database.run(
+            f"DELETE FROM {self._quoted(self._rejects)}"
+            f" WHERE table_name = ? AND as_of <= ? AND {whose}",
+            self._table,
+            run.as_of,
+        )
 
     def rejected(self) -> list[tuple[date, str]]:
         """The rejected rows of the table, as date and JSON, oldest first."""
@@ -186,6 +205,23 @@ class Ledger:
 
     def _quoted(self, table: Table) -> str:
         return self._database.quote_table(table.name)
+
+
+def escaped(text: str) -> str:
+    r"""A text as any database can hold it: in ASCII, with escapes as in JSON.
+
+    Example:
+        >>> escaped("café")
+        'caf\\u00e9'
+    """
+    return json.dumps(text)[1:-1]
+
+
+def _escaped(rejects: pa.Table) -> pa.Table:
+    """Rejected rows whose customers' ids the database cannot hold, with the ids in ASCII."""
+    ids = [None if text is None else escaped(text) for text in rejects["customer_id"].to_pylist()]
+    place = rejects.schema.get_field_index("customer_id")
+    return rejects.set_column(place, rejects.schema.field(place), pa.array(ids, pa.string()))
 
 
 def as_date(value: Any) -> date:  # noqa: ANN401 - text in SQLite, a date elsewhere
