@@ -31,6 +31,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 _MOMENTARY = frozenset({500, 502, 503, 504})
 _NEVER_LEFT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+", re.IGNORECASE)
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -209,7 +210,7 @@ def address_of(base_url: str, *, who: str) -> str:
     except (httpx2.InvalidURL, ValueError):
         url = httpx2.URL("")
     fault = None
-    if url.scheme not in {"http", "https"} or not url.host:
+    if url.scheme not in {"http", "https"} or not _HOST.fullmatch(url.raw_host.decode("ascii")):
         fault = "is no web address"
     elif url.userinfo or url.query or url.fragment:
         fault = "holds more than a host and a path"

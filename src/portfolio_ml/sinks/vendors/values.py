@@ -94,6 +94,6 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _plain(number: Decimal) -> str:
-    """Without an exponent, and without zeros that say nothing."""
-    text = f"{number:f}"
+    """Without an exponent, and without a sign or zeros that say nothing."""
+    text = f"{number:f}" if number else "0"
     return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
