@@ -169,7 +169,7 @@ def page(found: Nights, *, command: str, machine: Iterable[str]) -> str:
     parts = [
         "# The nightly job, measured",
         f"Written by `{command}` on {'; '.join(machine)}. Do not edit.",
-        f"{found.customers:,} customers, scored from {found.lines:,} lines; each run was made once.",
+        f"{found.customers:,} customers, scored from {found.lines:,} lines; each run made once.",
         READING,
         run_table(found),
         "## Promises",
