@@ -28,6 +28,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """What it has used so far, in sessions that are over."""
+        self.rest()  # meanwhile the last session ends, and is counted
         stat = Path(f"/proc/{self._running.get_pid()}/stat").read_text()
         ticks = stat.rpartition(")")[2].split()
         return sum(map(int, ticks[11:15])) / os.sysconf("SC_CLK_TCK")
