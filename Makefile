@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .PHONY: demo test test-long test-monitor test-faults test-airflow lint install install-dev unit walk \
 	schema docs-features docs-reasons docs-tables \
-	bench-features bench-models bench-ablations lock clean help
+	bench-features bench-models bench-ablations bench-score lock clean help
 
 demo: install ## the whole walk on real data, into demo/
 	$(BIN)/portfolio-ml demo cdnow --dir demo
@@ -77,6 +77,9 @@ bench-models: install-dev ## the models beside others on real data, and docs/ben
 
 bench-ablations: install-dev ## what the models' choices are worth, and docs/ablations.md anew
 	$(BIN)/python -m benchmarks.ablations
+
+bench-score: install-dev ## a night's work on a million customers beside the plain way, and docs/scoring.md anew
+	$(BIN)/python -m benchmarks.score
 
 docs-features: install ## the catalogue of features anew, docs/features.md
 	$(BIN)/python -c "from portfolio_ml.features import page; print(page.markdown(), end='')" \
