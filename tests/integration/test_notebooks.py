@@ -9,6 +9,8 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
 
+from .conftest import LIGHTER
+
 pytestmark = pytest.mark.integration
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -29,8 +31,16 @@ class Kernel(AsyncKernelManager):
         return ThisPython()
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=pytest.mark.xdist_group(path.stem))
+        for path in sorted(FOLDER.glob("*.ipynb"))
+    ],
+)
 def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
+    for name, value in LIGHTER.items():
+        monkeypatch.setenv(name, value)
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name))
     notebook = nbformat.read(path, as_version=4)
