@@ -15,18 +15,20 @@ from tests.examples import is_long
 
 from portfolio_ml.cli import app
 
-LIGHTER: Mapping[str, str] = (
-    {}
-    if is_long()
-    else {
-        "PORTFOLIO_ML__TRAINING__SNAPSHOTS": "2",
-        "PORTFOLIO_ML__BACKTEST__BOOTSTRAP": "100",
-    }
-)
-"""What makes a walk cheaper, beside any config: the environment wins. `make test-long` does not."""
+LIGHTER = {"TRAINING__SNAPSHOTS": "2", "BACKTEST__BOOTSTRAP": "100"}
+"""What makes a walk learn from fewer rows."""
 
-ONCE: Mapping[str, str] = {"PORTFOLIO_ML__BACKTEST__CUTOFFS": "1"}
-"""Judged at the last cutoff alone."""
+ONCE = {"BACKTEST__CUTOFFS": "1"}
+"""And be judged at the last cutoff alone."""
+
+FIVE_SEGMENTS = {"TARGETS__SEGMENTS__COUNT": "5"}
+"""And not look for the number of segments."""
+
+
+def unless_long(*settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment of such a walk, which wins over any config; `make test-long` has none."""
+    given = {} if is_long() else {name: v for each in settings for name, v in each.items()}
+    return {f"PORTFOLIO_ML__{name}": value for name, value in given.items()}
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,12 @@ class Finished:
 
 
 def command(*arguments: str | Path, cwd: Path | None = None, **variables: str) -> Finished:
-    """`portfolio-ml` on these arguments, in a process of its own and a bare environment."""
-    environment = {"PATH": os.environ["PATH"], "COLUMNS": "120", **variables}
+    """`portfolio-ml` on these arguments, in a process of its own and a bare environment.
+
+    What it runs is the package that the tests import, wherever that lies.
+    """
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    environment = kept | {"COLUMNS": "120"} | variables
     program = str(Path(sys.executable).with_name("portfolio-ml"))
     done = subprocess.run(
         [program, *map(str, arguments)],
@@ -75,6 +81,6 @@ def called(*arguments: str | Path, cwd: Path | None = None, **variables: str) ->
 def cdnow(tmp_path_factory):
     """The demo on CDNOW: its folder, and what it printed."""
     folder = tmp_path_factory.mktemp("cdnow") / "demo"
-    done = command("demo", "cdnow", "--dir", folder, **LIGHTER)
+    done = command("demo", "cdnow", "--dir", folder, **unless_long(LIGHTER))
     assert done.code == 0, done.err
     return folder, done

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from .conftest import LIGHTER, ONCE, called
+from .conftest import LIGHTER, ONCE, called, unless_long
 from .test_demo import raw  # noqa: F401 - a fixture
 
 pytestmark = [
@@ -27,7 +27,7 @@ def delivered(tmp_path_factory):
         "delivery: [{kind: parquet, path: scores.parquet}]\n"
     )
     train = ("train", "--config", config, "--as-of", CUTOFF, "--json", "--quiet")
-    trained = called(*train, **LIGHTER, **ONCE)
+    trained = called(*train, **unless_long(LIGHTER, ONCE))
     assert trained.code == 0, trained.err
     scored = called("score", "--config", config, "--as-of", CUTOFF, "--quiet")
     assert scored.code == 0, scored.err
@@ -40,7 +40,7 @@ def printed(cdnow):
     """The backtest's figures at that cutoff, as the command prints them three months later."""
     folder, _ = cdnow
     backtest = ("backtest", "--config", folder / "cdnow.yaml", "--json", "--quiet")
-    done = called(*backtest, **LIGHTER, **ONCE)
+    done = called(*backtest, **unless_long(LIGHTER, ONCE))
     assert done.code == 0, done.err
     return {
         (target, score["model"], score["metric"]): score["value"]

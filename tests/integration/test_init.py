@@ -9,7 +9,7 @@ import pytest
 
 from portfolio_ml.config import load_settings
 
-from .conftest import LIGHTER, ONCE, called, command
+from .conftest import FIVE_SEGMENTS, LIGHTER, ONCE, called, command, unless_long
 
 pytestmark = pytest.mark.integration
 
@@ -137,7 +137,7 @@ def test_the_whole_walk_needs_no_edit(tmp_path, source, columns, counts, custome
     assert settings.data.transactions.columns == columns
     for name in ("validate", "train", "score", "report"):
         run = (name, "--config", "shop.yaml", "--json", "--quiet")
-        done = called(*run, cwd=tmp_path, **LIGHTER, **ONCE)
+        done = called(*run, cwd=tmp_path, **unless_long(LIGHTER, ONCE, FIVE_SEGMENTS))
         assert done.code == 0, done.err
         if name == "validate":
             assert (done.json["read"], done.json["quarantined"]) == counts

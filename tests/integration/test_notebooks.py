@@ -9,7 +9,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
 
-from .conftest import LIGHTER
+from .conftest import FIVE_SEGMENTS, LIGHTER, unless_long
 
 pytestmark = pytest.mark.integration
 
@@ -39,7 +39,9 @@ class Kernel(AsyncKernelManager):
     ],
 )
 def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
-    for name, value in LIGHTER.items():
+    for name, value in unless_long(
+        LIGHTER, {} if "segments" in path.stem else FIVE_SEGMENTS
+    ).items():
         monkeypatch.setenv(name, value)
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import LIGHTER
+from .conftest import FIVE_SEGMENTS, LIGHTER, ONCE, unless_long
 
 pytestmark = pytest.mark.integration
 
@@ -38,7 +38,8 @@ def test_the_demo_runs_from_it_in_an_empty_folder(wheel, tmp_path):
     home = tmp_path / "env"
     venv.create(home)
     python = home / "bin" / "python"
-    elsewhere = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | LIGHTER
+    elsewhere = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    elsewhere |= unless_long(LIGHTER, ONCE, FIVE_SEGMENTS)
     empty = tmp_path / "empty"
     empty.mkdir()
 

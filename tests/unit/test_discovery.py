@@ -445,20 +445,25 @@ class TestOptionalColumns:
         return guessed(write(Export({**export.columns, **by_name}, {})), engine)
 
     @pytest.mark.parametrize(
-        ("role", "name"),
+        "names",
         [
-            ("category", "Category"), ("category", "Warengruppe"), ("category", "Product_Group"),
-            ("category", "Catégorie"), ("category", "product_category"),
-            ("cost", "Cost"), ("cost", "Kosten"), ("cost", "TotalProductCost"),
-            ("discount", "Discount"), ("discount", "Rabattbetrag"), ("discount", "Remise"),
-            ("channel", "Channel"), ("channel", "Vertriebskanal"), ("channel", "Canal_de_venta"),
-            ("quantity", "Anzahl"),
+            {"category": "Category", "cost": "Cost", "discount": "Discount", "channel": "Channel"},
+            {"category": "Warengruppe", "cost": "Kosten", "discount": "Rabattbetrag",
+             "channel": "Vertriebskanal", "quantity": "Anzahl"},
+            {"category": "Catégorie", "cost": "TotalProductCost", "discount": "Remise",
+             "channel": "Canal_de_venta"},
+            {"category": "Product_Group"},
+            {"category": "product_category"},
         ],
+        ids=lambda names: names["category"],
     )  # fmt: skip
-    def test_are_found(self, engine, write, role, name):
+    def test_are_found(self, engine, write, names):
         held = {"category": lambda n: "tea", "channel": lambda n: "web"}
-        found = self.found(engine, write, **{name: held.get(role, lambda n: n.n % 5 + 1)})
-        assert found.columns[role] == name.replace("_", " ")
+        columns = {name: held.get(r, lambda n: n.n % 5 + 1) for r, name in names.items()}
+        found = self.found(engine, write, **columns)
+        assert {role: found.columns[role] for role in names} == {
+            role: name.replace("_", " ") for role, name in names.items()
+        }
         assert "product_id" not in found.columns
 
     @pytest.mark.parametrize(
