@@ -14,6 +14,8 @@ from .conftest import FIVE_SEGMENTS, LIGHTER, unless_long
 pytestmark = pytest.mark.integration
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
+AS_SHIPPED = ("02_features_without_leakage", "05_segments")
+"""Those that are about snapshots and segments, of which the others have fewer here."""
 
 
 class ThisPython(KernelSpecManager):
@@ -39,9 +41,8 @@ class Kernel(AsyncKernelManager):
     ],
 )
 def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
-    for name, value in unless_long(
-        LIGHTER, {} if "segments" in path.stem else FIVE_SEGMENTS
-    ).items():
+    lighter = {} if path.stem in AS_SHIPPED else unless_long(LIGHTER, FIVE_SEGMENTS)
+    for name, value in lighter.items():
         monkeypatch.setenv(name, value)
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name))
