@@ -116,7 +116,7 @@ def retry_http(to: Crm, *, run: Run) -> Reconciled:
 
 
 def has_left(to: Crm) -> bool:
-    """Whether rows are pending, unknown, rejected or absent, so that a retry has something to do.
+    """Whether rows are pending, unknown or rejected, so that a retry has something to do.
 
     Raises:
         ServiceUnavailableError: The state database cannot be used.
@@ -126,7 +126,9 @@ def has_left(to: Crm) -> bool:
         return False
     with writing(to.url, base=to.base) as database:
         left = database.ask(
-            "SELECT 1 FROM portfolio_outbox WHERE target = ? AND state <> 'sent' LIMIT 1", to.table
+            "SELECT 1 FROM portfolio_outbox WHERE target = ? AND state NOT IN ('sent', 'absent')"
+            " LIMIT 1",
+            to.table,
         )
     return bool(left)
 

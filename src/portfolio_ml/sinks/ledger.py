@@ -56,14 +56,16 @@ class Ledger:
         table: The delivered table's name.
         database: The transaction.
         where: The database's readable name.
+        is_table: Whether the delivered thing is a table there, whose schema the ledger is in;
+            a file is none.
 
     Raises:
         ConfigError: The ledger there is of another version, or has other columns.
     """
 
-    def __init__(self, table: str, database: Writer, *, where: str) -> None:
+    def __init__(self, table: str, database: Writer, *, where: str, is_table: bool = True) -> None:
         self._table, self._database = table, database
-        names = ledger_names(table, has_schemas=database.has_schemas)
+        names = ledger_names(table, has_schemas=is_table and database.has_schemas)
         self._runs, self._rejects, self._marks = (
             replace(own, name=name) for own, name in zip(TABLES, names, strict=True)
         )

@@ -32,7 +32,7 @@ def state_of(settings: Settings, table: str, *, opened: Open = writing) -> Itera
     """
     url = settings.state.url
     with _named(redacted(url)), opened(url, base=settings.base) as database:
-        ledger = Ledger(table, database, where=redacted(url))
+        ledger = Ledger(table, database, where=redacted(url), is_table=False)
         # SQLite lets a transaction begin that may not write, and says so at the first statement.
         ledger.forget("")
         yield ledger
