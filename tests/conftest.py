@@ -2,9 +2,30 @@
 
 import pytest
 from tests import examples  # noqa: F401 - the profile `long`
+from tests.crm import Crm, postgresql_crm, sqlite_crm
+from tests.servers import server
 
 from portfolio_ml.config import DuckDB
 from portfolio_ml.engine import opened
+
+DEAREST = ("cdnow", "spark", "serving", "tracking_server")
+"""The groups that take longest: they begin first, so that at the end no core waits for them."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests run in one worker, where what its module computed once is at hand."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    marker = item.get_closest_marker("xdist_group")
+    assert marker is not None
+    (name,) = marker.args
+    return DEAREST.index(name) if name in DEAREST else len(DEAREST)
 
 
 @pytest.fixture(scope="module")
@@ -12,3 +33,24 @@ def engine():
     """An engine for the tests of one module."""
     with opened(DuckDB(threads=2)) as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def postgresql_server():
+    """A PostgreSQL server for all tests that leave it as it was."""
+    with server() as running:
+        yield running
+
+
+@pytest.fixture
+def postgresql(postgresql_server, tmp_path) -> Crm:
+    """A CRM in a database of its own on PostgreSQL."""
+    return postgresql_crm(postgresql_server, tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def crm(request, tmp_path) -> Crm:
+    """A CRM in SQLite, and one in PostgreSQL."""
+    if request.param == "sqlite":
+        return sqlite_crm(tmp_path)
+    return request.getfixturevalue("postgresql")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from portfolio_ml.config import ParquetTarget, Settings
+from portfolio_ml.config import CsvTarget, ParquetTarget, Settings
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.judgement import Supervised
 from portfolio_ml.labels import MARGIN, labels, outcomes
@@ -19,10 +19,9 @@ from portfolio_ml.opening import Opened
 from portfolio_ml.schema import Measure
 from portfolio_ml.sinks.delivered import (
     Delivered,
-    deliveries_in_files,
     p_no_purchase,
-    scores_in_files,
 )
+from portfolio_ml.sinks.files.kept import deliveries_in_files, scores_in_files
 from portfolio_ml.sinks.past_sql import Place, places
 from portfolio_ml.timeline import in_outcome, to_day, touched
 
@@ -76,7 +75,7 @@ def _history(settings: Settings) -> tuple[tuple[Delivered, ...], Read]:
         if found := place.deliveries():
             return found, _reading(place)
     for target in settings.delivery:
-        if isinstance(target, ParquetTarget):
+        if isinstance(target, ParquetTarget | CsvTarget):
             found, read = _in_files(settings.resolve(target.path))
             if found:
                 return found, read

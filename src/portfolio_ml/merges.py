@@ -65,6 +65,12 @@ class Merges:
         known = self.frame.filter(day.is_null() | in_history(day, to_day(as_of)))
         return _followed(known, engine, most=self.kept)
 
+    def change_between(self, earlier: date, later: date, engine: Engine) -> bool:
+        """Whether a merge is known on the later date that was not on the earlier one."""
+        day = nw.col("known_day")
+        is_new = in_history(day, to_day(later)) & ~in_history(day, to_day(earlier))
+        return bool(_count(self.frame.filter(is_new), engine))
+
 
 def load(settings: Settings, engine: Reader) -> Merges:
     """The portfolio's merges, validated row by row, none of which leads back to where it began.
@@ -117,6 +123,33 @@ def rules(*, is_dated: bool) -> tuple[Rule, ...]:
         advice="keep one row for each old_id: the merge that holds",
     )
     return (*_own_rules(is_dated=is_dated), repeated)
+
+
+def numbered(ids: Frame, merged: Frame | None, engine: Reader) -> tuple[Frame, Frame]:
+    """The number of each id's customer, and the customers: `customer_id` and `customer`.
+
+    An id that was merged has the number of the one who survives, be that one among the ids or not.
+
+    Args:
+        ids: Distinct `customer_id`s.
+        merged: What `Merges.known_on` gives; None where nobody is merged.
+        engine: Where they are.
+    """
+    if merged is None:
+        customers = engine.keep(engine.numbered(ids))
+        return customers, customers
+    named = engine.keep(with_survivor(ids, merged))
+    survivors = distinct(named.select(customer_id="survivor"))
+    customers = engine.keep(engine.numbered(survivors))
+    numbers = named.join(customers, left_on="survivor", right_on="customer_id", how="inner")
+    return engine.keep(numbers.select("customer_id", "customer")), customers
+
+
+def with_survivor(frame: Frame, merged: Frame, column: str = "customer_id") -> Frame:
+    """The frame with `survivor`: who survives the id in a column; itself where it is not merged."""
+    ids = merged.select(_old="old_id", _new="new_id")
+    found = frame.join(ids, left_on=column, right_on="_old", how="left")
+    return found.select(*frame.columns, survivor=nw.coalesce("_new", column))
 
 
 def _own_rules(*, is_dated: bool) -> Sequence[Rule]:

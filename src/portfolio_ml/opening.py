@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ from portfolio_ml import engine as engines
 from portfolio_ml.config import Settings
 from portfolio_ml.customers import CustomerTable
 from portfolio_ml.duplicates import repeated_lines
-from portfolio_ml.engine import Engine
+from portfolio_ml.engine import Engine, Frame, Reader
 from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.events import Events
 from portfolio_ml.features.inputs import Inputs, inputs_of
@@ -21,7 +22,6 @@ from portfolio_ml.features.soundness import demand_sound
 from portfolio_ml.freshness import chosen_as_of
 from portfolio_ml.schema import QUARANTINE
 from portfolio_ml.sinks.files import holds_table, write_parquet
-from portfolio_ml.survivors import with_survivors
 from portfolio_ml.tables import Say, Tables, load_all, unlisted_customers
 from portfolio_ml.timeline import Span, to_day
 from portfolio_ml.training import Recipe
@@ -136,13 +136,9 @@ def opened(
         engines.reading(settings.engine) as reader,
         engines.computing(settings.engine, reader) as engine,
     ):
-        loaded = load_all(settings, reader, today=today, say=say, table=table)
-        everything = loaded.history
-        tolerated = settings.data.max_staleness_days
-        until = chosen_as_of(everything, today=today, given=as_of, max_staleness_days=tolerated)
-        merged = loaded.merged_by(until, reader)
-        tables = with_survivors(loaded, merged, reader)
-        history = tables.history.until(until, reader, quiet_days=tolerated or 0)
+        tables, until = _loaded(settings, reader, today=today, as_of=as_of, say=say, table=table)
+        everything = tables.history
+        history = everything.until(until, reader, quiet_days=settings.data.max_staleness_days or 0)
         inputs = inputs_of(
             history,
             engine,
@@ -165,8 +161,31 @@ def opened(
             customers=tables.customers,
             interactions=tables.interactions,
             contacts=tables.contacts,
-            merged=None if merged is None else reader.collect(merged.drop("steps")),
+            merged=_told(tables.merged, reader),
         )
+
+
+def _loaded(
+    settings: Settings, reader: Reader, *, today: date, as_of: date | None, say: Say, table: object
+) -> tuple[Tables, date]:
+    """The tables with the merges that were known on the last day to see, and that day.
+
+    Which day that is, only the lines tell where none is given. It is mostly yesterday; where it is
+    an earlier one and merges were made since, the tables are loaded once more without those.
+    """
+    supposed = as_of or today - timedelta(days=1)
+    load = partial(load_all, settings, reader, today=today, say=say, table=table)
+    tables = load(as_of=supposed)
+    tolerated = settings.data.max_staleness_days
+    until = chosen_as_of(tables.history, today=today, given=as_of, max_staleness_days=tolerated)
+    if tables.merges is not None and tables.merges.change_between(until, supposed, reader):
+        say(f"merges made after {until} are not known yet")
+        tables = load(as_of=until)
+    return tables, until
+
+
+def _told(merged: Frame | None, engine: Engine) -> pa.Table | None:
+    return None if merged is None else engine.collect(merged.select("old_id", "new_id"))
 
 
 def _demand_cost(settings: Settings, inputs: Inputs) -> None:
@@ -212,10 +231,8 @@ def validate(settings: Settings, *, today: date, say: Say, table: object = None)
         except TooManyRefusedError as error:
             write_parquet(error.quarantine, path)
             raise error.with_rows_in(str(path)) from None
-        merged = tables.merged_by(today, engine)
-        named = with_survivors(tables, merged, engine)
-        repeated = repeated_lines(named.history, engine)
-        unlisted = unlisted_customers(named, engine)
+        repeated = repeated_lines(tables.history, engine)
+        unlisted = unlisted_customers(tables, engine)
     if tables.quarantine.num_rows:
         write_parquet(tables.quarantine, path)
         return Validation(tables, path, repeated, unlisted)

@@ -7,7 +7,7 @@ from datetime import date
 import narwhals as nw
 import pyarrow as pa
 
-from portfolio_ml import customers, events, merges, transactions
+from portfolio_ml import customers, events, merges, survivors, transactions
 from portfolio_ml.config import Settings
 from portfolio_ml.customers import CustomerTable
 from portfolio_ml.engine import Engine, Frame, Reader, distinct
@@ -37,7 +37,9 @@ class Tables:
         customers: What is known of each customer.
         interactions: What customers did beside buying.
         contacts: What was done to win or keep them.
-        merges: Which of them turned out to be one; `survivors` follows them.
+        merges: Which of them turned out to be one.
+        merged: What of the merges is known by the date for which the tables were loaded, as
+            `Merges.known_on` gives it: ids that no table names. None without merges.
     """
 
     history: History
@@ -45,6 +47,7 @@ class Tables:
     interactions: Events | None = None
     contacts: Events | None = None
     merges: Merges | None = None
+    merged: Frame | None = None
 
     @property
     def others(self) -> Mapping[str, CustomerTable | Events | Merges]:
@@ -62,15 +65,17 @@ class Tables:
         """The refused rows of all of them, as in `schema.QUARANTINE`."""
         return pa.concat_tables([t.quarantine for t in (self.history, *self.others.values())])
 
-    def merged_by(self, as_of: date, engine: Engine) -> Frame | None:
-        """What `Merges.known_on` gives for a date; None where no merges are configured."""
-        return None if self.merges is None else self.merges.known_on(as_of, engine)
-
 
 def load_all(
-    settings: Settings, engine: Reader, *, today: date, say: Say, table: object = None
+    settings: Settings,
+    engine: Reader,
+    *,
+    today: date,
+    say: Say,
+    table: object = None,
+    as_of: date | None = None,
 ) -> Tables:
-    """Every table that the settings name.
+    """Every table that the settings name, the rows of merged customers under who survives.
 
     Args:
         settings: Where the tables are and what their columns are called.
@@ -78,6 +83,7 @@ def load_all(
         today: The wall clock's date; what is dated later than tomorrow is refused.
         say: Told what is being done.
         table: The transactions themselves, instead of those at the configured source.
+        as_of: The day by whose end merges are known; `today` where not given.
 
     Raises:
         ConfigError: A source, its mapping or the rates are wrong.
@@ -86,8 +92,17 @@ def load_all(
             the refused rows of the tables before it as well.
     """
     data = settings.data
+    known, merged = None, None
+    if data.customer_merges is not None:
+        _tell(CUSTOMER_MERGES, say)
+        known = merges.load(settings, engine)
+        merged = known.known_on(as_of or today, engine)
     _tell(TRANSACTIONS, say)
-    loaded = Tables(transactions.load(settings, engine, today=today, table=table))
+    try:
+        history = transactions.load(settings, engine, today=today, table=table, merged=merged)
+    except TooManyRefusedError as error:
+        raise (error.after(known.quarantine) if known else error) from None
+    loaded = Tables(history, merges=known, merged=merged)
     try:
         if data.customers is not None:
             _tell(CUSTOMERS, say)
@@ -100,12 +115,23 @@ def load_all(
             _tell(CONTACTS, say)
             rows = events.load(CONTACTS, settings, engine, today=today)
             loaded = replace(loaded, contacts=rows)
-        if data.customer_merges is not None:
-            _tell(CUSTOMER_MERGES, say)
-            loaded = replace(loaded, merges=merges.load(settings, engine))
     except TooManyRefusedError as error:
         raise error.after(loaded.quarantine) from None
-    return loaded
+    return _of_survivors(loaded, engine)
+
+
+def _of_survivors(tables: Tables, engine: Engine) -> Tables:
+    """The tables beside the transactions, with the rows of merged customers under who survives."""
+    merged, known = tables.merged, tables.customers
+    if merged is None:
+        return tables
+    calls, letters = tables.interactions, tables.contacts
+    return replace(
+        tables,
+        customers=None if known is None else survivors.of_customers(known, merged, engine),
+        interactions=None if calls is None else survivors.of_events(calls, merged),
+        contacts=None if letters is None else survivors.of_events(letters, merged),
+    )
 
 
 def unlisted_customers(tables: Tables, engine: Engine) -> int | None:

@@ -658,7 +658,7 @@ SEVERAL = {
     "people.csv": csv("a,x", "a,y", "c,z", header=PEOPLE),
     "calls.csv": csv("a,2024-03-01,call", ",2024-03-01,call", header=EVENTS["interactions"]),
     "letters.csv": csv("a,2024-03-01,letter", header=EVENTS["contacts"]),
-    "merges.csv": csv("x,a", "x,c", header=MERGES),
+    "merges.csv": csv("x,a", "x,c", "y,a", header=MERGES),
 }
 ALL_TABLES = {
     "data.max_quarantined_share": 0.5,
@@ -691,8 +691,8 @@ class TestSeveralTables:
             },
             "contacts": {"read": 1, "kept": 1, "quarantined": 0, "rules": {}},
             "customer_merges": {
-                "read": 2,
-                "kept": 1,
+                "read": 3,
+                "kept": 2,
                 "quarantined": 1,
                 "rules": {"duplicate_key": 1},
             },
@@ -713,7 +713,12 @@ class TestSeveralTables:
         assert self.run(tmp_path, ALL_TABLES | {"data.max_quarantined_share": 0.4}) == 65
         assert "of 2 rows" in capsys.readouterr().err
         rows = pq.read_table(tmp_path / "quarantine.parquet")["rule"].to_pylist()
-        assert rows == ["timestamp_unreadable", "duplicate_key", "customer_id_missing"]
+        assert rows == [
+            "timestamp_unreadable",
+            "duplicate_key",  # of the customers
+            "duplicate_key",  # of the merges, which are loaded first
+            "customer_id_missing",
+        ]
 
     def test_that_lack_customers_say_so(self, tmp_path, capsys):
         self.run(tmp_path, ALL_TABLES)

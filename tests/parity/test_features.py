@@ -22,7 +22,6 @@ from portfolio_ml.features.table import FeatureTable, at
 from portfolio_ml.season import seasons
 from portfolio_ml.snapshots import with_outcomes
 from portfolio_ml.standing import activity_windows
-from portfolio_ml.survivors import with_survivors
 from portfolio_ml.tables import Tables, load_all
 from portfolio_ml.transactions import History
 
@@ -201,9 +200,7 @@ def tables_of(reader: Any, transactions: Mapping[str, Any], **others: Any) -> Ta
     """Whatever is in the files, with merged customers as one."""
     data = {"transactions": transactions, "max_quarantined_share": 0.5, **others}
     settings = settings_from({"name": "data_set", "data": data})
-    today = date(2026, 1, 1)
-    loaded = load_all(settings, reader, today=today, say=lambda _: None)
-    return with_survivors(loaded, loaded.merged_by(today, reader), reader)
+    return load_all(settings, reader, today=date(2026, 1, 1), say=lambda _: None)
 
 
 def compare_data_set(transactions: Mapping[str, Any], engines: Any) -> None:

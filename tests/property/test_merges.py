@@ -12,7 +12,6 @@ from tests.examples import shown
 from portfolio_ml import merges, pipeline
 from portfolio_ml.config import settings_from
 from portfolio_ml.errors import DataError
-from portfolio_ml.survivors import with_survivors
 from portfolio_ml.tables import load_all
 
 pytestmark = pytest.mark.property
@@ -155,9 +154,7 @@ def test_features_are_those_of_a_history_whose_ids_were_replaced(settings, shop,
 def test_all_tables_are_those_of_a_business_with_the_surviving_ids(engine, settings, shop, merged):
     after = known(merged)
     by_hand = by_survivors(shop, after)
-    loaded = load_all(settings(shop, merged), engine, **QUIETLY)
-    mapping = loaded.merged_by(AS_OF, engine)
-    tables = with_survivors(loaded, mapping, engine)
+    tables = load_all(settings(shop, merged), engine, as_of=AS_OF, **QUIETLY)
     frames = {
         "transactions": tables.history.lines.select("customer_id", "day", "amount"),
         "interactions": tables.interactions.frame.select("customer_id", "day", "kind"),
@@ -165,7 +162,7 @@ def test_all_tables_are_those_of_a_business_with_the_surviving_ids(engine, setti
     }
     found = {name: engine.collect(frame).to_pylist() for name, frame in frames.items()}
     people = engine.collect(tables.customers.frame).to_pylist()
-    told = {row["old_id"]: row["new_id"] for row in engine.collect(mapping).to_pylist()}
+    told = {row["old_id"]: row["new_id"] for row in engine.collect(tables.merged).to_pylist()}
     ids = engine.collect(tables.history.customers.sort("customer")).to_pylist()
     assert told == {old: path(old, after)[-1] for old in after}
     for name, rows in found.items():

@@ -1,5 +1,6 @@
 import sqlite3
 import sys
+import traceback
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,8 @@ import sqlalchemy as sa
 from tests.servers import postgresql
 
 from portfolio_ml.databases import read, read_query, read_table, redacted, rehearsing, writing
-from portfolio_ml.databases.faults import told
+from portfolio_ml.databases.connections import place
+from portfolio_ml.databases.faults import refusal, told
 from portfolio_ml.errors import (
     ConfigError,
     DataError,
@@ -23,6 +25,56 @@ from portfolio_ml.errors import (
 pytestmark = pytest.mark.unit
 
 URL = "sqlite:///crm.db"
+
+
+SECRET = "s3cret"
+SECRET_URLS = [
+    "s3cret",
+    "ann:s3cret@127.0.0.1:1/crm",
+    "host=127.0.0.1 port=1 password=s3cret",
+    "postgresql:ann:s3cret@127.0.0.1:1/crm",
+    "postgresql:/ann:s3cret@127.0.0.1:1/crm",
+    "jdbc:postgresql://127.0.0.1:1/crm?password=s3cret",
+    "postgresql://ann:s3cret",
+    "postgresql://ann:s3cret@",
+    "postgresql://ann:s3cret@/crm?host=/nowhere",
+    "postgresql://:s3cret@127.0.0.1:1/crm",
+    "postgresql://ann:s3cret@127.0.0.1:port/crm",
+    "postgresql://ann:s3cret@[::1]:1/crm",
+    "postgresql://ann:s3cret@[::1/crm",
+    "postgresql://ann:s3cret@127.0.0.1:1,127.0.0.1:2/crm",
+    "postgresql://ann:x@s3cret@127.0.0.1:1/crm",
+    "postgresql://ann:x@s3cret/y@127.0.0.1:1/crm",
+    "postgresql://ann:x/s3cret@127.0.0.1:1/crm",
+    "postgresql://ann:x?s3cret@127.0.0.1:1/crm",
+    "postgresql://ann:x#s3cret@127.0.0.1:1/crm",
+    "postgresql://ann:x%40s3cret%2F@127.0.0.1:1/crm",
+    "postgresql://ann:%zzs3cret@127.0.0.1:1/crm",
+    "postgresql://ann: s3cret @127.0.0.1:1/crm",
+    "postgresql://ann:s3cret\n@127.0.0.1:1/crm",
+    "postgresql://ann:s3cret\0@127.0.0.1:1/crm",
+    "postgresql://ann%3As3cret@127.0.0.1:1/crm",
+    "postgresql://127.0.0.1:1/crm?password=s3cret",
+    "postgresql://127.0.0.1:1/crm?user=ann&sslpassword=s3cret",
+    "postgresql://127.0.0.1:1/crm?options=-c%20my.token%3Ds3cret",
+    "postgresql://127.0.0.1:1/crm?sslkey=s3cret&sslmode=require",
+    "postgresql://127.0.0.1:1/crm?connect_timeout=s3cret",
+    "postgresql://127.0.0.1:1/crm?keepalives=s3cret",
+    "postgresql://127.0.0.1:1/crm?sslmode=require&target_session_attrs=s3cret",
+    "postgresql://127.0.0.1:1/crm;password=s3cret",
+    "postgresql://127.0.0.1:1/crm&password=s3cret",
+    "postgresql://127.0.0.1:1/crm#password=s3cret",
+    "postgresql+psycopg2://ann:s3cret@127.0.0.1:1/crm",
+    "postgres://ann:s3cret@no-such-host.invalid/crm",
+    "mysql://ann:s3cret@127.0.0.1:1/crm",
+    "sqlite:///no/crm.db?password=s3cret",
+    "sqlite://ann:s3cret@/crm.db",
+]
+
+
+def written(url: str, base: Path) -> None:
+    with writing(url, base=base):
+        pass
 
 
 @pytest.fixture
@@ -79,6 +131,22 @@ class TestUrls:
         with pytest.raises(ConfigError, match=part) as caught:
             read_table(url, "orders", base=tmp_path)
         assert "s3cret" not in str(caught.value)
+
+    @pytest.mark.parametrize("url", SECRET_URLS)
+    def test_no_secret_of_one_is_in_any_message(self, url, tmp_path, caplog):
+        caplog.set_level("DEBUG")
+        for use in (
+            lambda: read_table(url, "orders", base=tmp_path),
+            lambda: written(url, tmp_path),
+            lambda: place(url, base=tmp_path),
+        ):
+            try:
+                found = repr(use())
+            except PortfolioError as error:
+                found = "".join(traceback.format_exception(error))
+            assert SECRET not in found
+        assert SECRET not in redacted(url)
+        assert SECRET not in "".join(record.getMessage() for record in caplog.records)
 
     def test_a_relative_file_is_relative_to_the_base(self, crm):
         assert read_table(URL, "orders", base=crm).num_rows == 3
@@ -318,6 +386,12 @@ class TestReadingFromPostgresql:
         with pytest.raises(ServiceUnavailableError, match="does not exist"):
             read_table(server.replace("/postgres?", "/nowhere?"), "orders", base=tmp_path)
 
+    def test_times_are_read_whatever_the_style_of_the_server(self, server, tmp_path, monkeypatch):
+        monkeypatch.setenv("PGDATESTYLE", "German")
+        query = "SELECT TIMESTAMPTZ '2024-03-01 12:00+00' AS moment, DATE '2024-03-01' AS day"
+        [row] = read_query(server, query, base=tmp_path).to_pylist()
+        assert (row["moment"].isoformat()[:4], row["day"]) == ("2024", date(2024, 3, 1))
+
     def test_a_locked_table_is_for_later(self, server, tmp_path):
         psycopg = pytest.importorskip("psycopg")
         url = f"{server}&options=-c%20lock_timeout%3D50"
@@ -335,6 +409,13 @@ class TestFaults:
             ("28P01", ServiceUnavailableError),
             ("3D000", ServiceUnavailableError),
             ("42501", ServiceUnavailableError),
+            ("25006", ServiceUnavailableError),
+            ("25P03", TryAgainLaterError),
+            ("3F000", ConfigError),
+            ("42846", ConfigError),
+            ("53200", ServiceUnavailableError),
+            ("55000", ConfigError),
+            ("58030", ServiceUnavailableError),
             ("53100", ServiceUnavailableError),
             ("57P01", ServiceUnavailableError),
             ("40001", TryAgainLaterError),
@@ -348,6 +429,35 @@ class TestFaults:
     def test_postgresql_codes_have_their_place_in_the_tree(self, code, kind):
         with pytest.raises(kind), told("here"):
             raise sa.exc.OperationalError("SELECT 1", {}, driver_error(code))
+
+    @pytest.mark.parametrize("code", ["22021", "23505", "44000", "45000", "54000", "P0001"])
+    def test_what_is_wrong_with_one_row_refuses_that_row(self, code):
+        assert refusal(sa.exc.DBAPIError("INSERT", {}, driver_error(code))) is not None
+
+    @pytest.mark.parametrize("code", ["08006", "40001", "42501", "53100", "54001", "57014"])
+    def test_what_is_wrong_with_more_refuses_no_row(self, code):
+        assert refusal(sa.exc.DBAPIError("INSERT", {}, driver_error(code))) is None
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "sorry, too many clients already",
+            "remaining connection slots are reserved",
+            "the database system is starting up",
+        ],
+    )
+    def test_a_server_that_takes_nobody_now_is_for_later(self, words):
+        with pytest.raises(TryAgainLaterError), told("here"):
+            raise sa.exc.OperationalError("SELECT 1", {}, Exception(f"FATAL: {words}"))
+
+    def test_secrets_in_what_the_driver_says_are_hidden_with_their_cause(self):
+        error = sa.exc.OperationalError("SELECT 1", {}, Exception(f'bad option "{SECRET}"'))
+        with (
+            pytest.raises(ServiceUnavailableError, match=r'bad option "\*\*\*"') as caught,
+            told("here", {SECRET}),
+        ):
+            raise error
+        assert SECRET not in "".join(traceback.format_exception(caught.value))
 
     def test_a_message_that_may_hold_a_customers_values_is_not_shown(self):
         with pytest.raises(DataError) as caught, told("here"):

@@ -101,6 +101,14 @@ class TestTheMergedIds:
                 ids = rows_of(portfolio, portfolio.history.customers, "customer")
                 assert ("a" in {row["customer_id"] for row in ids}) == (told == 0)
 
+    def test_are_not_those_merged_after_the_last_line_where_no_date_is_given(self, opened):
+        merged = (MERGES, "a,b,2024-03-05", "d,e,2024-03-06")
+        with opened(customer_merges=merged) as portfolio:
+            assert portfolio.as_of == date(2024, 3, 5)
+            assert portfolio.merged.to_pylist() == [{"old_id": "a", "new_id": "b"}]
+            ids = rows_of(portfolio, portfolio.history.customers, "customer")
+            assert [row["customer_id"] for row in ids] == ["b", "d"]
+
     def test_have_no_say_in_what_followed_old_scores(self, opened):
         scores = pa.table({"customer_id": ["a", "b"], "p_churn": [0.9, 0.1]})
         with opened(customer_merges=(MERGES, "a,b,")) as portfolio:

@@ -5,10 +5,11 @@ SQLite: the file's journal mode is left as it is, since the database belongs to 
 leaves the creation of tables outside; each transaction begins here, in words.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,19 @@ from portfolio_ml.errors import ConfigError
 LOCK_WAIT_SECONDS = 10.0
 CONNECT_WAIT_SECONDS = 10
 
+_SERVER_OPTIONS = {
+    "client_encoding": "UTF8",  # what rows are sent in, whatever the database keeps
+    "connect_timeout": CONNECT_WAIT_SECONDS,
+    "keepalives_idle": 60,  # a silent network is noticed within minutes, not hours
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+}
+_SHOWN_OPTIONS = {"host", "hostaddr", "port", "user", "dbname", "sslmode"}
+_SECRET_CHARACTERS = 4
+"""Shorter texts are not hidden in messages: they would be found in any word."""
+_MISPLACED = set("@;&#=")
+"""What stands in a host or a database's name only where a password or an option went astray."""
+
 _FORMS = "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME, or mariadb://... alike"
 
 
@@ -35,13 +49,15 @@ class Place:
         url: The URL for the driver.
         options: The driver's options.
         file: SQLite's file; None for a server.
+        secrets: Texts of the URL that no message may have.
         greeting: What is said at the start of every connection.
     """
 
     name: str
-    url: sa.URL
+    url: sa.URL = field(repr=False)
     options: Mapping[str, Any]
     file: Path | None
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
     greeting: tuple[str, ...] = ()
 
     def parts(self, table: str) -> tuple[str | None, str]:
@@ -63,14 +79,14 @@ def has_schemas(url: str) -> bool:
 
 
 def redacted(url: str) -> str:
-    """The URL as it may be shown: without password and options.
+    """The URL as it may be shown: without password and options; nothing of one that is broken.
 
     Example:
         >>> redacted("postgresql://ann:secret@db.example/crm?sslpassword=other")
         'postgresql://ann:***@db.example/crm'
     """
     try:
-        return sa.make_url(url).set(query={}).render_as_string(hide_password=True)
+        return _parsed(url).set(query={}).render_as_string(hide_password=True)
     except (sa.exc.ArgumentError, ValueError):
         return "an unreadable URL"
 
@@ -82,7 +98,7 @@ def place(url: str, *, base: Path) -> Place:
         ConfigError: The URL cannot be read, or its kind of database or an option is unknown.
     """
     try:
-        parsed = sa.make_url(url)
+        parsed = _parsed(url)
     except (sa.exc.ArgumentError, ValueError):
         raise ConfigError(
             "the database URL cannot be read",
@@ -93,13 +109,14 @@ def place(url: str, *, base: Path) -> Place:
             return _sqlite(parsed, redacted(url), base)
         case "postgresql" | "postgres":
             given = parsed.set(drivername="postgresql+psycopg")
-            asked = "connect_timeout" in given.query
-            wait = {} if asked else {"connect_timeout": CONNECT_WAIT_SECONDS}
-            return Place(redacted(url), given, wait, None)
+            asked = set(given.query) - {"client_encoding"}
+            options = {n: value for n, value in _SERVER_OPTIONS.items() if n not in asked}
+            return Place(redacted(url), given, options, None, _secrets(given))
         case _:
             dialects.demand_dialect(parsed, where=redacted(url))
             given, greeting = dialects.driver_url(parsed), dialects.greeting(parsed)
-            return Place(redacted(url), given, dialects.options(given), None, greeting=greeting)
+            own = dialects.options(given)
+            return Place(redacted(url), given, own, None, _secrets(given), greeting)
 
 
 @contextmanager
@@ -110,11 +127,13 @@ def connection(to: Place, *, begin: str = "BEGIN") -> Iterator[sa.Connection]:
         to: The database.
         begin: How a transaction begins on SQLite.
     """
-    with told(to.name):
+    with told(to.name, to.secrets):
         engine = _engine(to)
         if to.file is not None:
             event.listen(engine, "connect", _leave_transactions_to_us)
             event.listen(engine, "begin", lambda opened: opened.exec_driver_sql(begin))
+        else:
+            event.listen(engine, "connect", _tell_dates_as_iso)
         try:
             with _opened(engine, to) as opened:
                 for statement in to.greeting:
@@ -123,6 +142,28 @@ def connection(to: Place, *, begin: str = "BEGIN") -> Iterator[sa.Connection]:
                 yield opened
         finally:
             engine.dispose()
+
+
+def _parsed(url: str) -> sa.URL:
+    """The URL in its parts.
+
+    Raises:
+        ValueError: It has none, or a piece of a password or an option stands where it is shown.
+    """
+    parsed = sa.make_url(url)
+    shown = (parsed.host or "") + (parsed.database or "")
+    is_file = parsed.get_backend_name() == "sqlite"
+    if not is_file and (_MISPLACED & set(shown) or ":" in (parsed.username or "")):
+        raise ValueError("a piece of the URL is not where it belongs")
+    return parsed
+
+
+def _secrets(url: sa.URL) -> frozenset[str]:
+    """The password, and the values of options with their pieces."""
+    hidden = [str(value) for name, value in url.query.items() if name not in _SHOWN_OPTIONS]
+    texts = [str(url.password or ""), *hidden]
+    pieces = {piece for text in texts for piece in (text, *re.split(r"[\s=]+", text))}
+    return frozenset(piece for piece in pieces if len(piece) >= _SECRET_CHARACTERS)
 
 
 def _sqlite(parsed: sa.URL, name: str, base: Path) -> Place:
@@ -170,6 +211,13 @@ def _opened(engine: sa.Engine, to: Place) -> sa.Connection:
             where=to.name,
             do="pip install cryptography",
         ) from None
+
+
+def _tell_dates_as_iso(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver is an extra
+    """Have times told in the one style that the driver reads, whatever the server's own is."""
+    connection.autocommit = True  # a setting of a transaction would end with it
+    connection.execute("SET DateStyle = 'ISO, YMD'")
+    connection.autocommit = False
 
 
 def _leave_transactions_to_us(connection: sqlite3.Connection, _record: object) -> None:

@@ -4,7 +4,7 @@ Messages of the driver are shown only where they speak of the connection or the 
 hold a customer's values.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
@@ -17,6 +17,10 @@ from portfolio_ml.errors import (
     ServiceUnavailableError,
     TryAgainLaterError,
 )
+
+_UNFIT = ("a column cannot hold what is to go into it", "map another column")
+_CROWDED = ("the database has no connection left", "run again later")
+_GENERATED = ("a column is computed by the database", "map another column")
 
 # SQLite's error names and PostgreSQL's SQLSTATE codes; the first prefix that fits counts.
 _KNOWN: tuple[tuple[str, type[PortfolioError], str, str], ...] = (
@@ -39,17 +43,46 @@ _KNOWN: tuple[tuple[str, type[PortfolioError], str, str], ...] = (
     ("SQLITE_CORRUPT", ServiceUnavailableError, "the database is damaged", "restore a backup"),
     ("SQLITE_NOTADB", ConfigError, "the file is no SQLite database", "check the URL"),
     ("SQLITE_CONSTRAINT", DataError, "a constraint refuses a row", "look at the table's own rules"),
+    ("25006", ServiceUnavailableError, "the database may not be written", "look at its settings"),
+    ("25P03", TryAgainLaterError, "the database ended an idle transaction", "run again later"),
     ("22", DataError, "the database cannot compute a value", "look at the query and its data"),
     ("40", TryAgainLaterError, "another transaction came first", "run again later"),
+    ("3F", ConfigError, "the schema is missing", "create it, or name another before the point"),
     ("42501", ServiceUnavailableError, "the database denies access", "grant it to the user"),
-    ("533", TryAgainLaterError, "the database has no connection left", "run again later"),
+    ("42804", ConfigError, *_UNFIT),
+    ("42846", ConfigError, *_UNFIT),
+    ("42883", ConfigError, *_UNFIT),
+    ("428C9", ConfigError, *_GENERATED),
+    ("53100", ServiceUnavailableError, "the disk is full", "free some space and run again"),
+    ("533", TryAgainLaterError, *_CROWDED),
+    ("53", ServiceUnavailableError, "the database lacks resources", "raise its limits"),
+    ("55000", ConfigError, "the table cannot be written", "name one, or a view that can"),
     ("55P03", TryAgainLaterError, "the table is locked", "run again later"),
     ("57014", TryAgainLaterError, "the database cancelled the query", "run again later"),
+    ("58", ServiceUnavailableError, "the database's disk cannot be used", "check the disk"),
 )
 
-# SQLSTATE classes of values that a column cannot hold, of constraints, and of triggers that raise;
-# SQLite knows constraints, and values beyond its numbers.
-_OF_A_ROW = ("22", "23", "P0001", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_TOOBIG")
+# Where the driver gives no code: what it says.
+_SAID: tuple[tuple[str, type[PortfolioError], str, str], ...] = (
+    ("because it is a view", ConfigError, "the table cannot be written", "name a table"),
+    ("decode to UTF-8", DataError, "a text is not UTF-8", "repair it at its source"),
+    ("connect_timeout", ConfigError, "connect_timeout is no number of seconds", "write 10"),
+    ("too many connections", TryAgainLaterError, *_CROWDED),
+    ("too many clients", TryAgainLaterError, *_CROWDED),
+    ("connection slots", TryAgainLaterError, *_CROWDED),
+    ("the database system is", TryAgainLaterError, "the database starts or stops", "run later"),
+)
+
+# Codes whose messages speak of tables, columns and settings, and of no customer's values.
+_SPEAKING = ("25006", "3F", "42501", "42804", "42846", "42883", "428C9", "53", "55000", "58")
+
+# SQLSTATE classes of values that a column cannot hold, of constraints, of views with a check, of
+# keys too long for their index, and of triggers that raise; SQLite knows constraints, and values
+# beyond its numbers.
+_OF_A_ROW = (
+    *("22", "23", "44", "45", "54000", "P0"),
+    *("SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_TOOBIG"),
+)
 
 # SQLSTATE classes of connections, users, databases, resources and shutdowns; "" is libpq's own.
 _NO_ANSWER = {"", "08", "28", "3D", "53", "57"}
@@ -60,14 +93,21 @@ class RowRefusedError(Exception):
 
 
 @contextmanager
-def told(where: str) -> Iterator[None]:
-    """Expected failures of the driver come out of the block as errors of the tree."""
+def told(where: str, secrets: Collection[str] = ()) -> Iterator[None]:
+    """Expected failures of the driver come out of the block as errors of the tree.
+
+    Args:
+        where: The database's readable name.
+        secrets: Texts that no message may have.
+    """
     try:
         yield
     except sa.exc.DBAPIError as error:
         expected = _expected(error, where)
         if expected is None:
             raise
+        if any(secret in str(error) for secret in secrets):
+            raise _without(secrets, expected) from None  # the cause says them too
         raise expected from error
 
 
@@ -86,7 +126,8 @@ def refusal(error: sa.exc.DBAPIError) -> str | None:
     """
     if mysql_number(error) in mysql_faults.REFUSED:
         return first_line(error)
-    if not _code(error).startswith(_OF_A_ROW):
+    is_unsendable = isinstance(error, sa.exc.DataError) and not _code(error)
+    if not is_unsendable and not _code(error).startswith(_OF_A_ROW):
         return None
     diagnosis = getattr(error.orig, "diag", None)
     return str(getattr(diagnosis, "message_primary", None) or first_line(error))
@@ -120,9 +161,11 @@ def _expected(error: sa.exc.DBAPIError, where: str) -> PortfolioError | None:
     code = _code(error)
     for prefix, kind, what, do in _KNOWN:
         if code.startswith(prefix):
+            saw = first_line(error) if code.startswith(_SPEAKING) else None
+            return kind(what, where=where, saw=saw, do=do)
+    for words, kind, what, do in _SAID:
+        if words in str(error.orig):
             return kind(what, where=where, do=do)
-    if "decode to UTF-8" in str(error.orig):
-        return DataError("a text is not UTF-8", where=where, do="repair it at its source")
     if "invalid connection option" in str(error.orig):
         return ConfigError(
             "the URL has an unknown option", where=where, saw=first_line(error), do="remove it"
@@ -135,6 +178,14 @@ def _expected(error: sa.exc.DBAPIError, where: str) -> PortfolioError | None:
             do="check the host, the user and the password",
         )
     return None
+
+
+def _without(secrets: Collection[str], error: PortfolioError) -> PortfolioError:
+    """The same error without the secrets."""
+    saw = error.saw or ""
+    for secret in sorted(secrets, key=len, reverse=True):
+        saw = saw.replace(secret, "***")
+    return type(error)(error.what, where=error.where, saw=saw or None, do=error.do)
 
 
 def _of_mysql(number: int, error: sa.exc.DBAPIError, where: str) -> PortfolioError | None:

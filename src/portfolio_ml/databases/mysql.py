@@ -62,7 +62,8 @@ _TEXTS = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext"}
 class MySqlWriter(OtherWriter):
     """One transaction on MariaDB or MySQL."""
 
-    mark: ClassVar[str] = "%s"
+    has_fast_except: ClassVar[bool] = False
+    name_or_mark = re.compile(r"`[^`]*`|\?")
     longest_name: ClassVar[int | None] = 64
     table_options: ClassVar[str] = " ENGINE = InnoDB"
 
@@ -202,7 +203,7 @@ class MySqlWriter(OtherWriter):
         """The expression as a column of this type will hold it; texts keep their length."""
         plain = plain_type(sql_type)
         if plain in _TEXTS:
-            text = self.as_text(expression, "")
+            text = self.as_text(expression)
             return f"TRIM(TRAILING ' ' FROM {text})" if plain == "char" else text
         if plain in _INTEGERS:
             return f"CAST({expression} AS SIGNED)"
@@ -213,9 +214,13 @@ class MySqlWriter(OtherWriter):
             return f"CAST({expression} AS {sql_type.upper().removesuffix(' UNSIGNED')})"
         return f"CAST({expression} AS {plain})" if plain in {"float", "date"} else expression
 
-    def as_text(self, expression: str, sql_type: str) -> str:
-        """The expression as text, told apart from all others."""
+    def same_text(self, key: str, sql_type: str, text: str) -> str:
+        """That a key has this text."""
         del sql_type
+        return f"{self.as_text(key)} = {text}"
+
+    def as_text(self, expression: str) -> str:
+        """The expression as text, told apart from all others."""
         return f"CAST({expression} AS CHAR CHARACTER SET utf8mb4) COLLATE {self.collation}"
 
     def lock(self, name: str) -> None:

@@ -1,5 +1,6 @@
 """Writing to PostgreSQL: rows through COPY, locks by name, types as the server spells them."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -17,18 +18,26 @@ BLOCK_BYTES = 8_000_000
 LOCK_WAIT = "10min"
 """How long another delivery to the same table is waited for."""
 
+# A domain is told as the type that it is of: a cast to the domain would cut a text silently.
 _COLUMNS = """
-SELECT a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
-    COALESCE(array_position(i.indkey::int2[], a.attnum) + 1, 0)
-FROM pg_attribute AS a
-LEFT JOIN pg_index AS i ON i.indrelid = a.attrelid AND i.indisprimary
-WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attnum
+WITH RECURSIVE col (num, name, nullable, key, type, mod) AS (
+    SELECT a.attnum, a.attname, NOT a.attnotnull,
+        COALESCE(array_position(i.indkey::int2[], a.attnum) + 1, 0), a.atttypid, a.atttypmod
+    FROM pg_attribute AS a
+    LEFT JOIN pg_index AS i ON i.indrelid = a.attrelid AND i.indisprimary
+    WHERE a.attrelid = to_regclass(?) AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT num, name, nullable AND NOT t.typnotnull, key, t.typbasetype, t.typtypmod
+    FROM col JOIN pg_type AS t ON t.oid = col.type AND t.typtype = 'd'
+)
+SELECT name, format_type(type, mod), nullable, key
+FROM col JOIN pg_type AS t ON t.oid = col.type AND t.typtype <> 'd'
+ORDER BY num
 """
 _TABLES = """
 SELECT CASE WHEN table_schema = current_schema() THEN table_name
     ELSE table_schema || '.' || table_name END
-FROM information_schema.tables WHERE table_schema = COALESCE(%s, current_schema())
+FROM information_schema.tables WHERE table_schema = COALESCE(?, current_schema())
 ORDER BY 1
 """
 
@@ -36,20 +45,25 @@ ORDER BY 1
 class PostgresWriter(Writer):
     """One transaction on PostgreSQL."""
 
-    mark: ClassVar[str] = "%s"
     differs: ClassVar[str] = "IS DISTINCT FROM"
     longest_name: ClassVar[int | None] = 63
     for_update: ClassVar[str] = " FOR UPDATE"
     has_schemas: ClassVar[bool] = True
+    name_or_mark = re.compile(r'"[^"]*"|\?')
+    temporary_end: ClassVar[str] = " ON COMMIT DROP"  # a pooled connection outlives its transaction
 
     def begin(self) -> None:
         """Settle what would else depend on the server's or the user's own settings.
 
-        Times are told in UTC, a lock is waited for `LOCK_WAIT`, and constraints speak at once, so
-        that the row that breaks one can be told from the others.
+        What others commit while this transaction waits for its lock is seen. Times are told in UTC,
+        numbers with all their digits and types without quotes; a lock is waited for `LOCK_WAIT`;
+        and constraints speak at once, so that the row that breaks one can be told from the others.
         """
+        self.run("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         self.run("SET LOCAL TIME ZONE 'UTC'")
-        self.run("SELECT set_config('lock_timeout', %s, true)", LOCK_WAIT)
+        self.run("SET LOCAL extra_float_digits = 1")
+        self.run("SET LOCAL quote_all_identifiers = off")
+        self.run("SELECT set_config('lock_timeout', ?, true)", LOCK_WAIT)
         self.run("SET CONSTRAINTS ALL IMMEDIATE")
 
     def quote_table(self, name: str) -> str:
@@ -134,15 +148,24 @@ class PostgresWriter(Writer):
     def as_type(self, expression: str, sql_type: str) -> str:
         """The expression as a column of this type will hold it.
 
-        Texts are left as they are: a cast to `varchar(5)` would cut silently what an assignment
-        refuses.
+        Texts keep their length: a cast to `varchar(5)` would cut silently what an assignment
+        refuses. `bpchar`, like `char(5)`, ignores blanks at the end.
         """
+        text = f"CAST({expression} AS text)"
+        if sql_type == "text" or sql_type.startswith("character varying"):
+            return text
+        if sql_type.startswith("character"):
+            return f"CAST({text} AS bpchar)"
+        return f"CAST({expression} AS {sql_type.replace('%', '%%')})"
+
+    def same_text(self, key: str, sql_type: str, text: str) -> str:
+        """That a key, of this type, has this text."""
         is_text = sql_type == "text" or sql_type.startswith("character")
-        return expression if is_text else f"CAST({expression} AS {sql_type.replace('%', '%%')})"
+        return f"{key if is_text else self.as_text(key)} = {text}"
 
     def lock(self, name: str) -> None:
         """Wait until no other transaction holds this name."""
-        self.run("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", name)
+        self.run("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", name)
 
 
 def _plain(statement: str) -> bytes:

@@ -4,6 +4,7 @@
 that SQLAlchemy alone leads to. Where databases write a statement differently, it is a method here.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,23 +53,28 @@ class SqlColumn:
 
 
 class Writer:
-    """One transaction on one database: SQL as text, names through `quote`, values bound.
+    """One transaction on one database: SQL as text, names through `quote`, values bound to `?`.
 
     Attributes:
-        mark: What stands for a bound value in a statement.
         differs: The operator like `<>` for which null equals null.
         longest_name: The bytes that a name may have; None for any number.
         temporary: What a table is called that ends with the connection.
+        temporary_end: What is said at the end of its definition.
         for_update: What locks the rows of a query until the end of the transaction.
         has_schemas: Whether a table's name may have its schema before a point.
+        has_fast_except: Whether EXCEPT finds what has no partner without an index.
+        name_or_mark: Finds quoted names, and the `?` outside of them that the driver calls `%s`;
+            None where it calls them `?`.
     """
 
-    mark: ClassVar[str] = "?"
     differs: ClassVar[str] = "IS NOT"  # SQLite before 3.39 does not know IS DISTINCT FROM
     longest_name: ClassVar[int | None] = None
     temporary: ClassVar[str] = "TEMP TABLE"
+    temporary_end: ClassVar[str] = ""
     for_update: ClassVar[str] = ""  # the file as a whole is locked
     has_schemas: ClassVar[bool] = False
+    has_fast_except: ClassVar[bool] = True
+    name_or_mark: ClassVar[re.Pattern[str] | None] = None
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
@@ -83,11 +89,12 @@ class Writer:
 
     def run(self, sql: str, *values: object) -> int:
         """Run a statement; gives the number of rows that it wrote."""
-        return self._connection.exec_driver_sql(sql, _bound(values)).rowcount
+        return self._connection.exec_driver_sql(self._marked(sql), _bound(values)).rowcount
 
     def ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Run a query; gives its rows."""
-        return [tuple(row) for row in self._connection.exec_driver_sql(sql, _bound(values))]
+        found = self._connection.exec_driver_sql(self._marked(sql), _bound(values))
+        return [tuple(row) for row in found]
 
     def columns(self, table: str) -> tuple[SqlColumn, ...]:
         """The table's columns; none where there is no such table."""
@@ -120,7 +127,8 @@ class Writer:
         ]
         if table.key:
             parts.append(f"PRIMARY KEY ({', '.join(map(self.quote, table.key))})")
-        self.run(f"CREATE {kind} {self.quote_table(table.name)} ({', '.join(parts)})")
+        end = self.temporary_end if kind == self.temporary else ""
+        self.run(f"CREATE {kind} {self.quote_table(table.name)} ({', '.join(parts)}){end}")
 
     def add_column(self, table: str, column: SqlColumn) -> None:
         """Add a column to a table; where it may not be null, its rows get 0 or an empty text."""
@@ -141,8 +149,10 @@ class Writer:
     def load(self, table: str, rows: pa.Table) -> None:
         """Insert the rows; dates and times go in as ISO 8601 text."""
         names = ", ".join(map(self.quote, rows.column_names))
-        marks = ", ".join([self.mark] * rows.num_columns)
-        insert = f"INSERT INTO {self.quote_table(table)} ({names}) VALUES ({marks})"  # noqa: S608 - the names are quoted
+        marks = ", ".join("?" * rows.num_columns)
+        insert = self._marked(
+            f"INSERT INTO {self.quote_table(table)} ({names}) VALUES ({marks})"  # noqa: S608 - the names are quoted
+        )
         for batch in rows.to_batches(max_chunksize=BATCH_ROWS):
             columns = [_values(column) for column in batch.columns]
             self._connection.exec_driver_sql(insert, list(zip(*columns, strict=True)))
@@ -208,6 +218,12 @@ class Writer:
         del fresh, place
         return f"NOT EXISTS (SELECT 1 FROM {held} AS held WHERE {condition})"  # noqa: S608 - quoted by the caller
 
+    def _marked(self, sql: str) -> str:
+        """The statement with the driver's own marks for bound values."""
+        if self.name_or_mark is None:
+            return sql
+        return self.name_or_mark.sub(lambda found: "%s" if found[0] == "?" else found[0], sql)
+
     def _insert(self, table: Table) -> str:
         names = ", ".join(map(self.quote, table.names))
         return f"INSERT INTO {self.quote_table(table.name)} ({names})"
@@ -227,9 +243,19 @@ class Writer:
         del sql_type
         return expression
 
-    def as_text(self, expression: str, sql_type: str) -> str:
-        """The expression, of this type, as text."""
-        return expression if "char" in sql_type.lower() else f"CAST({expression} AS TEXT)"
+    def as_text(self, expression: str) -> str:
+        """The expression as text."""
+        return f"CAST({expression} AS TEXT)"
+
+    def same_text(self, key: str, sql_type: str, text: str) -> str:
+        """That a key, of this type, has this text.
+
+        SQLite finds a number by its index where the text is compared with it as it is; that 7 is
+        not 007 is told by its own text. A column without a type compares nothing with a text.
+        """
+        own = f"{self.as_text(key)} = {text}"
+        is_typed = sql_type.strip() and "BLOB" not in sql_type.upper()
+        return f"{key} = {text} AND {own}" if is_typed else own
 
     def lock(self, name: str) -> None:
         """Wait until no other transaction holds this name; SQLite's holds the whole database."""
@@ -248,7 +274,10 @@ class Writer:
             reason = refusal(error)
             if reason is None:
                 raise
-            nested.rollback()
+            try:
+                nested.rollback()
+            except sa.exc.DBAPIError:  # RAISE(ROLLBACK) of a trigger has ended the transaction
+                raise error from None
             raise RowRefusedError(reason) from None  # the cause may show a customer's values
         nested.commit()
 

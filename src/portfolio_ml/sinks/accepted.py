@@ -4,15 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from portfolio_ml.databases import RowRefusedError, Writer
-from portfolio_ml.sinks.staging import number
 
 Write = Callable[[int, int], int]
-"""Writes the staged rows from one place to another, both included; gives how many it wrote."""
+"""Writes the rows from one place to another, both included; gives how many it wrote."""
 
 
 @dataclass(slots=True)
 class Accepted:
-    """What became of staged rows.
+    """What became of rows, told by their places from 1.
 
     Attributes:
         written: How many rows were written.
@@ -23,22 +22,30 @@ class Accepted:
     refused: dict[int, str] = field(default_factory=dict)
 
 
-def accepted(database: Writer, write: Write, *, first: int, last: int) -> Accepted:
-    """Write the staged rows from `first` to `last` but those that the database refuses.
+def accepted(
+    database: Writer, write: Write, *, last: int, before_halving: Callable[[], object] = tuple
+) -> Accepted:
+    """Write the rows from the first to `last` but those that the database refuses.
 
     Each attempt is undone whole where it fails, and its two halves are tried, so that a thousand
     refused rows among a hundred thousand take some ten thousand statements, and none takes one.
+
+    Args:
+        database: The transaction.
+        write: What is tried.
+        last: The place of the last row.
+        before_halving: What is done once, where not all rows are accepted.
     """
     found = Accepted()
-    waiting = [(first, last)] if first <= last else []
+    waiting = [(1, last)] if last else []
     while waiting:
         begin, end = waiting.pop()
         try:
             with database.attempt():
                 found.written += write(begin, end)
         except RowRefusedError as error:
-            if (begin, end) == (first, last):
-                number(database)
+            if (begin, end) == (1, last):
+                before_halving()
             if begin == end:
                 found.refused[begin] = str(error)
             else:

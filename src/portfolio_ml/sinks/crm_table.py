@@ -58,42 +58,47 @@ class CrmTable:
 
     def leave_out_absent(self) -> int:
         """Take staged rows of customers whom the CRM does not have out; gives how many."""
+        theirs = self.database.as_text(f"held.{self.database.quote(self.key.name)}")
         return self.database.run(
-            f"DELETE FROM {STAGING} WHERE {self._is_absent(STAGING, fresh=STAGING)}"
+            f"DELETE FROM {STAGING} WHERE customer_id IN (SELECT customer_id FROM {STAGING}"
+            f" EXCEPT SELECT {theirs} FROM {self.name} AS held)"
+            if self.database.has_fast_except
+            else f"DELETE FROM {STAGING} WHERE {self._is_absent(STAGING, fresh=STAGING)}"
         )
 
-    def write(self, first: int, last: int) -> int:
-        """Bring staged rows into the table; gives how many it took."""
-        updated = self._update(first, last)
+    def upsert(self, first: int, last: int) -> int:
+        """Bring staged rows into the table, new ones too; gives how many it took."""
+        updated = self.update(first, last)
         return updated + self._insert(first, last)
 
     def clear(self, customer_id: str) -> int:
         """Set a customer's figures to null where they may be; gives how many rows had any."""
-        quote, mark = self.database.quote, self.database.mark
+        quote = self.database.quote
         may = [quote(column.name) for column in self.columns.values() if column.nullable]
         if not may:
             return 0
-        key = self.database.as_text(quote(self.key.name), self.key.type)
+        key = self.database.as_text(quote(self.key.name))
         return self.database.run(
             f"UPDATE {self.name} SET {', '.join(f'{name} = NULL' for name in may)}"
-            f" WHERE {key} = {mark} AND ({' OR '.join(f'{name} IS NOT NULL' for name in may)})",
+            f" WHERE {key} = ? AND ({' OR '.join(f'{name} IS NOT NULL' for name in may)})",
             customer_id,
         )
 
-    def _update(self, first: int, last: int) -> int:
-        quote, mark = self.database.quote, self.database.mark
+    def update(self, first: int, last: int) -> int:
+        """Bring staged rows into those of the table that differ; gives how many did."""
+        quote = self.database.quote
         return self.database.update_from(
             self.name,
             STAGING,
             {quote(column.name): self._as(ours, column) for ours, column in self._pairs},
             f"{self.same_customer('held', 'fresh')}"
-            f" AND fresh.{PLACE} BETWEEN {mark} AND {mark} AND ({self.differ})",
+            f" AND fresh.{PLACE} BETWEEN ? AND ? AND ({self.differ})",
             first,
             last,
         )
 
     def _insert(self, first: int, last: int) -> int:
-        quote, mark = self.database.quote, self.database.mark
+        quote = self.database.quote
         names = ", ".join(quote(c.name) for c in (self.key, *self.columns.values()))
         values = ", ".join(
             self._as(ours, c) for ours, c in (("customer_id", self.key), *self._pairs)
@@ -101,7 +106,7 @@ class CrmTable:
         absent = self._is_absent("fresh", fresh=f"{STAGING} AS fresh")
         return self.database.run(
             f"INSERT INTO {self.name} ({names}) SELECT {values} FROM {STAGING} AS fresh"
-            f" WHERE fresh.{PLACE} BETWEEN {mark} AND {mark} AND {absent}",
+            f" WHERE fresh.{PLACE} BETWEEN ? AND ? AND {absent}",
             first,
             last,
         )
@@ -109,7 +114,7 @@ class CrmTable:
     def same_customer(self, held: str, fresh: str) -> str:
         """That a row of the table and a staged one are of the same customer."""
         key = f"{held}.{self.database.quote(self.key.name)}"
-        return f"{self.database.as_text(key, self.key.type)} = {fresh}.customer_id"
+        return self.database.same_text(key, self.key.type, f"{fresh}.customer_id")
 
     def _is_absent(self, name: str, *, fresh: str) -> str:
         """That the CRM has no row of a staged row's customer."""

@@ -27,8 +27,10 @@ class Change:
     figures: dict[str, tuple[Any, Any]]
 
 
-def in_own_table(current: Table, database: Writer, *, most: int) -> tuple[Change, ...]:
-    """The first staged rows that differ from those of a table of the package's own."""
+def in_own_table(
+    current: Table, database: Writer, *, most: int, first: int, last: int
+) -> tuple[Change, ...]:
+    """The first of some staged rows that differ from those of a table of the package's own."""
     figures = [c.name for c in current.columns if not c.lineage and c.name not in current.key]
     compared = [name for name in figures if name != "as_of"]
     quote = database.quote
@@ -42,12 +44,16 @@ def in_own_table(current: Table, database: Writer, *, most: int) -> tuple[Change
         is_new="held.customer_id IS NULL",
         database=database,
         most=most,
+        first=first,
+        last=last,
     )
     return _changes(rows, compared)
 
 
-def in_crm_table(target: SqlTarget, database: Writer, *, most: int) -> tuple[Change, ...]:
-    """The first staged rows that differ from those of a table that the CRM has."""
+def in_crm_table(
+    target: SqlTarget, database: Writer, *, most: int, first: int, last: int
+) -> tuple[Change, ...]:
+    """The first of some staged rows that differ from those of a table that the CRM has."""
     table = CrmTable.opened(target, database, where=target.table)
     names = [column.name for column in table.columns.values()]
     pairs = table.pairs()
@@ -58,6 +64,8 @@ def in_crm_table(target: SqlTarget, database: Writer, *, most: int) -> tuple[Cha
         is_new=f"held.{database.quote(table.key.name)} IS NULL",
         database=database,
         most=most,
+        first=first,
+        last=last,
     )
     return _changes(rows, names)
 
@@ -70,12 +78,17 @@ def _asked(
     is_new: str,
     database: Writer,
     most: int,
+    first: int,
+    last: int,
 ) -> list[tuple[Any, ...]]:
     values = ", ".join(side for pair in pairs for side in pair)
     return database.ask(
         f"SELECT fresh.customer_id, CASE WHEN {is_new} THEN 1 ELSE 0 END, {values}"
         f" FROM {STAGING} AS fresh LEFT JOIN {joined}"
-        f" WHERE {differ} ORDER BY fresh.{PLACE} LIMIT {database.mark}",
+        f" WHERE fresh.{PLACE} BETWEEN ? AND ? AND ({differ})"
+        f" ORDER BY fresh.{PLACE} LIMIT ?",
+        first,
+        last,
         most,
     )
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from portfolio_ml.config import SqlTarget
-from portfolio_ml.databases import Writer, redacted, there_are, writing
+from portfolio_ml.databases import RowRefusedError, Writer, redacted, there_are, writing
 from portfolio_ml.sinks.crm_table import CrmTable
-from portfolio_ml.sinks.ledger import ledger_names
+from portfolio_ml.sinks.ledger import escaped, ledger_names
 from portfolio_ml.sinks.sql import history_name
 
 
@@ -50,13 +50,17 @@ def erase(target: SqlTarget, customer_id: str, *, base: Path) -> tuple[Erased, .
 
 
 def _removed(table: str, customer_id: str, database: Writer, target: SqlTarget) -> Erased:
-    rows = 0
-    if database.columns(table):
-        rows = database.run(
-            f"DELETE FROM {database.quote_table(table)} WHERE customer_id = {database.mark}",
-            customer_id,
-        )
+    rows = _deleted(table, customer_id, database) if database.columns(table) else 0
     return Erased(_named(target, table), rows)
+
+
+def _deleted(table: str, customer_id: str, database: Writer) -> int:
+    delete = f"DELETE FROM {database.quote_table(table)} WHERE customer_id = ?"
+    try:
+        with database.attempt():
+            return database.run(delete, customer_id)
+    except RowRefusedError:  # the database cannot hold this id: rejected rows have it in ASCII
+        return database.run(delete, escaped(customer_id))
 
 
 def _named(target: SqlTarget, table: str) -> str:

@@ -5,10 +5,11 @@ transaction carries all of them.
 """
 # ruff: noqa: S608 - every identifier is quoted by the dialect, every value is bound
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -24,10 +25,14 @@ from portfolio_ml.sinks.receipts import (
     Run,
 )
 from portfolio_ml.sinks.rows import Reject, rejected_rows
-from portfolio_ml.sinks.staging import STAGING
+from portfolio_ml.sinks.staging import STAGING, Names, loaded
 from portfolio_ml.sinks.tables import create_or_check
 
-OWN = frozenset({RUNS.name, REJECTS.name, WATERMARKS.name, STAGING})
+Settled = Literal["staged", "everybody"]
+
+REJECTED = "portfolio_rejected"
+"""The rejected rows of a delivery, in a table that only its transaction sees."""
+OWN = frozenset({RUNS.name, REJECTS.name, WATERMARKS.name, STAGING, REJECTED})
 """Names that no delivered table can have."""
 TABLES = (RUNS, REJECTS, WATERMARKS)
 
@@ -51,14 +56,16 @@ class Ledger:
         table: The delivered table's name.
         database: The transaction.
         where: The database's readable name.
+        is_table: Whether the delivered thing is a table there, whose schema the ledger is in;
+            a file is none.
 
     Raises:
         ConfigError: The ledger there is of another version, or has other columns.
     """
 
-    def __init__(self, table: str, database: Writer, *, where: str) -> None:
+    def __init__(self, table: str, database: Writer, *, where: str, is_table: bool = True) -> None:
         self._table, self._database = table, database
-        names = ledger_names(table, has_schemas=database.has_schemas)
+        names = ledger_names(table, has_schemas=is_table and database.has_schemas)
         self._runs, self._rejects, self._marks = (
             replace(own, name=name) for own, name in zip(TABLES, names, strict=True)
         )
@@ -72,9 +79,8 @@ class Ledger:
 
         None before the first delivery, or where somebody removed the mark.
         """
-        mark = self._database.mark
         marks = self._database.ask(
-            f"SELECT newest_as_of FROM {self._quoted(self._marks)} WHERE table_name = {mark}"
+            f"SELECT newest_as_of FROM {self._quoted(self._marks)} WHERE table_name = ?"
             f"{self._database.for_update}",
             self._table,
         )
@@ -82,10 +88,8 @@ class Ledger:
 
     def next_as_of(self, after: date) -> date | None:
         """The first as-of date delivered after another; None for none."""
-        mark = self._database.mark
         found = self._database.ask(
-            f"SELECT MIN(as_of) FROM {self._quoted(self._runs)}"
-            f" WHERE table_name = {mark} AND as_of > {mark}",
+            f"SELECT MIN(as_of) FROM {self._quoted(self._runs)} WHERE table_name = ? AND as_of > ?",
             self._table,
             after,
         )
@@ -95,7 +99,7 @@ class Ledger:
         """The digest of the rows delivered last; None before the first delivery."""
         found = self._database.ask(
             f"SELECT digest FROM {self._quoted(self._runs)}"
-            f" WHERE table_name = {self._database.mark} ORDER BY finished_at DESC",
+            f" WHERE table_name = ? ORDER BY finished_at DESC",
             self._table,
         )
         return found[0][0] if found else None
@@ -109,32 +113,69 @@ class Ledger:
         }
         self._put(self._marks, values, ("table_name",))
 
-    def reject(self, rejects: Sequence[Reject], *, run: Run, staged: bool) -> None:
+    def reject(self, rejects: Sequence[Reject], *, run: Run, settled: Settled) -> None:
         """Keep the rejected rows, instead of what was kept of the same customers before.
 
         Args:
             rejects: The rows with their reasons.
             run: The run that they are of.
-            staged: Whether the customers that were delivered are in the staging table.
+            settled: Whose older rejected rows the delivery has settled beside: of those whose rows
+                are staged, or of everybody.
         """
-        database, mark, rows = self._database, self._database.mark, self._quoted(self._rejects)
-        older = f"DELETE FROM {rows} WHERE table_name = {mark} AND as_of <= {mark}"
-        settled = " OR customer_id IN (SELECT customer_id FROM portfolio_staging)" if staged else ""
-        database.run(f"{older} AND (customer_id IS NULL{settled})", self._table, run.as_of)
-        for customer in sorted({r.customer_id for r in rejects if r.customer_id is not None}):
-            database.run(f"{older} AND customer_id = {mark}", self._table, run.as_of, customer)
-        if rejects:
-            database.load(self._rejects.name, rejected_rows(rejects, run=run, table=self._table))
+        whose = {
+            "staged": f" OR customer_id IN (SELECT customer_id FROM {STAGING})",
+            "everybody": " OR 1 = 1",
+        }[settled]
+        self._settle(f"(customer_id IS NULL{whose})", run)
+        if not rejects:
+            return
+        fresh, database = replace(REJECTS, name=REJECTED, key=()), self._database
+        database.create(fresh, kind=database.temporary, indexed=("customer_id",))
+        rows = rejected_rows(rejects, run=run, table=self._table)
+        refused = loaded(rows, REJECTED, database).refused
+        database.load(REJECTED, _escaped(rows.take(pa.array([n - 1 for n in refused], pa.int64()))))
+        database.settle(REJECTED, ("customer_id",))
+        self._settle(f"customer_id IN (SELECT customer_id FROM {REJECTED})", run)
+        names = Names(database).listed(REJECTS.names)
+        database.run(
+            f"INSERT INTO {self._quoted(self._rejects)} ({names}) SELECT {names} FROM {REJECTED}"
+        )
+
+    def _settle(self, whose: str, run: Run) -> None:
+        """Remove what was kept until a run of the customers for whom a condition holds."""
+        self._database.run(
+            f"DELETE FROM {self._quoted(self._rejects)}"
+            f" WHERE table_name = ? AND as_of <= ? AND {whose}",
+            self._table,
+            run.as_of,
+        )
 
     def rejected(self) -> list[tuple[date, str]]:
         """The rejected rows of the table, as date and JSON, oldest first."""
         found = self._database.ask(
             f"SELECT as_of, {self._database.quote('row')} FROM {self._quoted(self._rejects)}"
-            f" WHERE table_name = {self._database.mark}"
+            f" WHERE table_name = ?"
             f" ORDER BY as_of, {self._database.quote('row_number')}",
             self._table,
         )
         return [(as_date(day), row) for day, row in found]
+
+    def forget(self, customer_id: str) -> int:
+        """Remove a customer's rejected rows; gives how many there were."""
+        return self._database.run(
+            f"DELETE FROM {self._quoted(self._rejects)} WHERE table_name = ? AND customer_id = ?",
+            self._table,
+            customer_id,
+        )
+
+    def newest_receipt(self, target: str) -> date | None:
+        """The newest as-of date that a receipt calls delivered to a target; None for none."""
+        found = self._database.ask(
+            f"SELECT MAX(as_of) FROM {self._quoted(self._runs)} WHERE target = ? AND status = ?",
+            target,
+            "delivered",
+        )
+        return as_date(found[0][0]) if found[0][0] else None
 
     def sign(self, receipt: Receipt) -> None:
         """Leave the receipt."""
@@ -142,7 +183,7 @@ class Ledger:
 
     def _put(self, table: Table, values: dict[str, Any], key: Iterable[str]) -> None:
         """Replace the row of a key."""
-        matches = " AND ".join(f"{self._database.quote(n)} = {self._database.mark}" for n in key)
+        matches = " AND ".join(f"{self._database.quote(n)} = ?" for n in key)
         own = [values[name] for name in key]
         self._database.run(f"DELETE FROM {self._quoted(table)} WHERE {matches}", *own)
         self._database.load(table.name, pa.Table.from_pylist([values], schema=table.arrow))
@@ -150,7 +191,7 @@ class Ledger:
     def _demand_version(self, where: str) -> None:
         others = self._database.ask(
             f"SELECT table_name, schema_version FROM {self._quoted(self._marks)}"
-            f" WHERE schema_version <> {self._database.mark}",
+            f" WHERE schema_version <> ?",
             SCHEMA_VERSION,
         )
         for table, version in others:
@@ -167,6 +208,23 @@ class Ledger:
 
     def _quoted(self, table: Table) -> str:
         return self._database.quote_table(table.name)
+
+
+def escaped(text: str) -> str:
+    r"""A text as any database can hold it: in ASCII, with escapes as in JSON.
+
+    Example:
+        >>> escaped("café")
+        'caf\\u00e9'
+    """
+    return json.dumps(text)[1:-1]
+
+
+def _escaped(rejects: pa.Table) -> pa.Table:
+    """Rejected rows whose customers' ids the database cannot hold, with the ids in ASCII."""
+    ids = [None if text is None else escaped(text) for text in rejects["customer_id"].to_pylist()]
+    place = rejects.schema.get_field_index("customer_id")
+    return rejects.set_column(place, rejects.schema.field(place), pa.array(ids, pa.string()))
 
 
 def as_date(value: Any) -> date:  # noqa: ANN401 - text in SQLite, a date elsewhere

@@ -10,8 +10,8 @@ from portfolio_ml.sinks.suppression import KEYS, SUPPRESSED
 _INTRODUCTION = """# Tables in the CRM
 
 Made from the contract by `make docs-tables`. SQLite and PostgreSQL have the same columns of the
-same types; the primary key is the only index, and on PostgreSQL tables and columns carry these texts as
-comments. `portfolio-ml migrate` adds what a later version needs.
+same types. The primary key is the only index, and on PostgreSQL tables and columns carry these
+texts as comments. `portfolio-ml migrate` adds what a later version needs.
 
 """
 _HISTORY = "what a customer's row was from an as-of date on, where its figures changed"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,13 +12,13 @@ from portfolio_ml.config import SqlTarget
 from portfolio_ml.databases import Writer, has_schemas, redacted, rehearsing, there_are, writing
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.schema import CUSTOMER_ROWS, Table
-from portfolio_ml.sinks.accepted import Accepted, accepted
+from portfolio_ml.sinks.accepted import Accepted, Write, accepted
 from portfolio_ml.sinks.crm_table import CrmTable
 from portfolio_ml.sinks.differences import Change, in_crm_table, in_own_table
-from portfolio_ml.sinks.ledger import OWN, Ledger, as_date, ledger_names
+from portfolio_ml.sinks.ledger import OWN, Ledger, Settled, as_date, ledger_names
 from portfolio_ml.sinks.receipts import Mode, Receipt, Run
 from portfolio_ml.sinks.rows import Delivery, Reject, prepare
-from portfolio_ml.sinks.staging import stage, unstage
+from portfolio_ml.sinks.staging import number, stage, unstage
 from portfolio_ml.sinks.tables import create_or_check, demand_name
 from portfolio_ml.sinks.upsert import Upsert
 
@@ -48,6 +49,15 @@ def deliver_sql(
     """
     order = _order(rows, contract, url=url, table=table, run=run)
     with writing(url, base=base) as database:
+        return _into_own_table(order, database)
+
+
+def rehearse_sql(
+    rows: pa.Table, *, url: str, table: str, base: Path, run: Run, contract: Table = CUSTOMER_ROWS
+) -> Receipt:
+    """The receipt that `deliver_sql` would give; the database stays as it is."""
+    order = _order(rows, contract, url=url, table=table, run=run)
+    with rehearsing(url, base=base) as database:
         return _into_own_table(order, database)
 
 
@@ -90,21 +100,23 @@ def rehearse(
     order = _order_of(rows, target, run)
     changes: list[Change] = []
 
-    def look(database: Writer) -> None:
+    def look(database: Writer, first: int, last: int) -> int:
+        most = sample - len(changes)
         found = (
-            in_crm_table(target, database, most=sample)
+            in_crm_table(target, database, most=most, first=first, last=last)
             if target.is_crms_own
-            else in_own_table(order.current, database, most=sample)
+            else in_own_table(order.current, database, most=most, first=first, last=last)
         )
         changes.extend(found)
+        return len(found)
 
     with rehearsing(target.url, base=base) as database:
         receipt = _carry_out(order, target, database, look=look)
     return receipt, tuple(changes)
 
 
-Look = Callable[[Writer], None]
-"""Looks at the staged rows beside those that are there, before anything is written."""
+Look = Callable[[Writer, int, int], int]
+"""Looks at some staged rows beside those that are there, before anything is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +162,7 @@ def history_name(table: str, *, is_crms_own: bool) -> str:
 
 
 def _order(rows: pa.Table, contract: Table, *, url: str, table: str, run: Run) -> _Order:
-    lower = table.casefold()
-    if not table or "\0" in table or lower.rpartition(".")[2] in OWN or lower.startswith("sqlite_"):
+    if not _is_possible(table, has_schemas=has_schemas(url)):
         raise ConfigError(
             "the table cannot have this name",
             where=redacted(url),
@@ -170,6 +181,14 @@ def _order(rows: pa.Table, contract: Table, *, url: str, table: str, run: Run) -
     )
 
 
+def _is_possible(table: str, *, has_schemas: bool) -> bool:
+    """Whether a table can have this name, which is no other of the package's."""
+    lower = table.casefold()
+    name = lower.rpartition(".")[2]
+    is_empty = not name if has_schemas else not table
+    return not (is_empty or "\0" in table or name in OWN or lower.startswith("sqlite_"))
+
+
 def _carry_out(
     order: _Order, target: SqlTarget, database: Writer, *, look: Look | None = None
 ) -> Receipt:
@@ -185,16 +204,14 @@ def _into_own_table(order: _Order, database: Writer, *, look: Look | None = None
     newest = ledger.newest_as_of() or _newest_row(order.current, database)
     upsert = Upsert(order.current, order.history, database)
     if newest == order.run.as_of and _is_again(order, ledger, upsert):
-        return _sign(order, ledger, _Outcome(Accepted(), is_late=False), staged=False)
-    stage(order.delivery.rows, order.current, database)
-    if look is not None:
-        look(database)
+        return _sign(order, ledger, _Outcome(Accepted(), is_late=False), settled="everybody")
+    staged = stage(order.delivery.rows, order.current, database)
+    _look(order, database, look)
     if newest is not None and order.run.as_of < newest:
         upsert.repeat_on(ledger.next_as_of(order.run.as_of) or newest)
-        return _sign(
-            order, ledger, _Outcome(_written(order, database, upsert.write_to_history), True)
-        )
-    found = _written(order, database, upsert.write)
+        found = _written(order, database, upsert.write_to_history, staged)
+        return _sign(order, ledger, _Outcome(found, is_late=True))
+    found = _written(order, database, upsert.write, staged)
     retired = upsert.retire(order.run.retired)
     ledger.set_newest(order.run.as_of)
     return _sign(order, ledger, _Outcome(found, is_late=False, retired=retired))
@@ -208,23 +225,23 @@ def _into_crm_table(
     ledger = Ledger(order.current.name, database, where=order.target)
     create_or_check((order.history,), database, where=order.target)
     newest = ledger.newest_as_of()
-    stage(order.delivery.rows, order.current, database)
+    staged = stage(order.delivery.rows, order.current, database)
     absent = 0 if order.mode == "upsert" else table.leave_out_absent()
-    if look is not None:
-        look(database)
+    _look(order, database, look)
     upsert = Upsert(order.current, order.history, database)
     late = newest is not None and order.run.as_of < newest
     if newest is not None and late:
         upsert.repeat_on(ledger.next_as_of(order.run.as_of) or newest)
-        found = _written(order, database, upsert.write_to_history)
+        found = _written(order, database, upsert.write_to_history, staged)
     else:
+        into_table = table.upsert if order.mode == "upsert" else table.update
 
         def write(first: int, last: int) -> int:
-            written = table.write(first, last)
+            written = into_table(first, last)
             upsert.write_to_history(first, last)
             return written
 
-        found = _written(order, database, write)
+        found = _written(order, database, write, staged)
         ledger.set_newest(order.run.as_of)
     return _sign(order, ledger, _Outcome(found, is_late=late, absent=absent))
 
@@ -236,10 +253,19 @@ def _is_again(order: _Order, ledger: Ledger, upsert: Upsert) -> bool:
     return ledger.newest_digest() == order.delivery.digest and upsert.holds(order.delivery.rows)
 
 
-def _written(order: _Order, database: Writer, write: Callable[[int, int], int]) -> Accepted:
-    found = accepted(database, write, first=1, last=order.delivery.rows.num_rows)
-    unstage(found.refused, database)
-    return found
+def _look(order: _Order, database: Writer, look: Look | None) -> None:
+    """Look at all rows but those whose values the table cannot hold."""
+    if look is not None:
+        accepted(database, partial(look, database), last=order.delivery.rows.num_rows)
+
+
+def _written(order: _Order, database: Writer, write: Write, staged: Accepted) -> Accepted:
+    """Write the staged rows; what is refused now or was while staging is staged no more."""
+    last = order.delivery.rows.num_rows
+    found = accepted(database, write, last=last, before_halving=lambda: number(database))
+    if found.refused:
+        unstage(found.refused, database)
+    return Accepted(found.written, staged.refused | found.refused)
 
 
 def _newest_row(current: Table, database: Writer) -> date | None:
@@ -248,11 +274,13 @@ def _newest_row(current: Table, database: Writer) -> date | None:
     return as_date(from_rows[0][0]) if from_rows[0][0] else None
 
 
-def _sign(order: _Order, ledger: Ledger, outcome: _Outcome, *, staged: bool = True) -> Receipt:
+def _sign(
+    order: _Order, ledger: Ledger, outcome: _Outcome, *, settled: Settled = "staged"
+) -> Receipt:
     """Leave the rejected rows and the receipt."""
     delivery, run = order.delivery, order.run
     rejects: tuple[Reject, ...] = (*delivery.rejects, *delivery.refused(outcome.accepted.refused))
-    ledger.reject(rejects, run=run, staged=staged)
+    ledger.reject(rejects, run=run, settled=settled)
     count, sent = delivery.rows.num_rows, outcome.accepted.written
     receipt = Receipt(
         run_id=run.run_id,

@@ -1,13 +1,14 @@
 """The rows of a delivery in a table that only its transaction sees."""
 # ruff: noqa: S608 - every identifier is quoted by the dialect, every value is bound
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from portfolio_ml.databases import Writer
 from portfolio_ml.schema import Column, Table
+from portfolio_ml.sinks.accepted import Accepted, accepted
 
 STAGING = "portfolio_staging"
 PLACE = "portfolio_place"
@@ -31,13 +32,40 @@ class Names:
         return " AND ".join(f"{left}.{name} = {right}.{name}" for name in quoted)
 
 
-def stage(rows: pa.Table, contract: Table, database: Writer) -> None:
-    """Load the rows into the staging table, numbered in their order."""
+def stage(rows: pa.Table, contract: Table, database: Writer) -> Accepted:
+    """Load the rows into the staging table, numbered in their order.
+
+    Rows with a text that the database cannot hold, such as one with a NUL or with letters that its
+    encoding lacks, stay outside.
+    """
     place = Column(PLACE, pa.int64(), "the row's place in the delivery, from 1")
     table = replace(contract, name=STAGING, key=(), columns=(place, *contract.columns))
     database.create(table, kind=database.temporary, indexed=(PLACE, *contract.key))
-    database.load(STAGING, rows.add_column(0, PLACE, pa.array(range(1, rows.num_rows + 1))))
+    numbered = rows.add_column(0, PLACE, pa.array(range(1, rows.num_rows + 1)))
+    found = loaded(numbered, STAGING, database)
     database.settle(STAGING, contract.key)
+    return found
+
+
+def loaded(rows: pa.Table, table: str, database: Writer) -> Accepted:
+    """Load the rows into a table but those that the database refuses."""
+
+    def load(first: int, last: int) -> int:
+        database.load(table, rows.slice(first - 1, last - first + 1))
+        return last - first + 1
+
+    return accepted(database, load, last=rows.num_rows)
+
+
+def load_values(values: pa.Array, column: Column, table: str, database: Writer) -> None:
+    """Create a table that ends with the transaction, of one column with these values.
+
+    Those that the database cannot hold are in none of its rows, and are left out.
+    """
+    one = Table(name=table, grain="one value", key=(), columns=(column,))
+    database.create(one, kind=database.temporary, indexed=(column.name,))
+    loaded(pa.table([values], names=[column.name]), table, database)
+    database.settle(table, (column.name,))
 
 
 def number(database: Writer) -> None:
@@ -45,7 +73,8 @@ def number(database: Writer) -> None:
     database.index(STAGING, PLACE)
 
 
-def unstage(places: Iterable[int], database: Writer) -> None:
+def unstage(places: Collection[int], database: Writer) -> None:
     """Take rows out of the staging table."""
-    for place in places:
-        database.run(f"DELETE FROM {STAGING} WHERE {PLACE} = {database.mark}", place)
+    column = Column(PLACE, pa.int64(), "the place of a row to take out")
+    load_values(pa.array(places, pa.int64()), column, "portfolio_unstaged", database)
+    database.run(f"DELETE FROM {STAGING} WHERE {PLACE} IN (SELECT {PLACE} FROM portfolio_unstaged)")

@@ -7,14 +7,14 @@ history has a row for every as-of date on which they changed.
 # ruff: noqa: S608 - every identifier is quoted by the dialect, every value is bound
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
 
 from portfolio_ml.databases import Writer
 from portfolio_ml.schema import Column, Table
-from portfolio_ml.sinks.staging import PLACE, STAGING, Names
+from portfolio_ml.sinks.staging import PLACE, STAGING, Names, load_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class Upsert:
         What changes is told by the current table, which has the newest row of the history for
         every key, so the history is written first.
         """
-        listed, mark = self._names.listed, self.database.mark
+        listed = self._names.listed
         changed = (
             f"FROM {STAGING} AS fresh LEFT JOIN {self._table(self.current)} AS held"
             f" ON {self._names.equal(self.current.key, 'held', 'fresh')}"
-            f" WHERE fresh.{PLACE} BETWEEN {mark} AND {mark}"
+            f" WHERE fresh.{PLACE} BETWEEN ? AND ?"
             f" AND (held.as_of IS NULL OR {self._figures_differ('held', 'fresh')})"
         )
         for table in (self.history, self.current):
@@ -73,11 +73,10 @@ class Upsert:
 
         Gives the number of rows written. A row of the same as-of date is replaced.
         """
-        mark = self.database.mark
         return self.database.upsert(
             self.history,
             f"SELECT {self._names.listed(self.history.names, of='fresh')} {self._fresh_and_held()}"
-            f" WHERE fresh.{PLACE} BETWEEN {mark} AND {mark}"
+            f" WHERE fresh.{PLACE} BETWEEN ? AND ?"
             f" AND (held.as_of IS NULL OR {self._figures_differ('held', 'fresh')})",
             first,
             last,
@@ -90,9 +89,7 @@ class Upsert:
         last until the next change.
         """
         names, listed = self.history.names, self._names.listed
-        values = ", ".join(
-            self.database.mark if n == "as_of" else listed([n], of="held") for n in names
-        )
+        values = ", ".join("?" if n == "as_of" else listed([n], of="held") for n in names)
         self.database.insert_new(
             self.history,
             f"SELECT {values} {self._fresh_and_held()}"
@@ -104,19 +101,14 @@ class Upsert:
         """Remove the current rows of these customers; gives how many there were."""
         if not customers:
             return 0
-        one = replace(self.current, name="portfolio_retired", key=(), columns=self._id_column)
-        self.database.create(one, kind=self.database.temporary)
-        ids = pa.table({self._id_column[0].name: pa.array(sorted(customers), pa.string())})
-        self.database.load(one.name, ids)
+        [column] = [c for c in self.current.columns if c.name in self.current.key]
+        ids = pa.array(sorted(customers), pa.string())
+        load_values(ids, column, "portfolio_retired", self.database)
         key = self._names.listed(self.current.key)
         return self.database.run(
             f"DELETE FROM {self._table(self.current)}"
             f" WHERE {key} IN (SELECT {key} FROM portfolio_retired)"
         )
-
-    @property
-    def _id_column(self) -> tuple[Column, ...]:
-        return tuple(c for c in self.current.columns if c.name in self.current.key)
 
     def _fresh_and_held(self) -> str:
         """Each staged row beside the newest row of the history at or before its as-of date."""

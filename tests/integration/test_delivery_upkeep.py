@@ -1,0 +1,210 @@
+"""What is done to delivered tables beside delivering: migrated, erased, retired, looked back at."""
+
+from dataclasses import replace
+
+import pytest
+from tests.crm import MONDAY, NOW, TUESDAY, WEDNESDAY, Crm, accounts, deliver, deliver_to, rows
+from tests.poisoned import settings_of
+
+from portfolio_ml import upkeep
+from portfolio_ml.config import settings_from
+from portfolio_ml.delivering import bands_before
+from portfolio_ml.errors import ConfigError
+from portfolio_ml.sinks.past_sql import places
+from portfolio_ml.sinks.suppression import suppress, suppression
+
+pytestmark = pytest.mark.integration
+
+SINCE_2 = {
+    "customer_scores": ["churn_band", "missed_cycles", "churn_reasons", "rfm_segment"],
+    "customer_scores_history": ["churn_band", "missed_cycles", "churn_reasons", "rfm_segment"],
+    "portfolio_runs": ["absent", "suppressed", "pending", "retired"],
+}
+
+
+def now():
+    return NOW
+
+
+def as_version_1(crm: Crm) -> None:
+    """Bring the tables back to the shape that version 1 wrote."""
+    for table, columns in SINCE_2.items():
+        for column in columns:
+            crm.change(f"ALTER TABLE {table} DROP COLUMN {column}")
+    crm.change("UPDATE portfolio_tables SET schema_version = 1")
+
+
+class TestMigration:
+    def test_adds_what_version_1_lacks_and_the_next_delivery_fills_it(self, crm):
+        deliver(crm, MONDAY, {}, {})
+        as_version_1(crm)
+        before = crm.ask("SELECT customer_id, as_of, ltv FROM customer_scores ORDER BY 1")
+        with pytest.raises(ConfigError, match=r"an older version.*portfolio-ml migrate"):
+            deliver(crm, TUESDAY, {}, {})
+        [(_, added)] = upkeep.migrate(settings_of(crm)).items()
+        expected = {f"{table}.{column}" for table, names in SINCE_2.items() for column in names}
+        assert set(added) == expected
+        assert crm.ask("SELECT customer_id, as_of, ltv FROM customer_scores ORDER BY 1") == before
+        assert crm.ask("SELECT DISTINCT schema_version FROM portfolio_tables") == [(2,)]
+        assert deliver(crm, TUESDAY, {}, {}).sent == 2
+        assert deliver(crm, WEDNESDAY, {}, {}).sent == 0
+        found = crm.ask("SELECT churn_band, missed_cycles, rfm_segment FROM customer_scores")
+        assert found == [("low", 0, "loyal")] * 2
+
+    def test_again_adds_nothing(self, crm):
+        deliver(crm, MONDAY, {})
+        as_version_1(crm)
+        upkeep.migrate(settings_of(crm))
+        before = crm.state()
+        assert upkeep.migrate(settings_of(crm)) == {}
+        assert crm.state() == before
+
+    def test_of_a_database_without_tables_does_nothing(self, crm):
+        assert upkeep.migrate(settings_of(crm)) == {}
+        assert not list(crm.base.iterdir())
+
+    def test_of_a_newer_version_is_refused(self, crm):
+        deliver(crm, MONDAY, {})
+        crm.change("UPDATE portfolio_tables SET schema_version = 9")
+        with pytest.raises(ConfigError, match="newer version"):
+            upkeep.migrate(settings_of(crm))
+
+    def test_of_two_targets_in_one_database_migrates_both(self, crm):
+        deliver(crm, MONDAY, {})
+        crm.change("CREATE TABLE accounts (id text PRIMARY KEY, risk real)")
+        target = accounts(crm, {"p_churn": "risk"}, mode="upsert")
+        deliver_to(crm, target, MONDAY, {})
+        as_version_1(crm)
+        for column in SINCE_2["customer_scores"]:
+            crm.change(f"ALTER TABLE portfolio_accounts_history DROP COLUMN {column}")
+        own = settings_of(crm).delivery[0]
+        upkeep.migrate(settings_of(crm, target, own))
+        assert deliver_to(crm, target, TUESDAY, {}).rejected == 0
+        assert deliver(crm, TUESDAY, {}).sent == 1
+
+    def test_keeps_what_is_there_beside(self, crm):
+        deliver(crm, MONDAY, {})
+        as_version_1(crm)
+        crm.change("ALTER TABLE customer_scores ADD COLUMN note text")
+        upkeep.migrate(settings_of(crm))
+        assert "note" in {column.name for column in crm.columns("customer_scores")}
+        with pytest.raises(ConfigError, match="note is not known"):
+            deliver(crm, TUESDAY, {})
+
+
+class TestErasing:
+    def test_removes_a_customer_from_every_table(self, crm):
+        deliver(crm, MONDAY, {}, {}, {"customer_id": "c", "ltv": None})
+        deliver(crm, TUESDAY, {"ltv": 1.0}, {})
+        crm.change("CREATE TABLE accounts (id text PRIMARY KEY, risk real, name text NOT NULL)")
+        crm.change("INSERT INTO accounts VALUES ('a', NULL, 'Ann'), ('b', NULL, 'Bea')")
+        target = accounts(crm, {"p_churn": "risk", "segment_name": "name"})
+        deliver_to(crm, target, MONDAY, {}, {})
+        own = settings_of(crm).delivery[0]
+        done, is_new = upkeep.erase(settings_of(crm, own, target), "a", now=now)
+        assert is_new
+        assert [each.rows for each in done[:3]] == [1, 2, 0]
+        assert crm.ask("SELECT id, risk FROM accounts ORDER BY 1") == [("a", None), ("b", 0.25)]
+        for table in ("customer_scores", "customer_scores_history", "portfolio_accounts_history"):
+            assert crm.ask(f"SELECT 1 FROM {table} WHERE customer_id = 'a'") == []
+            assert crm.ask(f"SELECT 1 FROM {table} WHERE customer_id = 'b'") == [(1,)]
+        again, is_new = upkeep.erase(settings_of(crm, own, target), "a", now=now)
+        assert not is_new
+        assert not any(each.rows for each in again)
+        upkeep.erase(settings_of(crm, own, target), "c", now=now)
+        assert crm.ask("SELECT * FROM portfolio_rejects") == []
+
+    def test_keeps_a_customer_out_of_all_runs_to_come(self, crm):
+        settings = settings_of(crm)
+        upkeep.erase(settings, "a", now=now)
+        kept = suppression(settings).without(rows(MONDAY, {}, {}))
+        assert kept["customer_id"].to_pylist() == ["b"]
+
+    def test_in_a_state_database_on_a_server_too(self, postgresql):
+        settings = with_state(postgresql, key="k1")
+        assert suppress(settings, "a", now=NOW)
+        assert not suppress(settings, "a", now=NOW)
+        assert suppression(settings).without(rows(MONDAY, {}, {})).num_rows == 1
+        assert "a" not in {row[0] for row in postgresql.ask("SELECT * FROM portfolio_suppressed")}
+
+    def test_with_another_key_is_a_config_error(self, crm):
+        suppress(with_state(crm, key="k1"), "a", now=NOW)
+        before = crm.state()
+        for use in (
+            lambda: suppression(with_state(crm, key="k2")),
+            lambda: suppress(with_state(crm, key="k2"), "b", now=NOW),
+            lambda: suppression(with_state(crm)),
+        ):
+            with pytest.raises(ConfigError, match=r"key is another.*state\.key") as caught:
+                use()
+            assert caught.value.exit_code == 2
+            assert "k2" not in str(caught.value)
+        assert crm.state() == before
+
+
+def with_state(crm: Crm, key: str | None = None):
+    """A config that keeps its state in the CRM."""
+    state = {"url": crm.url} | ({"key": key} if key else {})
+    given = {
+        "name": "shop",
+        "data": {"transactions": {"source": "cdnow"}},
+        "state": state,
+        "delivery": [{"kind": "sql", "url": crm.url}],
+    }
+    return settings_from(given, base=crm.base)
+
+
+class TestRetiring:
+    def test_removes_the_current_row_and_keeps_the_history(self, crm):
+        deliver(crm, MONDAY, {}, {}, {})
+        receipt = deliver(crm, TUESDAY, {}, retired=frozenset({"b", "nobody"}))
+        assert (receipt.retired, receipt.unchanged) == (1, 1)
+        assert crm.ask("SELECT customer_id FROM customer_scores ORDER BY 1") == [("a",), ("c",)]
+        assert len(crm.ask("SELECT * FROM customer_scores_history")) == 3
+        assert crm.ask("SELECT retired FROM portfolio_runs ORDER BY as_of") == [(0,), (1,)]
+
+    def test_late_removes_nobody(self, crm):
+        deliver(crm, TUESDAY, {}, {})
+        receipt = deliver(crm, MONDAY, {}, retired=frozenset({"b"}))
+        assert (receipt.status, receipt.retired) == ("history_only", 0)
+        assert len(crm.ask("SELECT * FROM customer_scores")) == 2
+
+
+class TestLookingBack:
+    def test_the_bands_before_a_date_are_those_of_the_newest_earlier_date(self, crm):
+        settings = settings_of(crm)
+        assert bands_before(settings)(MONDAY).num_rows == 0
+        deliver(crm, MONDAY, {}, {"churn_band": "high"})
+        deliver(crm, WEDNESDAY, {"churn_band": "medium"}, {"churn_band": "high"})
+        deliver(crm, TUESDAY, {"churn_band": "high"})
+
+        def bands(day):
+            return dict(zip(*bands_before(settings)(day).to_pydict().values(), strict=True))
+
+        assert bands(MONDAY) == {}
+        assert bands(TUESDAY) == {"a": "low", "b": "high"}
+        assert bands(WEDNESDAY) == {"a": "high", "b": "high"}
+        [place] = places(settings)
+        assert [each.as_of for each in place.deliveries()] == [MONDAY, TUESDAY, WEDNESDAY]
+        assert place.scores(MONDAY).num_rows == 2
+
+    def test_in_another_schema_and_under_any_name(self, postgresql):
+        postgresql.change('CREATE SCHEMA "Sa les"')
+        table = 'Sa les.my "scores" %'
+        deliver(postgresql, MONDAY, {}, table=table)
+        [target] = settings_of(postgresql).delivery
+        [place] = places(settings_of(postgresql, target.model_copy(update={"table": table})))
+        assert place.bands_before(TUESDAY)["churn_band"].to_pylist() == ["low"]
+        assert len(place.deliveries()) == 1
+        assert replace(place, history="nothing").bands_before(TUESDAY).num_rows == 0
+
+    def test_beside_a_table_of_the_crms_own(self, crm):
+        crm.change("CREATE TABLE accounts (id text PRIMARY KEY, risk real)")
+        crm.change("INSERT INTO accounts VALUES ('a', NULL)")
+        target = accounts(crm, {"p_churn": "risk"})
+        deliver_to(crm, target, MONDAY, {}, {})
+        [place] = places(settings_of(crm, target))
+        assert place.bands_before(TUESDAY).to_pydict() == {
+            "customer_id": ["a"],
+            "churn_band": ["low"],
+        }
