@@ -4,14 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
+# Groups of tests in the order of tests/conftest.py, the dearest first.
+TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test test-long test-monitor test-faults lint install install-dev unit walk schema docs-features docs-reasons \
-	bench-features bench-models bench-ablations lock clean help
+.PHONY: demo test test-long test-monitor test-faults test-airflow lint install install-dev unit walk \
+	schema docs-features docs-reasons docs-tables \
+	bench-features bench-models bench-ablations bench-score lock clean help
 
 demo: install ## the whole walk on real data, into demo/
 	$(BIN)/portfolio-ml demo cdnow --dir demo
 
-test: install-dev lint unit walk ## everything that CI checks
+test: install-dev lint ## everything that CI checks
+	$(PYTEST) $(TWO) -m "not campaign and not airflow"
 
 lint: install-dev ## format, style, types and architecture
 	$(BIN)/ruff format --check .
@@ -20,19 +24,23 @@ lint: install-dev ## format, style, types and architecture
 	$(BIN)/lint-imports
 
 unit: install-dev ## all tests but the whole walks
-	$(PYTEST) -n 2 --dist loadgroup -m "not integration and not campaign"
+	$(PYTEST) $(TWO) -m "not integration and not campaign and not airflow"
 
 walk: install-dev ## the whole walks, on real data
-	$(PYTEST) -n 2 --dist loadgroup -m integration
+	$(PYTEST) $(TWO) -m integration
 
-test-long: install-dev ## the properties, shown twenty times as many examples as in make test
-	$(PYTEST) -n 2 --dist loadgroup -m property --hypothesis-profile=long --timeout 7200
+test-long: install-dev ## the properties on twenty times as many examples, the walks as shipped
+	$(PYTEST) $(TWO) -m "property or integration" --hypothesis-profile=long --timeout 7200
 
 test-monitor: install-dev ## the monitor and the gate on twenty portfolios of each kind
 	$(PYTEST) -n 2 tests/campaign/test_monitor.py --timeout 7200
 
-test-faults: install-dev ## deliveries of 200,000 rows killed, cut off, late or refused, 220 and more of them
-	$(PYTEST) -n 2 tests/campaign/test_deliveries.py --timeout 14400
+test-faults: install-dev ## deliveries killed, cut off, late or refused: databases, files, HubSpot, Salesforce
+	$(PYTEST) -n 2 -m campaign --deselect tests/campaign/test_monitor.py --timeout 14400
+	PORTFOLIO_ML_KILLS=30 $(PYTEST) -n 2 -m "faults and not campaign" -k kill --timeout 14400
+
+test-airflow: install-dev $(VENV)-airflow/.made ## the DAG of docs/operations under the real Airflow
+	$(PYTEST) -m airflow
 
 install: $(VENV)/.run ## the environment that runs the package
 
@@ -46,6 +54,11 @@ $(VENV)/.run: requirements/run.txt pyproject.toml
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	touch $@
+
+$(VENV)-airflow/.made:
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-airflow
+	$(BIN)/uv pip install --quiet --python $(VENV)-airflow/bin/python "apache-airflow>=3.3,<4"
 	touch $@
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -68,16 +81,23 @@ bench-models: install-dev ## the models beside others on real data, and docs/ben
 bench-ablations: install-dev ## what the models' choices are worth, and docs/ablations.md anew
 	$(BIN)/python -m benchmarks.ablations
 
+bench-score: install-dev ## a night's work on a million customers beside the plain way, and docs/scoring.md anew
+	$(BIN)/python -m benchmarks.score
+
 docs-features: install ## the catalogue of features anew, docs/features.md
 	$(BIN)/python -c "from portfolio_ml.features import page; print(page.markdown(), end='')" \
 		> docs/features.md
+
+docs-tables: install ## the delivered tables anew, docs/tables.md
+	$(BIN)/python -c "from portfolio_ml.sinks import page; print(page.markdown(), end='')" \
+		> docs/tables.md
 
 docs-reasons: install ## the churn reasons anew, docs/reasons.md
 	$(BIN)/python -c "from portfolio_ml.models.reasons import page; print(page.markdown(), end='')" \
 		> docs/reasons.md
 
 clean: ## remove what can be made again
-	rm -rf $(VENV) demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-airflow demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from benchmarks.children import ROOT
+from benchmarks.markdown import table
 from benchmarks.models_lines import LINES, Line
-from benchmarks.models_page import table
 from portfolio_ml.backtesting import evaluation_days, needed_days
 from portfolio_ml.customer_base import fit_gamma_gamma
 from portfolio_ml.metrics import METRICS

@@ -10,15 +10,13 @@ Run it as `python -m benchmarks.models [--lines cdnow-1997 ...] [--bootstrap 200
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.children import ROOT, measured
+from benchmarks.machine import machine
 from benchmarks.models_costs import Spent, costs
 from benchmarks.models_line import Result
 from benchmarks.models_lines import LINES, Line
@@ -66,19 +64,6 @@ def spent_on(folder: Path) -> list[Spent]:
     return found
 
 
-def machine() -> list[str]:
-    """What this runs on, a fact each."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
-    return [
-        f"{os.cpu_count()} CPUs",
-        f"{memory:.0f} GB of memory",
-        f"{platform.system()} {platform.machine()}",
-        f"Python {platform.python_version()}",
-        versions,
-    ]
-
-
 def _command(given: argparse.Namespace) -> str:
     """The command that gives the same figures, wherever they are written to."""
     lines = [] if given.lines == [line.name for line in LINES] else ["--lines", *given.lines]
@@ -110,7 +95,7 @@ def main() -> None:
         results,
         found,
         command=_command(given),
-        machine=machine(),
+        machine=machine(VERSIONS),
         faults=faults,
         spent=spent,
     )

@@ -8,6 +8,25 @@ from tests.servers import server
 from portfolio_ml.config import DuckDB
 from portfolio_ml.engine import opened
 
+DEAREST = ("cdnow", "spark", "serving", "tracking_server")
+"""The groups that take longest: they begin first, so that at the end no core waits for them."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests run in one worker, where what its module computed once is at hand."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    marker = item.get_closest_marker("xdist_group")
+    assert marker is not None
+    (name,) = marker.args
+    return DEAREST.index(name) if name in DEAREST else len(DEAREST)
+
 
 @pytest.fixture(scope="module")
 def engine():

@@ -7,16 +7,27 @@ from datetime import date, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from portfolio_ml.config import ParquetTarget, Settings, SqlTarget, Target
+from portfolio_ml.config import (
+    CsvTarget,
+    HubSpotTarget,
+    ParquetTarget,
+    SalesforceTarget,
+    Settings,
+    SqlTarget,
+    Target,
+)
 from portfolio_ml.errors import PortfolioError
 from portfolio_ml.opening import Opened
 from portfolio_ml.scored import Scored
 from portfolio_ml.scoring import Champions
 from portfolio_ml.sinks import sql
+from portfolio_ml.sinks.crm import Crm, table_of
 from portfolio_ml.sinks.differences import Change
-from portfolio_ml.sinks.files import deliver_parquet
+from portfolio_ml.sinks.files import deliver_file, rehearse_file
+from portfolio_ml.sinks.http import Reconciled, deliver_http
 from portfolio_ml.sinks.past_sql import places
 from portfolio_ml.sinks.receipts import Receipt, Run
+from portfolio_ml.sinks.rehearsal import rehearse_http
 from portfolio_ml.sinks.suppression import suppression
 
 Deliver = Callable[[Target], Receipt]
@@ -60,9 +71,30 @@ def allowed(
         model_versions=champions.versions,
         now=now,
         suppressed=found.rows.num_rows - rows.num_rows,
+        retired=_retired(portfolio),
     )
     features = found.features.filter(pc.invert(erased.holds(found.features["customer_id"])))
     return replace(found, rows=rows, features=features), run
+
+
+def _retired(portfolio: Opened) -> frozenset[str]:
+    """Who was merged into others, and is no customer any more."""
+    if portfolio.merged is None:
+        return frozenset()
+    return frozenset(portfolio.merged["old_id"].to_pylist())
+
+
+class UnfinishedError(Exception):
+    """A delivery has rows left that a later run finishes.
+
+    Attributes:
+        receipt: What became of the rows so far.
+        fault: Why it stopped.
+    """
+
+    def __init__(self, receipt: Receipt, fault: PortfolioError) -> None:
+        self.receipt, self.fault = receipt, fault
+        super().__init__(str(fault))
 
 
 def deliver(rows: pa.Table, settings: Settings, run: Run, *, some: bool = False) -> Deliveries:
@@ -81,10 +113,14 @@ def deliver(rows: pa.Table, settings: Settings, run: Run, *, some: bool = False)
 
 def each(targets: list[Target], deliver_to: Deliver) -> Deliveries:
     """Deliver to one target after the other, whatever becomes of one of them."""
-    receipts, faults = [], []
+    receipts: list[Receipt] = []
+    faults: list[PortfolioError] = []
     for target in targets:
         try:
             receipts.append(deliver_to(target))
+        except UnfinishedError as error:
+            receipts.append(error.receipt)
+            faults.append(error.fault)
         except PortfolioError as error:
             faults.append(error)
     return Deliveries(tuple(receipts), tuple(faults))
@@ -92,7 +128,7 @@ def each(targets: list[Target], deliver_to: Deliver) -> Deliveries:
 
 def is_file(target: Target) -> bool:
     """Whether a target is a file, which is replaced whole."""
-    return isinstance(target, ParquetTarget)
+    return isinstance(target, ParquetTarget | CsvTarget)
 
 
 def rehearse(
@@ -108,8 +144,13 @@ def rehearse(
 
 
 def _rehearsed(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Rehearsal:
-    assert isinstance(target, SqlTarget)
-    return Rehearsal(*sql.rehearse(rows, target, base=settings.base, run=run))
+    match target:
+        case SqlTarget():
+            return Rehearsal(*sql.rehearse(rows, target, base=settings.base, run=run))
+        case ParquetTarget() | CsvTarget():
+            return Rehearsal(rehearse_file(rows, target, settings=settings, run=run), ())
+        case HubSpotTarget() | SalesforceTarget():
+            return Rehearsal(rehearse_http(rows, crm_of(target, settings), run=run), ())
 
 
 def bands_before(settings: Settings) -> Callable[[date], pa.Table]:
@@ -129,7 +170,33 @@ def bands_before(settings: Settings) -> Callable[[date], pa.Table]:
 
 
 def _delivered(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Receipt:
-    if isinstance(target, SqlTarget):
-        return sql.deliver_to_target(rows, target, base=settings.base, run=run)
-    assert isinstance(target, ParquetTarget)
-    return deliver_parquet(rows, settings.resolve(target.path), run=run)
+    match target:
+        case SqlTarget():
+            return sql.deliver_to_target(rows, target, base=settings.base, run=run)
+        case ParquetTarget() | CsvTarget():
+            return deliver_file(rows, target, settings=settings, run=run)
+        case HubSpotTarget() | SalesforceTarget():
+            return taken(deliver_http(rows, crm_of(target, settings), run=run))
+
+
+def crm_of(target: HubSpotTarget | SalesforceTarget, settings: Settings) -> Crm:
+    """A CRM reached over HTTP, and where the package keeps what it must know of it."""
+    erased = suppression(settings)
+    return Crm(
+        target=target,
+        url=settings.state.url,
+        base=settings.base,
+        table=table_of(target),
+        suppressed=erased.has,
+    )
+
+
+def taken(done: Reconciled) -> Receipt:
+    """The receipt of a delivery that is whole.
+
+    Raises:
+        UnfinishedError: It is not; the receipt comes along.
+    """
+    if done.stopped is not None:
+        raise UnfinishedError(done.receipt, done.stopped)
+    return done.receipt

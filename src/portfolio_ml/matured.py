@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from portfolio_ml.config import ParquetTarget, Settings
+from portfolio_ml.config import CsvTarget, ParquetTarget, Settings
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.judgement import Supervised
 from portfolio_ml.labels import MARGIN, labels, outcomes
@@ -19,10 +19,9 @@ from portfolio_ml.opening import Opened
 from portfolio_ml.schema import Measure
 from portfolio_ml.sinks.delivered import (
     Delivered,
-    deliveries_in_files,
     p_no_purchase,
-    scores_in_files,
 )
+from portfolio_ml.sinks.files.kept import deliveries_in_files, scores_in_files
 from portfolio_ml.sinks.past_sql import Place, places
 from portfolio_ml.timeline import in_outcome, to_day, touched
 
@@ -37,7 +36,8 @@ def matured_scores(
 ) -> tuple[MaturedScores, ...]:
     """What was delivered and has matured, per target and version; none without a history of it.
 
-    A date whose outcome window touches an excluded period is left out.
+    A date whose outcome window touches an excluded period is left out, and so are the scores of ids
+    that were merged into others since: what their customer did is told of the one who survives.
 
     Args:
         portfolio: The history, which says what happened.
@@ -58,7 +58,11 @@ def matured_scores(
             days = [to_day(d.as_of) for d in chosen]
             happened = _happened(portfolio, days, horizons, measure)
             parts = [
-                _beside(read(d), happened, _contacted(portfolio, to_day(d.as_of), horizon_days))
+                _beside(
+                    _unmerged(read(d), portfolio.merged),
+                    happened,
+                    _contacted(portfolio, to_day(d.as_of), horizon_days),
+                )
                 for d, happened in zip(chosen, happened, strict=True)
             ]
             found.append(_scores_of(target, version, days, parts, measure))
@@ -71,7 +75,7 @@ def _history(settings: Settings) -> tuple[tuple[Delivered, ...], Read]:
         if found := place.deliveries():
             return found, _reading(place)
     for target in settings.delivery:
-        if isinstance(target, ParquetTarget):
+        if isinstance(target, ParquetTarget | CsvTarget):
             found, read = _in_files(settings.resolve(target.path))
             if found:
                 return found, read
@@ -112,6 +116,13 @@ def _happened(
         .drop("customer")
     )
     return [found.filter(pc.equal(found["as_of"], day)).drop_columns(["as_of"]) for day in days]
+
+
+def _unmerged(scores: pa.Table, merged: pa.Table | None) -> pa.Table:
+    if merged is None:
+        return scores
+    is_merged = pc.is_in(scores["customer_id"], value_set=merged["old_id"].combine_chunks())
+    return scores.filter(pc.invert(is_merged))
 
 
 @dataclass(frozen=True, slots=True)

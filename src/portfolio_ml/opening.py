@@ -3,14 +3,17 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
+
+import pyarrow as pa
 
 from portfolio_ml import engine as engines
 from portfolio_ml.config import Settings
 from portfolio_ml.customers import CustomerTable
 from portfolio_ml.duplicates import repeated_lines
-from portfolio_ml.engine import Engine
+from portfolio_ml.engine import Engine, Frame, Reader
 from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.events import Events
 from portfolio_ml.features.inputs import Inputs, inputs_of
@@ -43,6 +46,8 @@ class Opened:
         customers: What is known of each customer; None where no table is configured.
         interactions: What customers did beside buying, likewise; also after `as_of`.
         contacts: What was done to win or keep them, likewise; also after `as_of`.
+        merged: One row per id that was merged by `as_of` and is named in no table here: old_id,
+            and the new_id that survives; None where no merges are configured.
     """
 
     settings: Settings
@@ -55,6 +60,7 @@ class Opened:
     customers: CustomerTable | None = None
     interactions: Events | None = None
     contacts: Events | None = None
+    merged: pa.Table | None = None
 
     @property
     def as_of_day(self) -> int:
@@ -130,11 +136,9 @@ def opened(
         engines.reading(settings.engine) as reader,
         engines.computing(settings.engine, reader) as engine,
     ):
-        tables = load_all(settings, reader, today=today, say=say, table=table)
+        tables, until = _loaded(settings, reader, today=today, as_of=as_of, say=say, table=table)
         everything = tables.history
-        tolerated = settings.data.max_staleness_days
-        until = chosen_as_of(everything, today=today, given=as_of, max_staleness_days=tolerated)
-        history = everything.until(until, reader, quiet_days=tolerated or 0)
+        history = everything.until(until, reader, quiet_days=settings.data.max_staleness_days or 0)
         inputs = inputs_of(
             history,
             engine,
@@ -157,7 +161,31 @@ def opened(
             customers=tables.customers,
             interactions=tables.interactions,
             contacts=tables.contacts,
+            merged=_told(tables.merged, reader),
         )
+
+
+def _loaded(
+    settings: Settings, reader: Reader, *, today: date, as_of: date | None, say: Say, table: object
+) -> tuple[Tables, date]:
+    """The tables with the merges that were known on the last day to see, and that day.
+
+    Which day that is, only the lines tell where none is given. It is mostly yesterday; where it is
+    an earlier one and merges were made since, the tables are loaded once more without those.
+    """
+    supposed = as_of or today - timedelta(days=1)
+    load = partial(load_all, settings, reader, today=today, say=say, table=table)
+    tables = load(as_of=supposed)
+    tolerated = settings.data.max_staleness_days
+    until = chosen_as_of(tables.history, today=today, given=as_of, max_staleness_days=tolerated)
+    if tables.merges is not None and tables.merges.change_between(until, supposed, reader):
+        say(f"merges made after {until} are not known yet")
+        tables = load(as_of=until)
+    return tables, until
+
+
+def _told(merged: Frame | None, engine: Engine) -> pa.Table | None:
+    return None if merged is None else engine.collect(merged.select("old_id", "new_id"))
 
 
 def _demand_cost(settings: Settings, inputs: Inputs) -> None:

@@ -375,6 +375,8 @@ def _scored(
     champions, judgements = champions_in_force(settings, say)
     if customers is not None:
         portfolio = portfolio.only(customers)
+        if lacking := len({*customers}) - portfolio.inputs.count():
+            say(f"{counted(lacking, 'customer')} of the file not in the history")
     bands_before = delivering.bands_before(settings)
     found = scored(portfolio, champions, bands_before=bands_before, now=now, say=say)
     return found, champions, judgements

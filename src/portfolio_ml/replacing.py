@@ -3,8 +3,11 @@
 import os
 import uuid
 from collections.abc import Callable
+from glob import escape
 from pathlib import Path
 from typing import BinaryIO
+
+_HEX = "[0-9a-f]" * 32
 
 
 def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -32,6 +35,33 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
 def replace_bytes(path: Path, content: bytes) -> None:
     """The same for content at hand; errors are those of `replace_file`."""
     replace_file(path, lambda file: file.write(content))
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder where it is missing, on the disk too.
+
+    Raises:
+        OSError: The folder above it is missing or may not be written, or a file has its name.
+    """
+    if not path.is_dir():
+        path.mkdir(exist_ok=True)
+        _flush_folder(path.parent)
+
+
+def remove_unfinished(folder: Path, name: str | None = None) -> None:
+    """Remove what writers that were killed left in a folder.
+
+    Only for those who know that nobody is writing there now.
+
+    Args:
+        folder: The folder, which may be missing.
+        name: The file that they were writing; without it, any file of the folder.
+
+    Raises:
+        OSError: The folder may not be written.
+    """
+    for part in folder.glob(f".{'*' if name is None else escape(name)}.{_HEX}.part"):
+        part.unlink(missing_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:

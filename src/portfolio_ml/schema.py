@@ -52,6 +52,7 @@ class Table:
         key: The columns by which rows are told apart.
         columns: Its columns, in order.
         takes_attributes: Whether an input table may have columns of the user's own, as text.
+        may_be_empty: Whether an input table without a row is as good as any.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     takes_attributes: bool = False
+    may_be_empty: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -148,6 +150,25 @@ CONTACTS = Table(
         Column("campaign", pa.string(), "the campaign it belongs to", null="none"),
         Column("held_out", pa.bool_(), "true for the control group, left alone", null="unknown"),
     ),
+)
+
+CUSTOMER_MERGES = Table(
+    name="customer_merges",
+    grain="one id that went over into another, because both are one customer",
+    key=("old_id",),
+    columns=(
+        Column("old_id", pa.string(), "the id that is used no more", required=True),
+        Column(
+            "new_id", pa.string(), "the id that stands for both; may be merged on", required=True
+        ),
+        Column(
+            "merged_at",
+            pa.timestamp("us"),
+            "when, in the portfolio's zone; before that day the two are two customers",
+            null="they have always been one",
+        ),
+    ),
+    may_be_empty=True,
 )
 
 HISTORY = Table(

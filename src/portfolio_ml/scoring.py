@@ -135,7 +135,7 @@ def predict(champions: Champions, rows: Mapping[str, pa.Table], *, reasons: int)
     value, churn = champions.lifetime_value, champions.churn
     value_features = matrix(rows["lifetime_value"], value.names)
     p_churn = churn.predict(matrix(rows["churn"], churn.names))
-    ltv, low, high = value.forecast(value_features)
+    (ltv, low, high), learned = value.forecast_and_learned(value_features)
     segment_id, segment_name = champions.segments.assigned(
         matrix(rows["segments"], champions.segments.names)
     )
@@ -151,7 +151,7 @@ def predict(champions: Champions, rows: Mapping[str, pa.Table], *, reasons: int)
         expected_orders=orders
         * value.stretch(value_features)
         * value.seasonal(value_features, value.predicted_days),
-        value_if_buys=value_if_buys(value.learned(value_features), p_churn, horizons_ratio=ratio),
+        value_if_buys=value_if_buys(learned, p_churn, horizons_ratio=ratio),
         segment_id=segment_id,
         segment_name=segment_name,
         abstention=_abstention(champions),

@@ -15,7 +15,13 @@ import narwhals as nw
 import pyarrow as pa
 from narwhals.exceptions import NarwhalsError
 
-from portfolio_ml.config import ParquetTarget, Settings, TableSource
+from portfolio_ml.config import (
+    CsvTarget,
+    ParquetTarget,
+    Settings,
+    TableSource,
+    history_beside,
+)
 from portfolio_ml.databases import read_query, read_table, redacted
 from portfolio_ml.datasets import DATASETS
 from portfolio_ml.engine import Engine, Frame, Reader
@@ -154,7 +160,7 @@ def files_of(source: str, settings: Settings, *, of: Table = TRANSACTIONS) -> Se
         raise _nothing_to_read(of, str(path), saw="the root of the disk")
     try:
         written = {settings.resolve(p).resolve() for p in _written(settings)}
-        found = [f for f in _matching(path) if f == path or f.resolve() not in written]
+        found = [f for f in _matching(path) if f == path or written.isdisjoint(_up(f.resolve()))]
     except (ValueError, NotImplementedError, OSError) as error:
         raise ConfigError("the path cannot be followed", where=source, saw=str(error)) from None
     if not found:
@@ -196,8 +202,14 @@ def _nothing_to_read(of: Table, where: str, *, saw: str, do: str | None = None) 
 def _written(settings: Settings) -> Iterable[Path]:
     yield settings.data.quarantine
     for target in settings.delivery:
-        if isinstance(target, ParquetTarget):
+        if isinstance(target, ParquetTarget | CsvTarget):
             yield target.path
+            yield history_beside(target.path)
+
+
+def _up(file: Path) -> Iterable[Path]:
+    """The file and the folders that it is in."""
+    return file, *file.parents
 
 
 def _matching(path: Path) -> Sequence[Path]:

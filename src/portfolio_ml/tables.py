@@ -7,12 +7,20 @@ from datetime import date
 import narwhals as nw
 import pyarrow as pa
 
-from portfolio_ml import customers, events, transactions
+from portfolio_ml import customers, events, merges, survivors, transactions
 from portfolio_ml.config import Settings
 from portfolio_ml.customers import CustomerTable
-from portfolio_ml.engine import Engine, Reader, distinct
+from portfolio_ml.engine import Engine, Frame, Reader, distinct
 from portfolio_ml.events import Events
-from portfolio_ml.schema import CONTACTS, CUSTOMERS, INTERACTIONS, TRANSACTIONS, Table
+from portfolio_ml.merges import Merges
+from portfolio_ml.schema import (
+    CONTACTS,
+    CUSTOMER_MERGES,
+    CUSTOMERS,
+    INTERACTIONS,
+    TRANSACTIONS,
+    Table,
+)
 from portfolio_ml.transactions import History
 from portfolio_ml.validation import TooManyRefusedError
 
@@ -29,20 +37,26 @@ class Tables:
         customers: What is known of each customer.
         interactions: What customers did beside buying.
         contacts: What was done to win or keep them.
+        merges: Which of them turned out to be one.
+        merged: What of the merges is known by the date for which the tables were loaded, as
+            `Merges.known_on` gives it: ids that no table names. None without merges.
     """
 
     history: History
     customers: CustomerTable | None = None
     interactions: Events | None = None
     contacts: Events | None = None
+    merges: Merges | None = None
+    merged: Frame | None = None
 
     @property
-    def others(self) -> Mapping[str, CustomerTable | Events]:
+    def others(self) -> Mapping[str, CustomerTable | Events | Merges]:
         """The tables beside the transactions, by name."""
         named = {
             CUSTOMERS.name: self.customers,
             INTERACTIONS.name: self.interactions,
             CONTACTS.name: self.contacts,
+            CUSTOMER_MERGES.name: self.merges,
         }
         return {name: table for name, table in named.items() if table is not None}
 
@@ -53,9 +67,15 @@ class Tables:
 
 
 def load_all(
-    settings: Settings, engine: Reader, *, today: date, say: Say, table: object = None
+    settings: Settings,
+    engine: Reader,
+    *,
+    today: date,
+    say: Say,
+    table: object = None,
+    as_of: date | None = None,
 ) -> Tables:
-    """Every table that the settings name.
+    """Every table that the settings name, the rows of merged customers under who survives.
 
     Args:
         settings: Where the tables are and what their columns are called.
@@ -63,6 +83,7 @@ def load_all(
         today: The wall clock's date; what is dated later than tomorrow is refused.
         say: Told what is being done.
         table: The transactions themselves, instead of those at the configured source.
+        as_of: The day by whose end merges are known; `today` where not given.
 
     Raises:
         ConfigError: A source, its mapping or the rates are wrong.
@@ -71,8 +92,17 @@ def load_all(
             the refused rows of the tables before it as well.
     """
     data = settings.data
+    known, merged = None, None
+    if data.customer_merges is not None:
+        _tell(CUSTOMER_MERGES, say)
+        known = merges.load(settings, engine)
+        merged = known.known_on(as_of or today, engine)
     _tell(TRANSACTIONS, say)
-    loaded = Tables(transactions.load(settings, engine, today=today, table=table))
+    try:
+        history = transactions.load(settings, engine, today=today, table=table, merged=merged)
+    except TooManyRefusedError as error:
+        raise (error.after(known.quarantine) if known else error) from None
+    loaded = Tables(history, merges=known, merged=merged)
     try:
         if data.customers is not None:
             _tell(CUSTOMERS, say)
@@ -87,7 +117,21 @@ def load_all(
             loaded = replace(loaded, contacts=rows)
     except TooManyRefusedError as error:
         raise error.after(loaded.quarantine) from None
-    return loaded
+    return _of_survivors(loaded, engine)
+
+
+def _of_survivors(tables: Tables, engine: Engine) -> Tables:
+    """The tables beside the transactions, with the rows of merged customers under who survives."""
+    merged, known = tables.merged, tables.customers
+    if merged is None:
+        return tables
+    calls, letters = tables.interactions, tables.contacts
+    return replace(
+        tables,
+        customers=None if known is None else survivors.of_customers(known, merged, engine),
+        interactions=None if calls is None else survivors.of_events(calls, merged),
+        contacts=None if letters is None else survivors.of_events(letters, merged),
+    )
 
 
 def unlisted_customers(tables: Tables, engine: Engine) -> int | None:

@@ -9,7 +9,7 @@ import narwhals as nw
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from portfolio_ml import currencies
+from portfolio_ml import currencies, merges
 from portfolio_ml.config import Settings
 from portfolio_ml.engine import Engine, Frame, Kind, Reader, distinct
 from portfolio_ml.errors import DataError
@@ -54,8 +54,8 @@ class History:
         numbered: One row per kept line; computed once. Of the columns in `schema.HISTORY`, those
             that are required, and the others where `columns` names them; with `customer`, the
             number of who bought, instead of the id.
-        customers: `customer` and `customer_id` of everyone whom a line names; the numbers ascend
-            with the ids.
+        customers: `customer` and `customer_id` of everyone whom a line names, or who survives
+            whom it names; the numbers ascend with the ids.
         days: One row per day with lines: day, lines, amount (1/10,000 unit).
         quarantine: The refused rows, as in `schema.QUARANTINE`.
         columns: The optional columns that the source has: all but customer_id, day and amount.
@@ -146,7 +146,14 @@ class History:
         return replace(self, numbered=lines, days=days)
 
 
-def load(settings: Settings, engine: Reader, *, today: date, table: object = None) -> History:
+def load(
+    settings: Settings,
+    engine: Reader,
+    *,
+    today: date,
+    table: object = None,
+    merged: Frame | None = None,
+) -> History:
     """The portfolio's history, validated row by row.
 
     Args:
@@ -155,6 +162,8 @@ def load(settings: Settings, engine: Reader, *, today: date, table: object = Non
         today: The wall clock's date; rows dated later than tomorrow are refused.
         table: The transactions themselves, in any form that Narwhals accepts (pandas, Polars,
             Arrow, ...), instead of those at the configured source.
+        merged: Whose lines are whose, as `merges.Merges.known_on` gives it; None where all are
+            those of the customer whom they name.
 
     Raises:
         ConfigError: The source, its mapping or the rates are wrong.
@@ -164,9 +173,9 @@ def load(settings: Settings, engine: Reader, *, today: date, table: object = Non
     raw = unread(settings, engine, table=table)
     rates = currencies.rates_of(settings, is_told="currency" in raw.columns)
     rows = parsed(raw, _KINDS, engine, of=TRANSACTIONS, settings=settings)
-    customers = _numbered(raw, engine, settings)
+    numbers, customers = merges.numbered(_named(raw, engine, settings), merged, engine)
     who = {"left_on": "_customer_id", "right_on": "customer_id"}
-    converted = _converted(rows.join(customers, how="left", **who), rates)
+    converted = _converted(rows.join(numbers, how="left", **who), rates)
     split = validated(
         converted,
         [*rules(today), *_currency_rules(raw.columns, has_rates=rates is not None)],
@@ -230,8 +239,8 @@ def rules(today: date) -> tuple[Rule, ...]:
     )
 
 
-def _numbered(raw: Unread, engine: Reader, settings: Settings) -> Frame:
-    """The customers whom the rows name, numbered before the lines are written, so that ids are not.
+def _named(raw: Unread, engine: Reader, settings: Settings) -> Frame:
+    """The customers whom the rows name, to number them before the lines are written without ids.
 
     To read one column twice costs less than to write the text of every line.
     """
@@ -239,7 +248,7 @@ def _numbered(raw: Unread, engine: Reader, settings: Settings) -> Frame:
     kinds = {"customer_id": _KINDS["customer_id"]}
     ids = parsed(found, kinds, engine, of=TRANSACTIONS, settings=settings)
     named = ids.select(customer_id=value("customer_id")).filter(~nw.col("customer_id").is_null())
-    return engine.keep(engine.numbered(distinct(named)))
+    return distinct(named)
 
 
 def _currency_rules(mapped: Container[str], *, has_rates: bool) -> Iterator[Rule]:

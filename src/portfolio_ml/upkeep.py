@@ -10,12 +10,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from portfolio_ml.config import Settings, SqlTarget, Target
-from portfolio_ml.delivering import Deliveries, each
+from portfolio_ml.config import (
+    CsvTarget,
+    HubSpotTarget,
+    ParquetTarget,
+    SalesforceTarget,
+    Settings,
+    SqlTarget,
+    Target,
+)
+from portfolio_ml.databases import redacted
+from portfolio_ml.delivering import Deliveries, crm_of, each, taken
+from portfolio_ml.errors import NothingToDoError
 from portfolio_ml.schema import CUSTOMER_ROWS, QUARANTINE
-from portfolio_ml.sinks import erasure, migration, sql
+from portfolio_ml.sinks import erasure, files, migration, sql
 from portfolio_ml.sinks.erasure import Erased
 from portfolio_ml.sinks.files import holds_table, write_parquet
+from portfolio_ml.sinks.http import erase_http, has_left, last_delivery, retry_http
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.suppression import suppress, suppression
 
@@ -31,7 +42,7 @@ def retry(settings: Settings, *, now: Clock) -> Deliveries:
     Returns:
         What became of them, per target that had any.
     """
-    targets = [target for target in settings.delivery if _has_rejected(target, settings)]
+    targets = [target for target in settings.delivery if _has_left(target, settings)]
     return each(targets, lambda target: _retried(target, settings, now=now))
 
 
@@ -59,18 +70,42 @@ def erase(settings: Settings, customer_id: str, *, now: Clock) -> tuple[tuple[Er
         What was removed where, and whether the customer was not on the list before.
     """
     is_new = suppress(settings, customer_id, now=now())
-    done = [each for target in settings.delivery for each in _erased(target, settings, customer_id)]
+    done = [
+        each
+        for target in settings.delivery
+        for each in _erased(target, settings, customer_id, now=now)
+    ]
     done += _erased_from_quarantine(settings, customer_id)
     return tuple(done), is_new
 
 
-def _has_rejected(target: Target, settings: Settings) -> bool:
-    return isinstance(target, SqlTarget) and bool(sql.rejected(target, base=settings.base))
+def _has_left(target: Target, settings: Settings) -> bool:
+    """Whether there is something to replay at a target."""
+    match target:
+        case SqlTarget():
+            return bool(sql.rejected(target, base=settings.base))
+        case HubSpotTarget() | SalesforceTarget():
+            return has_left(crm_of(target, settings))
+        case ParquetTarget() | CsvTarget():
+            return False  # only fresh scores mend a row that a file cannot take
 
 
 def _retried(target: Target, settings: Settings, *, now: Clock) -> Receipt:
-    """Replay a target's rejected rows, date by date; gives the receipt of the newest date."""
-    assert isinstance(target, SqlTarget)
+    """Replay what is left at a target."""
+    match target:
+        case SqlTarget():
+            return _replayed(target, settings, now=now)
+        case HubSpotTarget() | SalesforceTarget():
+            crm = crm_of(target, settings)
+            as_of, versions = last_delivery(crm)
+            run = Run(run_id=uuid.uuid4().hex, as_of=as_of, model_versions=versions, now=now)
+            return taken(retry_http(crm, run=run))
+        case ParquetTarget() | CsvTarget():
+            raise NothingToDoError("a file has nothing to replay", where=str(target.path))
+
+
+def _replayed(target: SqlTarget, settings: Settings, *, now: Clock) -> Receipt:
+    """Deliver a target's rejected rows, date by date; gives the receipt of the newest date."""
     found = sql.rejected(target, base=settings.base)
     erased = suppression(settings)
     receipts = []
@@ -106,10 +141,19 @@ def _versions(rows: pa.Table) -> dict[str, str]:
     return {t: first[0][f"{n}_model_version"] for t, n in names.items()} if first else {}
 
 
-def _erased(target: Target, settings: Settings, customer_id: str) -> tuple[Erased, ...]:
-    if isinstance(target, SqlTarget):
-        return erasure.erase(target, customer_id, base=settings.base)
-    return ()
+def _erased(
+    target: Target, settings: Settings, customer_id: str, *, now: Clock
+) -> tuple[Erased, ...]:
+    match target:
+        case SqlTarget():
+            return erasure.erase(target, customer_id, base=settings.base)
+        case ParquetTarget() | CsvTarget():
+            removed = files.erase(customer_id, target, settings=settings)
+            return tuple(Erased(place, rows) for place, rows in removed.items())
+        case HubSpotTarget() | SalesforceTarget():
+            crm = crm_of(target, settings)
+            rows = erase_http(customer_id, crm, now=now)
+            return (Erased(f"{redacted(crm.url)} {crm.table} and its outbox", rows),)
 
 
 def _erased_from_quarantine(settings: Settings, customer_id: str) -> list[Erased]:

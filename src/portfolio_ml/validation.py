@@ -216,7 +216,7 @@ def validated(
         where: What the source is called.
 
     Raises:
-        DataError: There is not a single row.
+        DataError: There is not a single row, and the table may not be empty.
         TooManyRefusedError: More rows than allowed break a rule.
     """
     if "_line" in rows.collect_schema().names():
@@ -264,6 +264,8 @@ def _check_share(
 ) -> None:
     quarantine, read = split.quarantine, split.read
     refused, allowed = quarantine.num_rows, settings.data.max_quarantined_share
+    if read == 0 and of.may_be_empty:
+        return
     if read == 0:
         raise DataError(
             "there is not a single row",

@@ -1,13 +1,16 @@
 """Deliveries that are killed, starved of disk, locked out or not allowed.
 
 Run as a program, this file is the delivery that gets killed:
-`python test_delivery_kill.py FOLDER DAY` says `ready`, waits for a line, and delivers.
+`python test_delivery_kill.py FOLDER DAY [FILE [STEP]]` says `ready`, waits for a line, and
+delivers: to the database and a Parquet file, or to one kind of file alone; at the step it kills
+itself.
 """
 
 import hashlib
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -20,14 +23,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 from tests.limits import files_up_to
 
+from portfolio_ml.config import settings_from
 from portfolio_ml.errors import ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.schema import CUSTOMER_ROWS
-from portfolio_ml.sinks.files import deliver_parquet
+from portfolio_ml.sinks import files
+from portfolio_ml.sinks.files import delivery as steps
+from portfolio_ml.sinks.ledger import Ledger
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import deliver_sql
 
@@ -37,6 +42,11 @@ URL = "sqlite:///crm.db?timeout=0.1"
 NOW = datetime(2024, 3, 8, 6, 30, tzinfo=UTC)
 ROWS = 20_000
 KILLS = 10
+FILES = {
+    "parquet": {"kind": "parquet", "path": "scores.parquet"},
+    "csv": {"kind": "csv", "path": "scores.csv"},
+    "by-date": {"kind": "parquet", "path": "scores", "partitioned": True},
+}
 
 
 def rows(day: int, count: int = ROWS) -> pa.Table:
@@ -62,15 +72,22 @@ def deliver(folder: Path, day: int, count: int = ROWS) -> Receipt:
     return deliver_sql(rows(day, count), url=URL, table="customer_scores", base=folder, run=run)
 
 
-def deliver_file(folder: Path, day: int, count: int = ROWS) -> Receipt:
+def deliver_file(folder: Path, day: int, kind: str = "parquet") -> Receipt:
     run = Run(run_id=f"r{day}", as_of=date(2024, 3, day), model_versions={}, now=lambda: NOW)
-    return deliver_parquet(rows(day, count), folder / "scores.parquet", run=run)
+    values = {
+        "name": "shop",
+        "data": {"transactions": {"source": "cdnow"}},
+        "delivery": [FILES[kind]],
+        "state": {"url": "sqlite:///state.db?timeout=0.1"},
+    }
+    settings = settings_from(values, base=folder)
+    return files.deliver_file(rows(day), settings.delivery[0], settings=settings, run=run)
 
 
-def state(folder: Path) -> str:
+def state(folder: Path, database: str = "crm.db") -> str:
     """A digest of everything in the database, which must also be sound."""
     total = hashlib.sha256()
-    with closing(sqlite3.connect(folder / "crm.db")) as connection:
+    with closing(sqlite3.connect(folder / database)) as connection:
         assert connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
             for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3"):
@@ -79,10 +96,10 @@ def state(folder: Path) -> str:
 
 
 @contextmanager
-def delivery(folder: Path, day: int) -> Iterator[subprocess.Popen[str]]:
+def delivery(folder: Path, day: int, *how: str) -> Iterator[subprocess.Popen[str]]:
     """A delivery in a process of its own, just let go; killed at the end of the block."""
     process = subprocess.Popen(
-        [sys.executable, __file__, str(folder), str(day)],
+        [sys.executable, __file__, str(folder), str(day), *how],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -160,6 +177,103 @@ def test_the_first_delivery_killed_leaves_no_table(tmp_path):
     assert deliver(tmp_path, 1).sent == ROWS
 
 
+def written(folder: Path) -> dict[str, bytes]:
+    """The files that a file delivery has written, finished or not."""
+    found = (p for p in sorted(folder.rglob("*")) if p.is_file() and ".db" not in p.name)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def receipts(folder: Path) -> list[tuple[object, ...]]:
+    query = "SELECT run_id, table_name, as_of, status, rows, digest FROM portfolio_runs ORDER BY 1"
+    with closing(sqlite3.connect(folder / "state.db")) as connection:
+        return connection.execute(query).fetchall()
+
+
+class Scene:
+    """A kind of file before and after the second day's delivery."""
+
+    def __init__(self, kind: str, folder: Path) -> None:
+        self.kind, self.before, self.after = kind, folder / "before", folder / "after"
+        self.before.mkdir()
+        deliver_file(self.before, 1, kind)
+        shutil.copytree(self.before, self.after)
+        began = time.monotonic()
+        deliver_file(self.after, 2, kind)
+        self.seconds = time.monotonic() - began
+
+    def holds(self, folder: Path) -> None:
+        """Every file and the database are the old ones or the new ones, the database the last."""
+        old, new, there = written(self.before), written(self.after), written(folder)
+        finished = {name: content for name, content in there.items() if ".part" not in name}
+        assert all(content in {old.get(n), new.get(n)} for n, content in finished.items())
+        assert set(old) <= set(finished)
+        states = {state(place, "state.db"): place for place in (self.before, self.after)}
+        if states[state(folder, "state.db")] is self.after:
+            assert there == new
+
+    def is_finished_by_a_rerun(self, folder: Path) -> None:
+        deliver_file(folder, 2, self.kind)
+        assert written(folder) == written(self.after)
+        assert receipts(folder) == receipts(self.after)
+
+
+MOMENTS = ["csv", "by-date"]  # for the Parquet file, the first test has them
+
+
+@pytest.fixture(scope="module", params=[*FILES])
+def scene(request, tmp_path_factory):
+    return Scene(request.param, tmp_path_factory.mktemp(request.param))
+
+
+STEPS = ("before the rename", "before the history", "before the receipt", "before the commit")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_file_delivery_killed_at_any_step_is_finished_by_a_rerun(scene, tmp_path, step):
+    killed = shutil.copytree(scene.before, tmp_path / "killed")
+    with delivery(killed, 2, scene.kind, step) as process:
+        assert process.wait(60) == -signal.SIGKILL
+    scene.holds(killed)
+    assert receipts(killed) == receipts(scene.before)
+    has_part = any(".part" in name for name in written(killed))
+    assert has_part == (step == "before the rename")
+    scene.is_finished_by_a_rerun(killed)
+
+
+@pytest.mark.parametrize("scene", MOMENTS, indirect=True)
+def test_a_file_delivery_killed_at_any_moment_is_finished_by_a_rerun(scene, tmp_path):
+    moments = random.Random(7)
+    for kill in range(KILLS // 3):
+        killed = shutil.copytree(scene.before, tmp_path / f"killed-{kill}")
+        with delivery(killed, 2, scene.kind):
+            time.sleep(moments.random() * scene.seconds * 1.2)
+        scene.holds(killed)
+        scene.is_finished_by_a_rerun(killed)
+
+
+@pytest.mark.parametrize("scene", MOMENTS, indirect=True)
+def test_two_deliveries_to_a_file_wait_for_each_other(scene, tmp_path):
+    """The later date wins, whoever comes first."""
+    both = shutil.copytree(scene.before, tmp_path / "both")
+    with delivery(both, 3, scene.kind) as late, delivery(both, 2, scene.kind) as early:
+        for process in (late, early):
+            process.wait(60)
+    for day in (2, 3):  # who found the database locked comes again
+        deliver_file(both, day, scene.kind)
+    assert [run for run, *_ in receipts(both)] == ["r1", "r2", "r3"]
+    settings = settings_from(
+        {
+            "name": "shop",
+            "data": {"transactions": {"source": "cdnow"}},
+            "delivery": [FILES[scene.kind]],
+        },
+        base=both,
+    )
+    found = files.held(settings.delivery[0], settings=settings)
+    assert found["as_of"].unique().to_pylist() == [date(2024, 3, 3)]
+    assert not any(".part" in name for name in written(both))
+
+
 @contextmanager
 def few_pages(pages: int) -> Iterator[None]:
     """SQLite's own picture of a full disk, for every connection in the block."""
@@ -192,12 +306,12 @@ def test_a_file_that_cannot_grow_is_unavailable_and_leaves_the_old_rows(crm):
 
 
 def test_a_parquet_file_that_cannot_grow_is_unavailable_and_leaves_the_old_one(crm):
-    before = sorted(path.name for path in crm.iterdir())
-    held = (crm / "scores.parquet").read_bytes()
-    with files_up_to(10_000), pytest.raises(ServiceUnavailableError, match="File too large"):
+    before, kept = written(crm), state(crm, "state.db")
+    size = (crm / "state.db").stat().st_size
+    with files_up_to(size), pytest.raises(ServiceUnavailableError, match="File too large"):
         deliver_file(crm, 2)
-    assert (crm / "scores.parquet").read_bytes() == held
-    assert sorted(path.name for path in crm.iterdir()) == before
+    assert written(crm) == before
+    assert state(crm, "state.db") == kept
 
 
 def test_a_database_locked_by_another_is_for_later_and_then_goes_through(crm):
@@ -222,7 +336,8 @@ def test_a_reader_that_stays_is_waited_for_and_then_for_later(crm):
 
 
 @pytest.mark.parametrize(
-    ("name", "through"), [("crm.db", deliver), (".", deliver), (".", deliver_file)]
+    ("name", "through"),
+    [("crm.db", deliver), (".", deliver), (".", deliver_file), ("state.db", deliver_file)],
 )
 def test_what_may_not_be_written_is_unavailable(crm, name, through):
     with open_to_all(crm) as folder:
@@ -231,7 +346,8 @@ def test_what_may_not_be_written_is_unavailable(crm, name, through):
             through(folder, 2)
         (folder / name).chmod(0o777)
         assert state(folder) == state(crm)
-        assert pq.read_table(folder / "scores.parquet") == pq.read_table(crm / "scores.parquet")
+        assert state(folder, "state.db") == state(crm, "state.db")
+        assert written(folder) == written(crm)
 
 
 @contextmanager
@@ -239,7 +355,7 @@ def open_to_all(folder: Path) -> Iterator[Path]:
     """A copy that any user may write."""
     with tempfile.TemporaryDirectory() as fresh:
         copy = shutil.copytree(folder, Path(fresh) / "crm")
-        for path in (Path(fresh), copy, *copy.iterdir()):
+        for path in (Path(fresh), copy, *copy.rglob("*")):
             path.chmod(0o777)
         yield copy
 
@@ -256,9 +372,36 @@ def another_user() -> Iterator[None]:
         os.seteuid(user)
 
 
+def kill_at(step: str) -> None:
+    """Let this process kill itself when it comes to the step of a delivery to a file."""
+
+    def die(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def die_after(self: Ledger, *given: object) -> None:
+        record(self, *given)
+        die()
+
+    record = Ledger.sign
+    match step:
+        case "before the rename":
+            Path.replace = die
+        case "before the history":  # where there is one
+            steps.keep_scores = die
+            Ledger.sign = die
+        case "before the receipt":
+            Ledger.sign = die
+        case "before the commit":
+            Ledger.sign = die_after
+
+
 if __name__ == "__main__":
+    where, on, *how = sys.argv[1:]
+    for at in how[1:]:
+        kill_at(at)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
-    deliver(Path(sys.argv[1]), int(sys.argv[2]))
-    deliver_file(Path(sys.argv[1]), int(sys.argv[2]))
+    if not how:
+        deliver(Path(where), int(on))
+    deliver_file(Path(where), int(on), *how[:1])

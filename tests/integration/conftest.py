@@ -1,13 +1,34 @@
 """The walks that the integration tests look at, each done once."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.examples import is_long
+
+from portfolio_ml.cli import app
+
+LIGHTER = {"TRAINING__SNAPSHOTS": "2", "BACKTEST__BOOTSTRAP": "100"}
+"""What makes a walk learn from fewer rows."""
+
+ONCE = {"BACKTEST__CUTOFFS": "1"}
+"""And be judged at the last cutoff alone."""
+
+FIVE_SEGMENTS = {"TARGETS__SEGMENTS__COUNT": "5"}
+"""And not look for the number of segments."""
+
+
+def unless_long(*settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment of such a walk, which wins over any config; `make test-long` has none."""
+    given = {} if is_long() else {name: v for each in settings for name, v in each.items()}
+    return {f"PORTFOLIO_ML__{name}": value for name, value in given.items()}
 
 
 @dataclass(frozen=True)
@@ -23,9 +44,13 @@ class Finished:
         return json.loads(self.out)
 
 
-def command(*arguments: str | Path, cwd: Path | None = None) -> Finished:
-    """`portfolio-ml` on these arguments, in a process of its own and a bare environment."""
-    environment = {"PATH": os.environ["PATH"], "COLUMNS": "120"}
+def command(*arguments: str | Path, cwd: Path | None = None, **variables: str) -> Finished:
+    """`portfolio-ml` on these arguments, in a process of its own and a bare environment.
+
+    What it runs is the package that the tests import, wherever that lies.
+    """
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    environment = kept | {"COLUMNS": "120"} | variables
     program = str(Path(sys.executable).with_name("portfolio-ml"))
     done = subprocess.run(
         [program, *map(str, arguments)],
@@ -39,10 +64,23 @@ def command(*arguments: str | Path, cwd: Path | None = None) -> Finished:
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
+def called(*arguments: str | Path, cwd: Path | None = None, **variables: str) -> Finished:
+    """The same in this process, which has imported what takes a new one seconds."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setenv("COLUMNS", "120")
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        if cwd is not None:
+            patch.chdir(cwd)
+        code = app.run([*map(str, arguments)])
+    return Finished(code, out.getvalue(), err.getvalue())
+
+
 @pytest.fixture(scope="session")
 def cdnow(tmp_path_factory):
     """The demo on CDNOW: its folder, and what it printed."""
     folder = tmp_path_factory.mktemp("cdnow") / "demo"
-    done = command("demo", "cdnow", "--dir", folder)
+    done = command("demo", "cdnow", "--dir", folder, **unless_long(LIGHTER))
     assert done.code == 0, done.err
     return folder, done

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from .conftest import command
+from .conftest import FIVE_SEGMENTS, LIGHTER, ONCE, called, unless_long
 from .test_demo import raw  # noqa: F401 - a fixture
 
 pytestmark = [
@@ -24,12 +24,12 @@ def delivered(tmp_path_factory):
     config.write_text(
         "name: then\n"
         "data: {transactions: {source: cdnow}}\n"
-        "backtest: {cutoffs: 1, bootstrap: 100}\n"
         "delivery: [{kind: parquet, path: scores.parquet}]\n"
     )
-    trained = command("train", "--config", config, "--as-of", CUTOFF, "--json", "--quiet")
+    train = ("train", "--config", config, "--as-of", CUTOFF, "--json", "--quiet")
+    trained = called(*train, **unless_long(LIGHTER, ONCE, FIVE_SEGMENTS))
     assert trained.code == 0, trained.err
-    scored = command("score", "--config", config, "--as-of", CUTOFF, "--quiet")
+    scored = called("score", "--config", config, "--as-of", CUTOFF, "--quiet")
     assert scored.code == 0, scored.err
     winners = {t: j["winner"] for t, j in trained.json["judgements"].items()}
     return pd.read_parquet(folder / "scores.parquet").set_index("customer_id"), winners
@@ -39,7 +39,8 @@ def delivered(tmp_path_factory):
 def printed(cdnow):
     """The backtest's figures at that cutoff, as the command prints them three months later."""
     folder, _ = cdnow
-    done = command("backtest", "--config", folder / "cdnow.yaml", "--json", "--quiet")
+    backtest = ("backtest", "--config", folder / "cdnow.yaml", "--json", "--quiet")
+    done = called(*backtest, **unless_long(LIGHTER, ONCE))
     assert done.code == 0, done.err
     return {
         (target, score["model"], score["metric"]): score["value"]

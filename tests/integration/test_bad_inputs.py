@@ -301,6 +301,7 @@ DATA = [
 
 PEOPLE = "customer_id,region"
 EVENTS = {"interactions": "customer_id,timestamp,kind", "contacts": "customer_id,timestamp,action"}
+MERGES = "old_id,new_id"
 
 
 def beside(name: str, source: str = "more.csv", **how: Any) -> dict[str, Any]:
@@ -366,6 +367,30 @@ TABLES = [
                 files=FEW, config=beside(table, "cdnow")),
         )
     ),
+    bad("no such merges file", 2, "there are no customer_merges to read", "no such file",
+        files=FEW, config=beside("customer_merges")),
+    bad("merges without the survivor", 65, "column 'new_id' is missing",
+        "saw columns 'into', 'old_id'", "data.customer_merges.columns",
+        config=beside("customer_merges"),
+        files=FEW | {"more.csv": csv("a,b", header="old_id,into")}),
+    bad("merges of which one column is mapped", 2, "'new_id' must be mapped",
+        config=beside("customer_merges", columns={"old_id": "a"})),
+    bad("merges in a circle", 65, "3 customers were merged in a circle", "more.csv",
+        "such as row 2", "take one merge out of each circle", command="score",
+        files=FEW | {"more.csv": csv("x,a", "a,b", "b,c", "c,a", header=MERGES)},
+        config=beside("customer_merges")),
+    bad("merges into themselves", 65, TOO_MANY, "1 x merged_into_itself", "row 2", "'b'",
+        "leave out customers who were not merged",
+        files=FEW | {"more.csv": csv("a,c", "b,b", header=MERGES)},
+        config=beside("customer_merges"), command="train"),
+    bad("a customer merged twice", 65, TOO_MANY, "1 x duplicate_key", "row 2", "'a'",
+        "keep one row for each old_id: the merge that holds",
+        files=FEW | {"more.csv": csv("a,b", "a,c", header=MERGES)},
+        config=beside("customer_merges"), command="features --out f.parquet"),
+    bad("unreadable dates of merges", 65, TOO_MANY, "merged_at_unreadable", "'31.12.2023'",
+        "data.customer_merges.format.date_format", config=beside("customer_merges"),
+        files=FEW | {"more.csv": csv("a,b,31.12.2023", "c,b,2024-01-01",
+                                     header=f"{MERGES},merged_at")}, command="score"),
 ]  # fmt: skip
 
 TRAINING = [
@@ -633,12 +658,14 @@ SEVERAL = {
     "people.csv": csv("a,x", "a,y", "c,z", header=PEOPLE),
     "calls.csv": csv("a,2024-03-01,call", ",2024-03-01,call", header=EVENTS["interactions"]),
     "letters.csv": csv("a,2024-03-01,letter", header=EVENTS["contacts"]),
+    "merges.csv": csv("x,a", "x,c", "y,a", header=MERGES),
 }
 ALL_TABLES = {
     "data.max_quarantined_share": 0.5,
     **beside("customers", "people.csv"),
     **beside("interactions", "calls.csv"),
     **beside("contacts", "letters.csv"),
+    **beside("customer_merges", "merges.csv"),
 }
 
 
@@ -663,6 +690,12 @@ class TestSeveralTables:
                 "rules": {"customer_id_missing": 1},
             },
             "contacts": {"read": 1, "kept": 1, "quarantined": 0, "rules": {}},
+            "customer_merges": {
+                "read": 3,
+                "kept": 2,
+                "quarantined": 1,
+                "rules": {"duplicate_key": 1},
+            },
         }
 
     def test_share_a_quarantine_that_tells_the_source(self, tmp_path, capsys):
@@ -673,13 +706,19 @@ class TestSeveralTables:
             ("sales.csv", 2, "timestamp_unreadable"),
             ("people.csv", 2, "duplicate_key"),
             ("calls.csv", 2, "customer_id_missing"),
+            ("merges.csv", 2, "duplicate_key"),
         ]
 
     def test_with_too_many_refused_keep_those_of_the_tables_before(self, tmp_path, capsys):
         assert self.run(tmp_path, ALL_TABLES | {"data.max_quarantined_share": 0.4}) == 65
         assert "of 2 rows" in capsys.readouterr().err
         rows = pq.read_table(tmp_path / "quarantine.parquet")["rule"].to_pylist()
-        assert rows == ["timestamp_unreadable", "duplicate_key", "customer_id_missing"]
+        assert rows == [
+            "timestamp_unreadable",
+            "duplicate_key",  # of the customers
+            "duplicate_key",  # of the merges, which are loaded first
+            "customer_id_missing",
+        ]
 
     def test_that_lack_customers_say_so(self, tmp_path, capsys):
         self.run(tmp_path, ALL_TABLES)

@@ -9,7 +9,7 @@ import pytest
 
 from portfolio_ml.config import load_settings
 
-from .conftest import command
+from .conftest import FIVE_SEGMENTS, LIGHTER, ONCE, called, command, unless_long
 
 pytestmark = pytest.mark.integration
 
@@ -55,24 +55,24 @@ def test_a_config_that_is_there_is_replaced_only_by_force(tmp_path):
     file = american(tmp_path)
     (tmp_path / "mine.yaml").write_text("name: mine\n")
     arguments = ("init", "--transactions", file, "--out", tmp_path / "mine.yaml")
-    refused = command(*arguments)
+    refused = called(*arguments)
     assert refused.code == 2
     assert "--force" in refused.err
     assert (tmp_path / "mine.yaml").read_text() == "name: mine\n"
-    assert command(*arguments, "--force").code == 0
+    assert called(*arguments, "--force").code == 0
     assert load_settings(tmp_path / "mine.yaml").name == "sales"
 
 
 def test_the_config_may_lie_in_another_folder(tmp_path):
     american(tmp_path)
     (tmp_path / "configs").mkdir()
-    done = command(
+    done = called(
         "init", "--transactions", "*.csv", "--out", "configs/shop.yaml", "--json", cwd=tmp_path
     )
     assert done.code == 0, done.err
     assert done.json["columns"]["customer_id"]["column"] == "Customer ID"
     assert load_settings(tmp_path / "configs/shop.yaml").data.transactions.source == "../*.csv"
-    assert command("validate", "--config", "configs/shop.yaml", cwd=tmp_path).code == 0
+    assert called("validate", "--config", "configs/shop.yaml", cwd=tmp_path).code == 0
 
 
 def test_a_customers_file_gets_a_section_that_validates(tmp_path):
@@ -80,7 +80,7 @@ def test_a_customers_file_gets_a_section_that_validates(tmp_path):
     rows = ["Kundennr;Bundesland;Geburtsdatum;Name"]
     rows += [f"{n:05};Bayern;{n % 28 + 1:02}.05.1970;N{n}" for n in range(50)]
     (tmp_path / "Kunden.csv").write_text("\n".join(rows))
-    done = command(
+    done = called(
         "init", "--transactions", "Verkäufe.csv", "--customers", "Kunden.csv", "-n", "shop",
         "--json", cwd=tmp_path,
     )  # fmt: skip
@@ -91,7 +91,7 @@ def test_a_customers_file_gets_a_section_that_validates(tmp_path):
     text = (tmp_path / "shop.yaml").read_text(encoding="utf-8")
     assert "    # static: [region]" in text
     assert load_settings(tmp_path / "shop.yaml").data.customers.static == ()
-    checked = command("validate", "--config", "shop.yaml", "--json", cwd=tmp_path)
+    checked = called("validate", "--config", "shop.yaml", "--json", cwd=tmp_path)
     assert checked.json["tables"]["customers"] == {
         "read": 50, "kept": 50, "quarantined": 0, "rules": {}
     }  # fmt: skip
@@ -131,12 +131,13 @@ def test_a_customers_file_gets_a_section_that_validates(tmp_path):
     ],
 )
 def test_the_whole_walk_needs_no_edit(tmp_path, source, columns, counts, customers):
-    done = command("init", "--transactions", Path(FOLDER) / source, "--name", "shop", cwd=tmp_path)
+    done = called("init", "--transactions", Path(FOLDER) / source, "--name", "shop", cwd=tmp_path)
     assert done.code == 0, done.err
     settings = load_settings(tmp_path / "shop.yaml")
     assert settings.data.transactions.columns == columns
     for name in ("validate", "train", "score", "report"):
-        done = command(name, "--config", "shop.yaml", "--json", cwd=tmp_path)
+        run = (name, "--config", "shop.yaml", "--json", "--quiet")
+        done = called(*run, cwd=tmp_path, **unless_long(LIGHTER, ONCE, FIVE_SEGMENTS))
         assert done.code == 0, done.err
         if name == "validate":
             assert (done.json["read"], done.json["quarantined"]) == counts

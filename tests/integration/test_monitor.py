@@ -10,7 +10,7 @@ from tests.stationary import TRAINED, half_the_rate
 
 import portfolio_ml as pml
 from portfolio_ml.cli import app
-from portfolio_ml.sinks.delivered import deliveries_in_files
+from portfolio_ml.sinks.files.kept import deliveries_in_files
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("monitor")]
 
@@ -154,12 +154,20 @@ def test_a_monitor_that_says_retrain_ends_with_78(loop, shop, capsys, monkeypatc
     assert "portfolio-ml train --config" in told.err
 
 
-def test_a_portfolio_delivered_to_a_file_alone_keeps_its_scores(loop, shop):
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("scores.parquet", "{kind: parquet, path: scores.parquet}"),
+        ("scores", "{kind: parquet, path: scores, partitioned: true}"),
+        ("people.csv", "{kind: csv, path: people.csv}"),
+    ],
+)
+def test_a_portfolio_delivered_to_a_file_alone_keeps_its_scores(loop, shop, path, target):
     config = shop.with_name("files.yaml")
-    config.write_text(CONFIG.replace("DELIVERY", "{kind: parquet, path: scores.parquet}"))
+    config.write_text(CONFIG.replace("DELIVERY", target))
     settings = pml.load_settings(config)
     pml.score(settings, as_of=TRAINED)
-    (kept,) = deliveries_in_files(shop.parent / "scores.parquet")
+    (kept,) = deliveries_in_files(shop.parent / path)
     assert kept.as_of == TRAINED
     assert dict(kept.versions) == {"churn": "2", "lifetime_value": "2"}
     seen = pml.monitor(settings, as_of=LATER).seen

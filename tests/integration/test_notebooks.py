@@ -9,9 +9,13 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
 
+from .conftest import FIVE_SEGMENTS, LIGHTER, unless_long
+
 pytestmark = pytest.mark.integration
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
+AS_SHIPPED = ("02_features_without_leakage", "05_segments")
+"""Those that are about snapshots and segments, of which the others have fewer here."""
 
 
 class ThisPython(KernelSpecManager):
@@ -29,8 +33,17 @@ class Kernel(AsyncKernelManager):
         return ThisPython()
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=pytest.mark.xdist_group(path.stem))
+        for path in sorted(FOLDER.glob("*.ipynb"))
+    ],
+)
 def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
+    lighter = {} if path.stem in AS_SHIPPED else unless_long(LIGHTER, FIVE_SEGMENTS)
+    for name, value in lighter.items():
+        monkeypatch.setenv(name, value)
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name))
     notebook = nbformat.read(path, as_version=4)

@@ -25,7 +25,7 @@ def features(folder: Path, engine: str = "", **environment: str) -> subprocess.C
     return subprocess.run(
         [program, "features", "-c", "shop.yaml", "-q"],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], **environment},
+        env={n: os.environ[n] for n in ("PATH", "PYTHONPATH") if n in os.environ} | environment,
         capture_output=True,
         text=True,
         check=False,

@@ -6,20 +6,24 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.histories import HORIZONS, OPTIONAL, Line, after, day_of
 from tests.portfolios import KINDS, Contact, Interaction, Known, Portfolio
 
 from portfolio_ml.config import settings_from
+from portfolio_ml.engine import Engine
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.reference import Reference
 from portfolio_ml.features.table import FeatureTable, at
 from portfolio_ml.season import seasons
 from portfolio_ml.snapshots import with_outcomes
 from portfolio_ml.standing import activity_windows
-from portfolio_ml.tables import load_all
+from portfolio_ml.tables import Tables, load_all
+from portfolio_ml.transactions import History
 
 pytestmark = [pytest.mark.parity, pytest.mark.xdist_group("spark")]
 
@@ -165,6 +169,17 @@ def test_cdnow_agrees(engines):
     compare_data_set({"source": "cdnow"}, engines)
 
 
+def test_merged_customers_are_taken_over_as_one(engines, tmp_path):
+    merged = {"old_id": [f"{n:05}" for n in range(4, 2_000, 5)]}
+    merged["new_id"] = [f"{n + 5:05}" for n in range(4, 2_000, 5)]
+    pq.write_table(pa.table(merged), tmp_path / "merges.parquet")
+    merges = {"source": str(tmp_path / "merges.parquet")}
+    history = tables_of(engines[0], {"source": "cdnow"}, customer_merges=merges).history
+    expected, found = (spend_of_customers(history, engine) for engine in engines)
+    assert found == expected
+    assert len(expected) == 23_570 - 400
+
+
 @pytest.mark.skipif(
     FOLDER is None, reason="PORTFOLIO_ML_DATA names no folder with the public data sets"
 )
@@ -181,18 +196,30 @@ def test_online_retail_agrees(engines):
     compare_data_set({"source": source, "columns": columns}, engines)
 
 
+def tables_of(reader: Any, transactions: Mapping[str, Any], **others: Any) -> Tables:
+    """Whatever is in the files, with merged customers as one."""
+    data = {"transactions": transactions, "max_quarantined_share": 0.5, **others}
+    settings = settings_from({"name": "data_set", "data": data})
+    return load_all(settings, reader, today=date(2026, 1, 1), say=lambda _: None)
+
+
 def compare_data_set(transactions: Mapping[str, Any], engines: Any) -> None:
     """Read it once, and compare the features on its last day."""
-    data = {"transactions": transactions, "max_quarantined_share": 0.5}
-    settings = settings_from({"name": "data_set", "data": data})
-    reader = engines[0]
-    tables = load_all(settings, reader, today=date(2026, 1, 1), say=lambda _: None)
+    tables = tables_of(engines[0], transactions)
     expected, found = (
         at(inputs_of(tables.history, e), [tables.history.span.last_day], horizons=HORIZONS)
         for e in engines
     )
     assert found.rows.num_rows > 2_000
     assert_agree(found, expected)
+
+
+def spend_of_customers(history: History, engine: Engine) -> dict[str, int]:
+    """What each customer's lines add up to, where the engine has taken them over."""
+    lines, customers = engine.taken(history.numbered), engine.taken(history.customers)
+    sums = lines.group_by("customer").agg(spend=nw.col("amount").sum())
+    rows = engine.collect(sums.join(customers, on="customer", how="inner"))
+    return dict(zip(rows["customer_id"].to_pylist(), rows["spend"].to_pylist(), strict=True))
 
 
 def assert_agree(found: FeatureTable, expected: FeatureTable) -> None:

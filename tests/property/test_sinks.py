@@ -8,15 +8,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 from tests.examples import shown
 
+from portfolio_ml.config import settings_from
 from portfolio_ml.databases import read_table
 from portfolio_ml.schema import Column, Table
-from portfolio_ml.sinks.files import deliver_parquet
+from portfolio_ml.sinks.files import deliver_file, held
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.rows import prepare
 from portfolio_ml.sinks.sql import deliver_sql
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.property
 DAY = date(2024, 3, 1)
 NOW = datetime(2024, 3, 2, 6, 30, tzinfo=UTC)
 URL = "sqlite:///crm.db"
+SHOP = {"name": "shop", "data": {"transactions": {"source": "cdnow"}}}
 
 CONTRACT = Table(
     name="scores",
@@ -244,16 +245,28 @@ def test_the_history_knows_the_figures_of_every_delivered_date_in_whatever_order
     }
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"kind": "parquet", "path": "scores.parquet"},
+        {"kind": "parquet", "path": "scores", "partitioned": True},
+        {"kind": "csv", "path": "scores.csv"},
+        {"kind": "csv", "path": "scores.csv", "readers": "machines"},
+    ],
+    ids=["parquet", "by date", "people", "machines"],
+)
 @few
-@given(many_rows)
-def test_a_file_holds_what_was_prepared(rows):
+@given(rows=many_rows)
+def test_a_file_holds_what_was_prepared(target, rows):
     run = Run(run_id="r", as_of=DAY, model_versions={}, now=lambda: NOW)
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "scores.parquet"
-        deliver_parquet(arrow(rows), path, run=run, contract=CONTRACT)
-        again = deliver_parquet(arrow(rows), path, run=run, contract=CONTRACT)
-        held = pq.read_table(path)
-    assert held.equals(prepare(arrow(rows), CONTRACT, as_of=DAY).rows)
+        settings = settings_from(SHOP | {"delivery": [target]}, base=folder)
+        (place,) = settings.delivery
+        order = {"settings": settings, "contract": CONTRACT}
+        deliver_file(arrow(rows), place, run=run, **order)
+        again = deliver_file(arrow(rows), place, run=run, **order)
+        found = held(place, **order)
+    assert found.equals(prepare(arrow(rows), CONTRACT, as_of=DAY).rows)
     assert again.sent == 0
 
 

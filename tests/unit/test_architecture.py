@@ -46,6 +46,9 @@ def copied(tmp_path):
         ("scoring.py", "import mlflow", "One door: MLflow"),
         ("gate.py", "import duckdb", "One door: DuckDB"),
         ("pipeline.py", "import rich", "One door: the command line"),
+        ("sinks/http.py", "import httpx2", "One door: HTTP"),
+        ("sinks/vendors/calls.py", "import jwt", "One door: signed logins"),
+        ("sinks/rows.py", "import portfolio_ml.sinks.outbox", "The order within sinks"),
     ],
 )
 def test_a_planted_violation_is_caught(copied, module, line, broken):

@@ -3,16 +3,15 @@
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from portfolio_ml.errors import DataError
 from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.sinks.delivered import (
-    deliveries_in_files,
-    keep_scores,
     p_no_purchase,
-    scores_in_files,
 )
+from portfolio_ml.sinks.files.kept import deliveries_in_files, keep_scores, scores_in_files
 from portfolio_ml.sinks.past_sql import Place
 from portfolio_ml.sinks.receipts import Run
 from portfolio_ml.sinks.sql import deliver_sql
@@ -98,9 +97,9 @@ def test_another_tables_deliveries_are_not_its_own(tmp_path):
 
 
 def test_scores_kept_beside_a_file_are_read_as_of_their_dates(tmp_path):
-    path = tmp_path / "scores.parquet"
-    keep_scores(rows(SECOND, "2", bob=0.5, ann=0.25), path, as_of=SECOND)
-    keep_scores(rows(FIRST, "1", ann=-0.75), path, as_of=FIRST)
+    path, history = tmp_path / "scores.parquet", tmp_path / "scores.history"
+    keep_scores(rows(SECOND, "2", bob=0.5, ann=0.25), history, as_of=SECOND)
+    keep_scores(rows(FIRST, "1", ann=-0.75), history, as_of=FIRST)
     found = deliveries_in_files(path)
     assert [(d.as_of, d.versions["lifetime_value"]) for d in found] == [(FIRST, "1"), (SECOND, "2")]
     assert chances(scores_in_files(path, FIRST)) == {"ann": 0.25}
@@ -108,9 +107,32 @@ def test_scores_kept_beside_a_file_are_read_as_of_their_dates(tmp_path):
 
 
 def test_a_damaged_file_is_named(tmp_path):
-    path = tmp_path / "scores.parquet"
-    keep_scores(rows(FIRST, ann=0.25), path, as_of=FIRST)
-    kept = tmp_path / "scores.history" / f"{FIRST}.parquet"
+    history = tmp_path / "scores.history"
+    keep_scores(rows(FIRST, ann=0.25), history, as_of=FIRST)
+    kept = history / f"{FIRST}.parquet"
     kept.write_bytes(kept.read_bytes()[:40])
     with pytest.raises(DataError, match=str(FIRST)):
-        deliveries_in_files(path)
+        deliveries_in_files(tmp_path / "scores.parquet")
+
+
+def test_the_same_scores_again_leave_what_is_kept_alone(tmp_path):
+    history = tmp_path / "scores.history"
+    keep_scores(rows(FIRST, bob=0.5, ann=0.25), history, as_of=FIRST)
+    before = (history / f"{FIRST}.parquet").stat()
+    keep_scores(rows(FIRST, ann=0.25, bob=0.5), history, as_of=FIRST)
+    assert (history / f"{FIRST}.parquet").stat().st_ino == before.st_ino
+
+
+def test_the_churn_band_is_kept_where_the_rows_have_one(tmp_path):
+    history, given = tmp_path / "scores.history", rows(FIRST, ann=0.25)
+    if "churn_band" not in given.column_names:
+        given = given.append_column("churn_band", pa.array(["high"]))
+    keep_scores(given, history, as_of=FIRST)
+    keep_scores(given.drop_columns("churn_band"), history, as_of=SECOND)
+    kept = [pq.read_table(history / f"{day}.parquet") for day in (FIRST, SECOND)]
+    assert kept[0]["churn_band"].to_pylist() == given["churn_band"].to_pylist()
+    assert "churn_band" not in kept[1].column_names
+    assert [chances(scores_in_files(tmp_path / "scores.csv", d)) for d in (FIRST, SECOND)] == [
+        {"ann": 0.25},
+        {"ann": 0.25},
+    ]

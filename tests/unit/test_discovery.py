@@ -1,6 +1,7 @@
 """Exports in many dialects: what each column is, how it is written, and what is unsure."""
 
 import doctest
+import functools
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
@@ -359,6 +360,19 @@ def guessed(file: Path, engine, **chosen):
     return guess(seen, engine, chosen=chosen)
 
 
+@pytest.fixture(scope="module")
+def understood(engine, tmp_path_factory):
+    """Gives a made export's file by the export's name, and what is guessed of it, once."""
+
+    @functools.cache
+    def understood(name: str):
+        file = tmp_path_factory.mktemp("export") / "sales.csv"
+        file.write_bytes(EXPORTS[name].text().encode(EXPORTS[name].encoding))
+        return file, guessed(file, engine)
+
+    return understood
+
+
 @pytest.mark.parametrize("module", [discovery, words, written])
 def test_the_examples_in_the_docstrings_hold(module):
     assert doctest.testmod(module).failed == 0
@@ -366,29 +380,28 @@ def test_the_examples_in_the_docstrings_hold(module):
 
 @pytest.mark.parametrize("name", EXPORTS)
 class TestAnExport:
-    def test_is_understood(self, engine, write, name):
+    def test_is_understood(self, understood, name):
         export = EXPORTS[name]
-        found = guessed(write(export), engine)
+        _, found = understood(name)
         assert found.columns == export.mapping
         written = found.written.model_dump()
         assert {key: written[key] for key in export.format} == export.format
 
-    def test_says_what_is_unsure(self, engine, write, name):
+    def test_says_what_is_unsure(self, understood, name):
         export = EXPORTS[name]
-        found = guessed(write(export), engine)
+        _, found = understood(name)
         unsure = {role for role, f in found.findings.items() if f.confidence == "unsure"}
         said = [*found.doubts, *(d for f in found.findings.values() for d in f.doubts)]
         assert unsure == {*export.unsure}
         assert export.says in " ".join(said)
 
-    def test_is_read_whole_by_the_config_that_is_written(self, engine, write, tmp_path, name):
-        export = EXPORTS[name]
-        file = write(export)
-        found = guessed(file, engine)
-        proposal = propose(file.name, found, engine, base=tmp_path, today=TODAY)
-        text = config_text("shop", file.name, found, proposal, base=tmp_path, folder=tmp_path)
-        (tmp_path / "shop.yaml").write_text(text, encoding="utf-8")
-        settings = load_settings(tmp_path / "shop.yaml")
+    def test_is_read_whole_by_the_config_that_is_written(self, engine, understood, name):
+        file, found = understood(name)
+        folder = file.parent
+        proposal = propose(file.name, found, engine, base=folder, today=TODAY)
+        text = config_text("shop", file.name, found, proposal, base=folder, folder=folder)
+        (folder / "shop.yaml").write_text(text, encoding="utf-8")
+        settings = load_settings(folder / "shop.yaml")
         assert settings.data.transactions.columns == found.columns
         history = load(settings, engine, today=TODAY)
         assert (history.kept, history.quarantined) == (len(LINES), 0)
@@ -396,19 +409,20 @@ class TestAnExport:
             assert "# UNSURE:" in text
 
 
-def test_amounts_and_days_are_those_that_were_written(engine, write, tmp_path):
+def test_amounts_and_days_are_those_that_were_written(engine, understood):
     """The same lines in five dialects make the same history."""
     names = ["german", "american dates and dollars", "portuguese", "UTF-16 from Excel", "italian"]
     digests = set()
     for name in names:
-        file = write(EXPORTS[name], f"{names.index(name)}.csv")
-        found = guessed(file, engine)
+        file, found = understood(name)
         values = {
             "source": file.name,
             "columns": found.columns,
             "format": found.written.model_dump(),
         }
-        settings = settings_from({"name": "shop", "data": {"transactions": values}}, base=tmp_path)
+        settings = settings_from(
+            {"name": "shop", "data": {"transactions": values}}, base=file.parent
+        )
         digests.add(load(settings, engine, today=TODAY).digest)
     assert len(digests) == 1
 
@@ -431,20 +445,25 @@ class TestOptionalColumns:
         return guessed(write(Export({**export.columns, **by_name}, {})), engine)
 
     @pytest.mark.parametrize(
-        ("role", "name"),
+        "names",
         [
-            ("category", "Category"), ("category", "Warengruppe"), ("category", "Product_Group"),
-            ("category", "Catégorie"), ("category", "product_category"),
-            ("cost", "Cost"), ("cost", "Kosten"), ("cost", "TotalProductCost"),
-            ("discount", "Discount"), ("discount", "Rabattbetrag"), ("discount", "Remise"),
-            ("channel", "Channel"), ("channel", "Vertriebskanal"), ("channel", "Canal_de_venta"),
-            ("quantity", "Anzahl"),
+            {"category": "Category", "cost": "Cost", "discount": "Discount", "channel": "Channel"},
+            {"category": "Warengruppe", "cost": "Kosten", "discount": "Rabattbetrag",
+             "channel": "Vertriebskanal", "quantity": "Anzahl"},
+            {"category": "Catégorie", "cost": "TotalProductCost", "discount": "Remise",
+             "channel": "Canal_de_venta"},
+            {"category": "Product_Group"},
+            {"category": "product_category"},
         ],
+        ids=lambda names: names["category"],
     )  # fmt: skip
-    def test_are_found(self, engine, write, role, name):
+    def test_are_found(self, engine, write, names):
         held = {"category": lambda n: "tea", "channel": lambda n: "web"}
-        found = self.found(engine, write, **{name: held.get(role, lambda n: n.n % 5 + 1)})
-        assert found.columns[role] == name.replace("_", " ")
+        columns = {name: held.get(r, lambda n: n.n % 5 + 1) for r, name in names.items()}
+        found = self.found(engine, write, **columns)
+        assert {role: found.columns[role] for role in names} == {
+            role: name.replace("_", " ") for role, name in names.items()
+        }
         assert "product_id" not in found.columns
 
     @pytest.mark.parametrize(

@@ -74,24 +74,31 @@ LANGUAGES = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def sales(engine, tmp_path):
-    """Transactions by customers 00000 to 00039, looked at and guessed."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the files lie, those of one test over those of the test before."""
+    return tmp_path_factory.mktemp("shop")
+
+
+@pytest.fixture(scope="module")
+def sales(engine, folder):
+    """Transactions by customers 00000 to 00039, looked at, guessed and proposed to be read."""
     days = [date(2023, 1, 2) + timedelta(days=n) for n in range(400)]
     rows = [f"{n % PEOPLE:05},{day},{n % 9}.50" for n, day in enumerate(days)]
-    (tmp_path / "sales.csv").write_text("\n".join(["customer_id,date,amount", *rows]))
-    seen = look("sales.csv", engine, base=tmp_path)
-    return seen, guess(seen, engine)
+    (folder / "sales.csv").write_text("\n".join(["customer_id,date,amount", *rows]))
+    seen = look("sales.csv", engine, base=folder)
+    found = guess(seen, engine)
+    return seen, found, propose("sales.csv", found, engine, base=folder, today=TODAY)
 
 
 @pytest.fixture
-def guessed(engine, tmp_path, sales):
+def guessed(engine, folder, sales):
     """Guesses a customers file from its text."""
 
     def guessed(text: str):
-        (tmp_path / "people.csv").write_text(text, encoding="utf-8")
-        seen = look("people.csv", engine, base=tmp_path, of=CUSTOMERS)
-        return guess_customers(seen, sales, engine, base=tmp_path)
+        (folder / "people.csv").write_text(text, encoding="utf-8")
+        seen = look("people.csv", engine, base=folder, of=CUSTOMERS)
+        return guess_customers(seen, sales[:2], engine, base=folder)
 
     return guessed
 
@@ -102,11 +109,11 @@ def people(columns: dict[str, tuple[str, str]], *, count: int = PEOPLE + 5) -> s
     return "\n".join(";".join(row) for row in rows)
 
 
-def config(found, sales, engine, folder) -> str:
+def config(found, sales, folder) -> str:
     """The config that is written, which must load."""
-    proposal = propose("sales.csv", sales[1], engine, base=folder, today=TODAY)
+    _, transactions, proposal = sales
     text = config_text(
-        "shop", "sales.csv", sales[1], proposal, base=folder, folder=folder, customers=found
+        "shop", "sales.csv", transactions, proposal, base=folder, folder=folder, customers=found
     )
     (folder / "shop.yaml").write_text(text, encoding="utf-8")
     return text
@@ -117,14 +124,14 @@ def test_the_examples_in_the_docstrings_hold():
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_columns_are_found_in(guessed, sales, engine, tmp_path, language):
+def test_the_columns_are_found_in(guessed, sales, engine, folder, language):
     columns = LANGUAGES[language]
     found = guessed(people(columns))
     assert found.columns == {role: name for role, (name, _) in columns.items()}
     assert {f.confidence for f in found.findings.values()} <= {"sure", "likely"}
     assert (found.match.found, found.match.buyers) == (PEOPLE, PEOPLE)
-    config(found, sales, engine, tmp_path)
-    table = customers.load(load_settings(tmp_path / "shop.yaml"), engine)
+    config(found, sales, folder)
+    table = customers.load(load_settings(folder / "shop.yaml"), engine)
     assert table.kept == PEOPLE + 5
     rows = engine.collect(table.frame)
     assert all(rows[name].null_count == 0 for name in table.columns)
@@ -133,21 +140,21 @@ def test_the_columns_are_found_in(guessed, sales, engine, tmp_path, language):
 class TestOtherColumns:
     TEXT = "id;Region;Ort;Newsletter\n" + "\n".join(f"{n:05};N;x;y" for n in range(PEOPLE))
 
-    def test_are_told_and_not_mapped(self, guessed, sales, engine, tmp_path):
+    def test_are_told_and_not_mapped(self, guessed, sales, folder):
         found = guessed(self.TEXT)
         assert found.columns == {"customer_id": "id", "region": "Region"}
         assert found.others == ("Ort", "Newsletter")
-        assert "# Not mapped: Ort, Newsletter." in config(found, sales, engine, tmp_path)
+        assert "# Not mapped: Ort, Newsletter." in config(found, sales, folder)
 
-    def test_without_a_date_are_static_only_in_a_comment(self, guessed, sales, engine, tmp_path):
-        text = config(guessed(self.TEXT), sales, engine, tmp_path)
+    def test_without_a_date_are_static_only_in_a_comment(self, guessed, sales, folder):
+        text = config(guessed(self.TEXT), sales, folder)
         assert "    # static: [region]\n" in text
         assert "not what it was" in text
-        assert load_settings(tmp_path / "shop.yaml").data.customers.static == ()
+        assert load_settings(folder / "shop.yaml").data.customers.static == ()
 
-    def test_with_a_date_need_not_be_static(self, guessed, sales, engine, tmp_path):
+    def test_with_a_date_need_not_be_static(self, guessed, sales, folder):
         rows = "\n".join(f"{n:05};N;2023-01-01" for n in range(PEOPLE))
-        text = config(guessed(f"id;Region;valid_from\n{rows}"), sales, engine, tmp_path)
+        text = config(guessed(f"id;Region;valid_from\n{rows}"), sales, folder)
         assert "static" not in text
 
 
@@ -171,11 +178,11 @@ class TestTheIds:
         assert found.match.share == (PEOPLE - 1) / PEOPLE
 
 
-def test_rows_that_break_a_rule_are_told(guessed, sales, engine, tmp_path):
+def test_rows_that_break_a_rule_are_told(guessed, sales, folder):
     rows = "\n".join(f"{n % 30:05},x" for n in range(PEOPLE))
     found = guessed(f"customer_id,region\n{rows}")
     assert found.refused == {"duplicate_key": 10}
-    text = config(found, sales, engine, tmp_path)
+    text = config(found, sales, folder)
     assert "UNSURE: 10 of 40 rows broke a rule: 10 x duplicate_key; no command goes on" in text
 
 

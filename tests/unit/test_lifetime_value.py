@@ -82,6 +82,12 @@ def test_a_forecast_is_the_prediction_with_its_interval(model, later):
     assert np.array_equal(ends, model.interval(later.features))
 
 
+def test_both_horizons_at_once_are_each_alone(model, later):
+    forecast, learned = model.forecast_and_learned(later.features)
+    assert np.array_equal(forecast, model.forecast(later.features))
+    assert np.array_equal(learned, model.learned(later.features))
+
+
 def test_the_interval_covers_other_customers_outcomes(model, later):
     low, high = model.interval(later.features)
     assert coverage(later.net, low, high) > 0.75

@@ -12,17 +12,17 @@ import yaml
 from tests.histories import REFERENCE
 from tests.simulated import RECIPE, simulated
 
+from portfolio_ml import writers
 from portfolio_ml.config import load_settings, public_yaml, settings_from
 from portfolio_ml.gate import Decision
 from portfolio_ml.judgement import Predictions, SectionScore, _sections, unjudged
 from portfolio_ml.metrics import METRICS
 from portfolio_ml.models.importance import importance
-from portfolio_ml.registry import writers
 from portfolio_ml.registry.environment import commit, packages
-from portfolio_ml.registry.writers import LONGEST, Writer, at_work
 from portfolio_ml.report.card import CardFacts, card
 from portfolio_ml.report.run_charts import judgement_plots
 from portfolio_ml.training import fit_candidates
+from portfolio_ml.writers import LONGEST, Writer, at_work
 
 pytestmark = pytest.mark.unit
 

@@ -206,6 +206,6 @@ class _Constant:
     def __getattr__(self, name):
         return getattr(self._model, name)
 
-    def forecast(self, features):
+    def forecast_and_learned(self, features):
         value = np.full(len(features), self._predicted)
-        return value, value, value
+        return (value, value, value), value

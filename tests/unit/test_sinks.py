@@ -1,18 +1,14 @@
 import hashlib
 import json
-import os
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from portfolio_ml.databases import SqlColumn
-from portfolio_ml.errors import ConfigError, ServiceUnavailableError
+from portfolio_ml.errors import ConfigError
 from portfolio_ml.schema import Column, Table
-from portfolio_ml.sinks.files import deliver_parquet
 from portfolio_ml.sinks.receipts import REJECTS, RUNS, Receipt, Run
 from portfolio_ml.sinks.rows import prepare, rejected_rows
 from portfolio_ml.sinks.sql import deliver_sql
@@ -67,6 +63,7 @@ class TestPreparedRows:
             (1.006, 1.01),
             (0.125, 0.12),
             (0.375, 0.38),
+            (5.9399999999999995, 5.94),
             (-0.001, 0.0),
             (-0.0, 0.0),
             (1e17, 1e17),
@@ -218,90 +215,6 @@ class TestTableNames:
                 contract=SCORES,
             )
         assert not list(tmp_path.iterdir())
-
-
-class TestParquet:
-    def test_holds_the_delivered_rows(self, tmp_path):
-        given = rows({"customer_id": "b", "ltv": 1.006}, {"customer_id": "a"}, {"tier": None})
-        receipt = deliver_parquet(given, tmp_path / "s.parquet", run=run(), contract=SCORES)
-        held = pq.read_table(tmp_path / "s.parquet")
-        assert held["customer_id"].to_pylist() == ["a", "b"]
-        assert held["ltv"].to_pylist() == [10.0, 1.01]
-        assert (receipt.rows, receipt.sent, receipt.rejected) == (3, 2, 1)
-        assert (receipt.mode, receipt.status) == ("replace", "delivered")
-
-    def test_equal_rows_give_equal_bytes(self, tmp_path):
-        forth, back = tmp_path / "forth.parquet", tmp_path / "back.parquet"
-        deliver_parquet(rows({}, {}), forth, run=run(), contract=SCORES)
-        deliver_parquet(
-            rows({}, {}).take(pa.array([1, 0])), back, run=run("other"), contract=SCORES
-        )
-        assert forth.read_bytes() == back.read_bytes()
-
-    def test_the_same_rows_again_leave_the_file_alone(self, tmp_path):
-        path = tmp_path / "s.parquet"
-        deliver_parquet(rows({}), path, run=run(), contract=SCORES)
-        before = path.stat()
-        receipt = deliver_parquet(rows({"run_id": "r2"}), path, run=run("r2"), contract=SCORES)
-        assert (receipt.sent, receipt.unchanged) == (0, 1)
-        assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-
-    @pytest.mark.parametrize("held", [b"", b"half a file", None])
-    def test_whatever_else_is_there_is_replaced(self, tmp_path, held):
-        path = tmp_path / "s.parquet"
-        if held is None:
-            deliver_parquet(rows({"ltv": 0.0}), path, run=run(), contract=SCORES)
-        else:
-            path.write_bytes(held)
-        receipt = deliver_parquet(rows({}), path, run=run(), contract=SCORES)
-        assert receipt.sent == 1
-        assert pq.read_table(path)["ltv"].to_pylist() == [10.0]
-
-    @pytest.mark.parametrize("part", ["header", "pages", "footer"])
-    def test_a_damaged_file_is_replaced(self, tmp_path, part):
-        path = tmp_path / "s.parquet"
-        deliver_parquet(rows(*[{}] * 20), path, run=run(), contract=SCORES)
-        whole = path.read_bytes()
-        middle = {"header": 0, "pages": 40, "footer": len(whole) - 40}[part]
-        path.write_bytes(whole[:middle] + b"\xff" * 30 + whole[middle + 30 :])
-        deliver_parquet(rows(*[{}] * 20), path, run=run(), contract=SCORES)
-        assert path.read_bytes() == whole
-
-    def test_rejected_rows_are_kept_beside_it_while_there_are_any(self, tmp_path):
-        path, beside = tmp_path / "s.parquet", tmp_path / "s.rejects.jsonl"
-        deliver_parquet(rows({}, {"tier": None}), path, run=run(), contract=SCORES)
-        [line] = beside.read_text().splitlines()
-        assert json.loads(line)["customer_id"] == "b"
-        assert json.loads(line)["reason"] == "no tier"
-        deliver_parquet(rows({}), path, run=run(), contract=SCORES)
-        assert not beside.exists()
-
-    def test_a_failed_write_leaves_the_old_file_and_nothing_else(self, tmp_path, monkeypatch):
-        path = tmp_path / "s.parquet"
-        deliver_parquet(rows({"ltv": 0.0}), path, run=run(), contract=SCORES)
-
-        def full(handle):
-            raise OSError(28, os.strerror(28))
-
-        monkeypatch.setattr(os, "fsync", full)
-        with pytest.raises(ServiceUnavailableError, match="No space left"):
-            deliver_parquet(rows({}), path, run=run(), contract=SCORES)
-        assert pq.read_table(path)["ltv"].to_pylist() == [0.0]
-        assert [p.name for p in tmp_path.iterdir()] == ["s.parquet"]
-
-    def test_a_missing_folder_is_unavailable(self, tmp_path):
-        with pytest.raises(ServiceUnavailableError, match=r"No such file.*folder exists"):
-            deliver_parquet(rows({}), tmp_path / "no" / "s.parquet", run=run(), contract=SCORES)
-
-    def test_a_folder_in_its_place_is_unavailable(self, tmp_path):
-        with pytest.raises(ServiceUnavailableError, match="Is a directory"):
-            deliver_parquet(rows({}), tmp_path, run=run(), contract=SCORES)
-        assert not list(tmp_path.iterdir())
-
-    def test_the_file_has_the_permissions_that_the_user_gives_new_files(self, tmp_path):
-        deliver_parquet(rows({}), tmp_path / "s.parquet", run=run(), contract=SCORES)
-        (plain := Path(tmp_path / "plain")).touch()
-        assert (tmp_path / "s.parquet").stat().st_mode == plain.stat().st_mode
 
 
 def test_differences_between_columns_are_named_one_by_one():

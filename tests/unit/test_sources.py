@@ -89,6 +89,25 @@ class TestAFolder:
         for source in (".", "*.parquet", "**/*.parquet"):
             assert load(source, delivery=delivery).kept == 3
 
+    @pytest.mark.parametrize(
+        ("target", "written"),
+        [
+            ({"kind": "parquet", "path": "scores.parquet"}, "scores.history/2024-01-01.parquet"),
+            ({"kind": "csv", "path": "scores.csv"}, "scores.history/2024-01-01.parquet"),
+            ({"kind": "csv", "path": "scores.csv"}, "scores.csv"),
+            (
+                {"kind": "parquet", "path": "scores", "partitioned": True},
+                "scores/as_of=2024-01-01/part-0.parquet",
+            ),
+        ],
+    )
+    def test_may_hold_the_folders_that_runs_write(self, load, tmp_path, target, written):
+        pq.write_table(arrow(), tmp_path / "sales.parquet")
+        (tmp_path / written).parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"x": [1]}), tmp_path / written)
+        for source in (".", "**/*"):
+            assert load(source, delivery=[target]).kept == 3
+
     def test_of_both_kinds_is_a_config_error_that_says_what_to_do(self, load, tmp_path):
         write_csv(tmp_path / "sales/a.csv", *ROWS)
         pq.write_table(arrow(), tmp_path / "sales/a.parquet")

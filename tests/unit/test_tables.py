@@ -10,11 +10,13 @@ from portfolio_ml.config import settings_from
 pytestmark = pytest.mark.unit
 
 TODAY = date(2024, 3, 10)
+MERGED_FIRST = ("customer_merges", "transactions", "customers")
 FILES = {
     "transactions": ("customer_id,timestamp,amount", "a,2024-03-01,10", "b,2024-03-05,10"),
     "customers": ("customer_id,region", "a,north", "z,south"),
     "interactions": ("customer_id,timestamp,kind", "a,2024-03-01,call"),
     "contacts": ("customer_id,timestamp,action", "a,2024-03-01,letter"),
+    "customer_merges": ("old_id,new_id", "x,a"),
 }
 
 
@@ -46,6 +48,14 @@ def test_a_portfolio_is_opened_with_the_tables_that_are_configured(settings, nam
         assert {name for name, table in tables.items() if table is not None} == {*names}
         assert [t.kept for t in tables.values() if t] == [len(FILES[n]) - 1 for n in names]
     assert said == [f"loading and validating {name}" for name in ("transactions", *names)]
+
+
+def test_merges_are_loaded_before_the_tables_that_they_are_for(settings):
+    said: list[str] = []
+    names = ("customers", "customer_merges")
+    with pipeline.opened(settings(*names), today=TODAY, as_of=None, say=said.append) as portfolio:
+        assert portfolio.merged.to_pylist() == [{"old_id": "x", "new_id": "a"}]
+    assert said == [f"loading and validating {name}" for name in MERGED_FIRST]
 
 
 def test_customers_who_buy_and_are_not_listed_are_counted_and_no_error(settings):

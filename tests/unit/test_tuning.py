@@ -108,7 +108,7 @@ def test_lines_after_the_last_outcome_that_tuning_may_see_change_nothing(tmp_pat
     for place, table in (("one", shop_of()), ("other", shop_of(changed_from=300))):
         (tmp_path / place).mkdir()
         settings = settings_from(SHOP, base=tmp_path / place)
-        found.append(portfolio_ml.tune(settings, transactions=table, trials=3))
+        found.append(portfolio_ml.tune(settings, transactions=table, trials=2))
     assert repr(found[0]) == repr(found[1])
     assert [each.best for each in found[0].found] == [each.best for each in found[1].found]
 

@@ -13,6 +13,7 @@ from portfolio_ml.config.delivery_sections import (
     SalesforceTarget,
     SqlTarget,
     Target,
+    history_beside,
 )
 from portfolio_ml.config.json_schema import json_schema
 from portfolio_ml.config.loading import load_settings, settings_from
@@ -41,6 +42,7 @@ __all__ = [
     "SqlTarget",
     "TableSource",
     "Target",
+    "history_beside",
     "json_schema",
     "load_settings",
     "public_yaml",

@@ -9,7 +9,15 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from portfolio_ml.config.sections import Count, Number, Section, Url, Whole
 from portfolio_ml.errors import nearest
-from portfolio_ml.schema import ATTRIBUTE, CONTACTS, CUSTOMERS, INTERACTIONS, TRANSACTIONS, Table
+from portfolio_ml.schema import (
+    ATTRIBUTE,
+    CONTACTS,
+    CUSTOMER_MERGES,
+    CUSTOMERS,
+    INTERACTIONS,
+    TRANSACTIONS,
+    Table,
+)
 
 
 def _mapping_faults(columns: Mapping[str, str], table: Table) -> Iterator[str]:
@@ -188,6 +196,18 @@ class ContactsSource(TableSource):
     of = CONTACTS
 
 
+class CustomerMergesSource(TableSource):
+    """Where the merges are: which id of a customer went over into which other one.
+
+    Attributes:
+        columns: What our columns are called there: `old_id`, `new_id` and, where the source says
+            when it was merged, `merged_at`. A merge holds for the whole history, but only in runs
+            whose as-of date is not before `merged_at`; without a date it holds in all.
+    """
+
+    of = CUSTOMER_MERGES
+
+
 class Data(Section):
     """The tables, how much of them may be refused, how old they may be and what converts them.
 
@@ -196,6 +216,9 @@ class Data(Section):
         customers: What is known of each customer.
         interactions: What customers did beside buying.
         contacts: What was done to win or keep customers.
+        customer_merges: Which customers turned out to be one. Their rows in all other tables are
+            those of the id that survives, over any number of merges. A table without a row is
+            allowed.
         max_quarantined_share: The share of a table's rows that may break a rule; beyond it, no
             command goes on, and the exit code is 65.
         quarantine: The Parquet file that `validate` keeps the refused rows in, even where they are
@@ -213,6 +236,7 @@ class Data(Section):
     customers: CustomersSource | None = None
     interactions: InteractionsSource | None = None
     contacts: ContactsSource | None = None
+    customer_merges: CustomerMergesSource | None = None
     max_quarantined_share: Number = Field(default=0.05, ge=0, le=1)
     quarantine: Path = Path("quarantine.parquet")
     max_staleness_days: Count | None = None

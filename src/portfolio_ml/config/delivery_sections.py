@@ -97,6 +97,16 @@ class CsvTarget(Section):
     readers: Literal["people", "machines"] = "people"
 
 
+def history_beside(path: Path) -> Path:
+    """The folder that keeps past scores beside a file which each delivery replaces.
+
+    Example:
+        >>> history_beside(Path("out/scores.csv")).as_posix()
+        'out/scores.history'
+    """
+    return path.with_suffix(".history")
+
+
 class HubSpotTarget(Section):
     """Properties of HubSpot's contacts, companies or another object.
 

@@ -51,10 +51,9 @@ class SqlColumn:
 
 
 class Writer:
-    """One transaction on one database: SQL as text, names through `quote`, values bound.
+    """One transaction on one database: SQL as text, names through `quote`, values bound to `?`.
 
     Attributes:
-        mark: What stands for a bound value in a statement.
         differs: The operator like `<>` for which null equals null.
         longest_name: The bytes that a name may have; None for any number.
         temporary: What a table is called that ends with the connection.
@@ -63,7 +62,6 @@ class Writer:
         has_schemas: Whether a table's name may have its schema before a point.
     """
 
-    mark: ClassVar[str] = "?"
     differs: ClassVar[str] = "IS NOT"  # SQLite before 3.39 does not know IS DISTINCT FROM
     longest_name: ClassVar[int | None] = None
     temporary: ClassVar[str] = "TEMP TABLE"
@@ -127,14 +125,19 @@ class Writer:
     def load(self, table: str, rows: pa.Table) -> None:
         """Insert the rows; dates and times go in as ISO 8601 text."""
         names = ", ".join(map(self.quote, rows.column_names))
-        marks = ", ".join([self.mark] * rows.num_columns)
+        marks = ", ".join("?" * rows.num_columns)
         insert = f"INSERT INTO {self.quote_table(table)} ({names}) VALUES ({marks})"  # noqa: S608 - the names are quoted
         for batch in rows.to_batches(max_chunksize=BATCH_ROWS):
             columns = [_values(column) for column in batch.columns]
             self._connection.exec_driver_sql(insert, list(zip(*columns, strict=True)))
 
-    def settle(self, table: str) -> None:
-        """Let the database learn what a freshly loaded table holds, where that helps it plan."""
+    def fetch(self, query: str, schema: pa.Schema) -> pa.Table | None:
+        """The rows of a query as an Arrow table; None where the database has no fast way to it."""
+        del query, schema
+        return None
+
+    def settle(self, table: str, columns: Sequence[str]) -> None:
+        """Let the database learn of columns of a freshly loaded table, where that helps it plan."""
 
     def as_type(self, expression: str, sql_type: str) -> str:
         """The expression as a column of this type will hold it, to compare it with what it holds.

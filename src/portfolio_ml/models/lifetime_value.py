@@ -100,7 +100,7 @@ class LifetimeValueModel:
 
         Net spend is at least 0; margin is below it where cost exceeds what is paid.
         """
-        net = self._net(features, self.predicted_days)
+        net = self._net(features, self._boosted(features), self.predicted_days)
         return self._valued(net, features) * self.stretch(features)
 
     def interval(self, features: NDArray[np.float32]) -> tuple[Floats, Floats]:
@@ -113,15 +113,30 @@ class LifetimeValueModel:
 
     def forecast(self, features: NDArray[np.float32]) -> tuple[Floats, Floats, Floats]:
         """`predict` and the ends of `interval`, from one run of the trees."""
-        net, stretch = self._net(features, self.predicted_days), self.stretch(features)
+        return self._forecast(features, self._boosted(features))
+
+    def learned(self, features: NDArray[np.float32]) -> Floats:
+        """Value expected within `horizon_days`, currency units, shape (rows,)."""
+        return self._learned(features, self._boosted(features))
+
+    def forecast_and_learned(
+        self, features: NDArray[np.float32]
+    ) -> tuple[tuple[Floats, Floats, Floats], Floats]:
+        """What `forecast` and `learned` give, from one run of the trees."""
+        boosted = self._boosted(features)
+        return self._forecast(features, boosted), self._learned(features, boosted)
+
+    def _forecast(
+        self, features: NDArray[np.float32], boosted: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        net, stretch = self._net(features, boosted, self.predicted_days), self.stretch(features)
         value = self._valued(net, features)
         low, high = self.intervals.around(net, self._column(features, "net_spend"))
         shift = value - net  # where margin is measured; 0 otherwise
         return value * stretch, (low + shift) * stretch, (high + shift) * stretch
 
-    def learned(self, features: NDArray[np.float32]) -> Floats:
-        """Value expected within `horizon_days`, currency units, shape (rows,)."""
-        return self._valued(self._net(features, self.horizon_days), features)
+    def _learned(self, features: NDArray[np.float32], boosted: Floats) -> Floats:
+        return self._valued(self._net(features, boosted, self.horizon_days), features)
 
     def stretch(self, features: NDArray[np.float32]) -> Floats:
         """By how much the extension makes values grow, shape (rows,); 1 without one."""
@@ -136,12 +151,15 @@ class LifetimeValueModel:
             return np.ones(len(features))
         return self.seasonality.stretch(features, self.names, horizon_days=days)
 
-    def _net(self, features: NDArray[np.float32], days: int) -> Floats:
+    def _boosted(self, features: NDArray[np.float32]) -> Floats:
+        """Gross spend within `horizon_days` by the trees; by the customer base without any."""
+        if self.trees is None:
+            return self._column(features, CUSTOMER_BASE)
+        return self.trees.predict(features[:, : len(learned_names(self.names))])
+
+    def _net(self, features: NDArray[np.float32], boosted: Floats, days: int) -> Floats:
         """Net spend within `horizon_days`, in the season of the next `days`."""
         base = self._column(features, CUSTOMER_BASE)
-        boosted = base
-        if self.trees is not None:
-            boosted = self.trees.predict(features[:, : len(learned_names(self.names))])
         if self.seasonality is not None:
             stretch = self.seasonal(features, days)
             boosted, base = self.seasonality.stretched(boosted, base, stretch)

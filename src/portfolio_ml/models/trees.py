@@ -6,6 +6,7 @@ the trees.
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 # LightGBM's threads spin while they wait for each other: where another process has one of the
@@ -18,6 +19,7 @@ from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
 
 from portfolio_ml.errors import DataError
+from portfolio_ml.models.tree_shares import TreeShares, contributions, shares_of
 from portfolio_ml.models.tree_text import END, check
 
 Floats = NDArray[np.float64]
@@ -80,6 +82,8 @@ class Trees:
         They are exact SHAP values: with the ensemble's mean, which is the same for every row, they
         add up to the raw score, such as the log-odds.
         """
+        if (shares := _shares(self.booster)) is not None:
+            return contributions(shares, features)
         values = np.asarray(self.booster.predict(features, pred_contrib=True), dtype=np.float64)
         of_features: Floats = values[:, :-1]
         return of_features
@@ -220,6 +224,11 @@ def load(text: str, *, names: tuple[str, ...] | None = None) -> Trees:
     if names is not None and tuple(booster.feature_name()) != names:
         raise DataError("the model file expects other features than its description names")
     return Trees(text=trees, booster=booster)
+
+
+@lru_cache(maxsize=4)  # rows come a part at a time
+def _shares(booster: lgb.Booster) -> tuple[TreeShares, ...] | None:
+    return shares_of(booster.dump_model()["tree_info"])
 
 
 def _fold_booster(

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from portfolio_ml.errors import TryAgainLaterError
-from portfolio_ml.registry.writers import Writer, at_work
+from portfolio_ml.writers import Writer, at_work
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portfolio_ml.registry.promotions import Aliases
-from portfolio_ml.registry.writers import Writer
 from portfolio_ml.wording import counted
+from portfolio_ml.writers import Writer
 
 STATE, COMPLETE, ABANDONED = "state", "complete", "abandoned"
 WRITER = "writer"

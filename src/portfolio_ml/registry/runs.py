@@ -13,7 +13,7 @@ from portfolio_ml.registry.dataset import Dataset
 from portfolio_ml.registry.faults import is_lost
 from portfolio_ml.registry.figures import Figure
 from portfolio_ml.registry.recovery import WRITER
-from portfolio_ml.registry.writers import Writer, at_work
+from portfolio_ml.writers import Writer, at_work
 
 _MAX_PARAM = 500
 _MAX_METRICS = 1000  # MLflow takes no more at once

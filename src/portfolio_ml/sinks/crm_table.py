@@ -71,38 +71,38 @@ class CrmTable:
 
     def clear(self, customer_id: str) -> int:
         """Set a customer's figures to null where they may be; gives how many rows had any."""
-        quote, mark = self.database.quote, self.database.mark
+        quote = self.database.quote
         may = [quote(column.name) for column in self.columns.values() if column.nullable]
         if not may:
             return 0
         key = self.database.as_text(quote(self.key.name))
         return self.database.run(
             f"UPDATE {self.name} SET {', '.join(f'{name} = NULL' for name in may)}"
-            f" WHERE {key} = {mark} AND ({' OR '.join(f'{name} IS NOT NULL' for name in may)})",
+            f" WHERE {key} = ? AND ({' OR '.join(f'{name} IS NOT NULL' for name in may)})",
             customer_id,
         )
 
     def update(self, first: int, last: int) -> int:
         """Bring staged rows into those of the table that differ; gives how many did."""
-        quote, mark = self.database.quote, self.database.mark
+        quote = self.database.quote
         changes = ", ".join(f"{quote(c.name)} = {self._as(ours, c)}" for ours, c in self._pairs)
         return self.database.run(
             f"UPDATE {self.name} AS held SET {changes} FROM {STAGING} AS fresh"
             f" WHERE {self.same_customer('held', 'fresh')}"
-            f" AND fresh.{PLACE} BETWEEN {mark} AND {mark} AND ({self.differ})",
+            f" AND fresh.{PLACE} BETWEEN ? AND ? AND ({self.differ})",
             first,
             last,
         )
 
     def _insert(self, first: int, last: int) -> int:
-        quote, mark = self.database.quote, self.database.mark
+        quote = self.database.quote
         names = ", ".join(quote(c.name) for c in (self.key, *self.columns.values()))
         values = ", ".join(
             self._as(ours, c) for ours, c in (("customer_id", self.key), *self._pairs)
         )
         return self.database.run(
             f"INSERT INTO {self.name} ({names}) SELECT {values} FROM {STAGING} AS fresh"
-            f" WHERE fresh.{PLACE} BETWEEN {mark} AND {mark} AND NOT EXISTS ("
+            f" WHERE fresh.{PLACE} BETWEEN ? AND ? AND NOT EXISTS ("
             f"SELECT 1 FROM {self.name} AS held WHERE {self.same_customer('held', 'fresh')})",
             first,
             last,

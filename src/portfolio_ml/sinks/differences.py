@@ -85,8 +85,8 @@ def _asked(
     return database.ask(
         f"SELECT fresh.customer_id, CASE WHEN {is_new} THEN 1 ELSE 0 END, {values}"
         f" FROM {STAGING} AS fresh LEFT JOIN {joined}"
-        f" WHERE fresh.{PLACE} BETWEEN {database.mark} AND {database.mark} AND ({differ})"
-        f" ORDER BY fresh.{PLACE} LIMIT {database.mark}",
+        f" WHERE fresh.{PLACE} BETWEEN ? AND ? AND ({differ})"
+        f" ORDER BY fresh.{PLACE} LIMIT ?",
         first,
         last,
         most,

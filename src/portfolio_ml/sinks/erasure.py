@@ -55,7 +55,7 @@ def _removed(table: str, customer_id: str, database: Writer, target: SqlTarget) 
 
 
 def _deleted(table: str, customer_id: str, database: Writer) -> int:
-    delete = f"DELETE FROM {database.quote_table(table)} WHERE customer_id = {database.mark}"
+    delete = f"DELETE FROM {database.quote_table(table)} WHERE customer_id = ?"
     try:
         with database.attempt():
             return database.run(delete, customer_id)

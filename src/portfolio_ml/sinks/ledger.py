@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -27,6 +27,8 @@ from portfolio_ml.sinks.receipts import (
 from portfolio_ml.sinks.rows import Reject, rejected_rows
 from portfolio_ml.sinks.staging import STAGING, Names, loaded
 from portfolio_ml.sinks.tables import create_or_check
+
+Settled = Literal["staged", "everybody"]
 
 REJECTED = "portfolio_rejected"
 """The rejected rows of a delivery, in a table that only its transaction sees."""
@@ -75,9 +77,8 @@ class Ledger:
 
         None before the first delivery, or where somebody removed the mark.
         """
-        mark = self._database.mark
         marks = self._database.ask(
-            f"SELECT newest_as_of FROM {self._quoted(self._marks)} WHERE table_name = {mark}"
+            f"SELECT newest_as_of FROM {self._quoted(self._marks)} WHERE table_name = ?"
             f"{self._database.for_update}",
             self._table,
         )
@@ -85,14 +86,21 @@ class Ledger:
 
     def next_as_of(self, after: date) -> date | None:
         """The first as-of date delivered after another; None for none."""
-        mark = self._database.mark
         found = self._database.ask(
-            f"SELECT MIN(as_of) FROM {self._quoted(self._runs)}"
-            f" WHERE table_name = {mark} AND as_of > {mark}",
+            f"SELECT MIN(as_of) FROM {self._quoted(self._runs)} WHERE table_name = ? AND as_of > ?",
             self._table,
             after,
         )
         return as_date(found[0][0]) if found[0][0] else None
+
+    def newest_digest(self) -> str | None:
+        """The digest of the rows delivered last; None before the first delivery."""
+        found = self._database.ask(
+            f"SELECT digest FROM {self._quoted(self._runs)}"
+            f" WHERE table_name = ? ORDER BY finished_at DESC",
+            self._table,
+        )
+        return found[0][0] if found else None
 
     def set_newest(self, as_of: date) -> None:
         """Note how far the table has come."""
@@ -103,17 +111,20 @@ class Ledger:
         }
         self._put(self._marks, values, ("table_name",))
 
-    def reject(self, rejects: Sequence[Reject], *, run: Run, staged: bool) -> None:
+    def reject(self, rejects: Sequence[Reject], *, run: Run, settled: Settled) -> None:
         """Keep the rejected rows, instead of what was kept of the same customers before.
 
         Args:
             rejects: The rows with their reasons.
             run: The run that they are of.
-            staged: Whether the customers that were delivered are in the staging table.
+            settled: Whose older rejected rows the delivery has settled beside: of those whose rows
+                are staged, or of everybody.
         """
-        self._settle("customer_id IS NULL", run)
-        if staged:
-            self._settle(f"customer_id IN (SELECT customer_id FROM {STAGING})", run)
+        whose = {
+            "staged": f" OR customer_id IN (SELECT customer_id FROM {STAGING})",
+            "everybody": " OR 1 = 1",
+        }[settled]
+        self._settle(f"(customer_id IS NULL{whose})", run)
         if not rejects:
             return
         fresh, database = replace(REJECTS, name=REJECTED, key=()), self._database
@@ -121,7 +132,7 @@ class Ledger:
         rows = rejected_rows(rejects, run=run, table=self._table)
         refused = loaded(rows, REJECTED, database).refused
         database.load(REJECTED, _escaped(rows.take(pa.array([n - 1 for n in refused], pa.int64()))))
-        database.settle(REJECTED)
+        database.settle(REJECTED, ("customer_id",))
         self._settle(f"customer_id IN (SELECT customer_id FROM {REJECTED})", run)
         names = Names(database).listed(REJECTS.names)
         database.run(
@@ -130,10 +141,9 @@ class Ledger:
 
     def _settle(self, whose: str, run: Run) -> None:
         """Remove what was kept until a run of the customers for whom a condition holds."""
-        mark = self._database.mark
         self._database.run(
             f"DELETE FROM {self._quoted(self._rejects)}"
-            f" WHERE table_name = {mark} AND as_of <= {mark} AND {whose}",
+            f" WHERE table_name = ? AND as_of <= ? AND {whose}",
             self._table,
             run.as_of,
         )
@@ -142,10 +152,27 @@ class Ledger:
         """The rejected rows of the table, as date and JSON, oldest first."""
         found = self._database.ask(
             f"SELECT as_of, {self._database.quote('row')} FROM {self._quoted(self._rejects)}"
-            f" WHERE table_name = {self._database.mark} ORDER BY as_of, row_number",
+            f" WHERE table_name = ? ORDER BY as_of, row_number",
             self._table,
         )
         return [(as_date(day), row) for day, row in found]
+
+    def forget(self, customer_id: str) -> int:
+        """Remove a customer's rejected rows; gives how many there were."""
+        return self._database.run(
+            f"DELETE FROM {self._quoted(self._rejects)} WHERE table_name = ? AND customer_id = ?",
+            self._table,
+            customer_id,
+        )
+
+    def newest_receipt(self, target: str) -> date | None:
+        """The newest as-of date that a receipt calls delivered to a target; None for none."""
+        found = self._database.ask(
+            f"SELECT MAX(as_of) FROM {self._quoted(self._runs)} WHERE target = ? AND status = ?",
+            target,
+            "delivered",
+        )
+        return as_date(found[0][0]) if found[0][0] else None
 
     def sign(self, receipt: Receipt) -> None:
         """Leave the receipt."""
@@ -153,7 +180,7 @@ class Ledger:
 
     def _put(self, table: Table, values: dict[str, Any], key: Iterable[str]) -> None:
         """Replace the row of a key."""
-        matches = " AND ".join(f"{self._database.quote(n)} = {self._database.mark}" for n in key)
+        matches = " AND ".join(f"{self._database.quote(n)} = ?" for n in key)
         own = [values[name] for name in key]
         self._database.run(f"DELETE FROM {self._quoted(table)} WHERE {matches}", *own)
         self._database.load(table.name, pa.Table.from_pylist([values], schema=table.arrow))
@@ -161,7 +188,7 @@ class Ledger:
     def _demand_version(self, where: str) -> None:
         others = self._database.ask(
             f"SELECT table_name, schema_version FROM {self._quoted(self._marks)}"
-            f" WHERE schema_version <> {self._database.mark}",
+            f" WHERE schema_version <> ?",
             SCHEMA_VERSION,
         )
         for table, version in others:

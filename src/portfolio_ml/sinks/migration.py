@@ -40,8 +40,8 @@ def migrate(target: SqlTarget, *, base: Path) -> tuple[str, ...]:
         _demand_older(names[-1], database)
         added = tuple(added for table in ours for added in _completed(table, database))
         moved = database.run(
-            f"UPDATE {database.quote_table(names[-1])} SET schema_version = {database.mark}"
-            f" WHERE schema_version <> {database.mark}",
+            f"UPDATE {database.quote_table(names[-1])} SET schema_version = ?"
+            f" WHERE schema_version <> ?",
             SCHEMA_VERSION,
             SCHEMA_VERSION,
         )

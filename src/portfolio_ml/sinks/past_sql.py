@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from portfolio_ml.config import HubSpotTarget, SalesforceTarget, Settings, SqlTarget
 from portfolio_ml.databases import read_query, there_are, written_table
+from portfolio_ml.sinks.crm import table_of
 from portfolio_ml.sinks.delivered import SCORES, Delivered
 from portfolio_ml.sinks.ledger import as_date
 from portfolio_ml.sinks.receipts import RUNS
@@ -97,6 +98,6 @@ def places(settings: Settings) -> tuple[Place, ...]:
             history = history_name(target.table, is_crms_own=target.is_crms_own)
             found.append(Place(target.url, target.table, history, settings.base))
         elif isinstance(target, HubSpotTarget | SalesforceTarget):
-            table = f"{target.kind}_{target.object.lower()}"
+            table = table_of(target)
             found.append(Place(settings.state.url, table, f"{table}_history", settings.base))
     return tuple(found)

@@ -117,8 +117,10 @@ def _exact(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     if column.decimals is not None:
         # Beyond 2^53 units of the last decimal a double has no such decimal to round.
         fine = pc.less(pc.abs(values), 2.0**53 / 10.0**column.decimals)
-        rounded = pc.round(pc.if_else(fine, values, 0.0), ndigits=column.decimals)
-        values = pc.if_else(fine, rounded, values)
+        unit = 10.0**column.decimals
+        # Not with ndigits: Arrow then leaves 5.9399999999999995, next to a decimal, as it is.
+        whole = pc.round(pc.multiply(pc.if_else(fine, values, 0.0), unit))
+        values = pc.if_else(fine, pc.divide(whole, unit), values)
     return pc.add(values, 0.0)
 
 

@@ -43,7 +43,7 @@ def stage(rows: pa.Table, contract: Table, database: Writer) -> Accepted:
     database.create(table, kind=database.temporary)
     numbered = rows.add_column(0, PLACE, pa.array(range(1, rows.num_rows + 1)))
     found = loaded(numbered, STAGING, database)
-    database.settle(STAGING)
+    database.settle(STAGING, contract.key)
     return found
 
 
@@ -65,7 +65,7 @@ def load_values(values: pa.Array, column: Column, table: str, database: Writer) 
     one = Table(name=table, grain="one value", key=(), columns=(column,))
     database.create(one, kind=database.temporary)
     loaded(pa.table([values], names=[column.name]), table, database)
-    database.settle(table)
+    database.settle(table, (column.name,))
 
 
 def number(database: Writer) -> None:

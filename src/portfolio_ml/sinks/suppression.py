@@ -56,7 +56,11 @@ class Suppression:
         """Which of the customers were erased, shape (customers,)."""
         if not self.hashes:
             return pa.array(np.zeros(len(ids), bool))
-        return pa.array([_hash(self.key, each) in self.hashes for each in ids.to_pylist()])
+        return pa.array([each is not None and self.has(each) for each in ids.to_pylist()])
+
+    def has(self, customer_id: str) -> bool:
+        """Whether a customer was erased."""
+        return bool(self.hashes) and _hash(self.key, customer_id) in self.hashes
 
     def without(self, rows: pa.Table) -> pa.Table:
         """The rows of those who were not erased."""
@@ -95,7 +99,7 @@ def suppress(settings: Settings, customer_id: str, *, now: datetime) -> bool:
         key = _held_or_new_key(settings, database)
         row = {"customer_hash": _hash(key, customer_id), "erased_at": now}
         is_known = database.ask(
-            f"SELECT 1 FROM {SUPPRESSED.name} WHERE customer_hash = {database.mark}",
+            f"SELECT 1 FROM {SUPPRESSED.name} WHERE customer_hash = ?",
             row["customer_hash"],
         )
         if not is_known:

@@ -13,7 +13,7 @@ from datetime import date
 import pyarrow as pa
 
 from portfolio_ml.databases import Writer
-from portfolio_ml.schema import Table
+from portfolio_ml.schema import Column, Table
 from portfolio_ml.sinks.staging import PLACE, STAGING, Names, load_values
 
 
@@ -41,11 +41,11 @@ class Upsert:
         What changes is told by the current table, which has the newest row of the history for
         every key, so the history is written first.
         """
-        names, mark = self._names.listed, self.database.mark
+        names = self._names.listed
         changed = (
             f"FROM {STAGING} AS fresh LEFT JOIN {self._table(self.current)} AS held"
             f" ON {self._names.equal(self.current.key, 'held', 'fresh')}"
-            f" WHERE fresh.{PLACE} BETWEEN {mark} AND {mark}"
+            f" WHERE fresh.{PLACE} BETWEEN ? AND ?"
             f" AND (held.as_of IS NULL OR {self._figures_differ('held', 'fresh')})"
         )
         for table in (self.history, self.current):
@@ -56,18 +56,33 @@ class Upsert:
                 first,
                 last,
             )
+            if not written:
+                break
         return written
+
+    def holds(self, rows: pa.Table) -> bool:
+        """Whether the current table has just these figures, where that can be seen fast."""
+        names = [*self.current.key, *(column.name for column in self._figures)]
+        held = self.database.fetch(
+            f"SELECT {self._names.listed(names)} FROM {self._table(self.current)}",
+            pa.schema([self.current.arrow.field(name).with_nullable(True) for name in names]),
+        )
+        if held is None or held.num_rows != rows.num_rows:
+            return False
+        fresh = rows.select(names).cast(held.schema)
+        order = [(name, "ascending") for name in self.current.key]
+        return bool(held.sort_by(order).equals(fresh))
 
     def write_to_history(self, first: int, last: int) -> int:
         """Add staged rows that differ from the newest before them to the history alone.
 
         Gives the number of rows written. A row of the same as-of date is replaced.
         """
-        names, mark = self.history.names, self.database.mark
+        names = self.history.names
         return self.database.run(
             f"INSERT INTO {self._table(self.history)} ({self._names.listed(names)})"
             f" SELECT {self._names.listed(names, of='fresh')} {self._fresh_and_held()}"
-            f" WHERE fresh.{PLACE} BETWEEN {mark} AND {mark}"
+            f" WHERE fresh.{PLACE} BETWEEN ? AND ?"
             f" AND (held.as_of IS NULL OR {self._figures_differ('held', 'fresh')})"
             f" {self._on_conflict_update(self.history)}",
             first,
@@ -81,9 +96,7 @@ class Upsert:
         last until the next change.
         """
         names, listed = self.history.names, self._names.listed
-        values = ", ".join(
-            self.database.mark if n == "as_of" else listed([n], of="held") for n in names
-        )
+        values = ", ".join("?" if n == "as_of" else listed([n], of="held") for n in names)
         self.database.run(
             f"INSERT INTO {self._table(self.history)} ({listed(names)})"
             f" SELECT {values} {self._fresh_and_held()}"
@@ -121,13 +134,14 @@ class Upsert:
         return f"ON CONFLICT ({self._names.listed(table.key)}) DO UPDATE SET {changes}"
 
     def _figures_differ(self, left: str, right: str) -> str:
-        figures = (
-            self.database.quote(column.name)
-            for column in self.current.columns
-            if not column.lineage and column.name not in self.history.key
-        )
+        figures = (self.database.quote(column.name) for column in self._figures)
         differs = self.database.differs
         return " OR ".join(f"{left}.{name} {differs} {right}.{name}" for name in figures)
+
+    @property
+    def _figures(self) -> tuple[Column, ...]:
+        others = self.history.key
+        return tuple(c for c in self.current.columns if not c.lineage and c.name not in others)
 
     def _table(self, table: Table) -> str:
         return self.database.quote_table(table.name)

@@ -1,4 +1,4 @@
-"""Which process writes a run, and whether it still does: what a dead one left can be cleaned up."""
+"""Which process writes what, and whether it still does: what a dead one left can be cleaned up."""
 
 import os
 import socket

@@ -1,0 +1,113 @@
+"""The account of a delivery over HTTP: its receipt and the rows that the CRM rejected."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from portfolio_ml.databases import Writer as Database
+from portfolio_ml.sinks.outbox import Outbox
+from portfolio_ml.sinks.receipts import REJECTS, RUNS, Receipt
+
+_SAME_RECEIPT = "run_id = ? AND table_name = ? AND as_of = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a delivery has to tell of its rows.
+
+    Attributes:
+        outbox: The outbox, which knows what became of them.
+        first: The receipt before anything was sent; its rejected rows are those that break a rule
+            of the contract, which stand in `portfolio_rejects` already.
+        customers: The customers handed over, in the delivery's order; None for all of the table.
+        now: The clock.
+    """
+
+    outbox: Outbox
+    first: Receipt
+    customers: pa.ChunkedArray | None
+    now: Callable[[], datetime]
+
+    def receipt(self, database: Database) -> Receipt:
+        """The receipt as things stand, left in `portfolio_runs`."""
+        counts = self.outbox.counts(database, of=self._counted(database))
+        pending, unknown = counts.get("pending", 0), counts.get("unknown", 0)
+        receipt = replace(
+            self.first,
+            rows=sum(counts.values()) + self.first.rejected + self.first.suppressed,
+            sent=counts.get("sent", 0),
+            unchanged=counts.get("unchanged", 0),
+            rejected=counts.get("rejected", 0) + self.first.rejected,
+            absent=counts.get("absent", 0),
+            pending=pending,
+            unknown=unknown,
+            status="unfinished" if pending + unknown else "delivered",
+            finished_at=self.now(),
+        )
+        leave(receipt, database)
+        return receipt
+
+    def keep_rejected(self, database: Database) -> None:
+        """Add the rows that the CRM rejected to `portfolio_rejects`."""
+        place = self._places(database)
+        rows = [
+            {
+                "run_id": self.first.run_id,
+                "table_name": self.first.table,
+                "as_of": self.first.as_of,
+                "row_number": place.get(customer, number),
+                "customer_id": customer,
+                "reason": reason,
+                "row": wanted,
+            }
+            for number, (customer, reason, wanted) in enumerate(
+                self.outbox.rejected(database), start=1
+            )
+            if self.customers is None or customer in place
+        ]
+        if self.customers is None:
+            database.run(f"DELETE FROM portfolio_rejects WHERE {_SAME_RECEIPT}", *self._key())  # noqa: S608 - constants
+        database.load(REJECTS.name, pa.Table.from_pylist(rows, schema=REJECTS.arrow))
+
+    def _places(self, database: Database) -> Mapping[str, int]:
+        """The place of each customer in the delivery, from 1."""
+        if self.customers is None:
+            return {}
+        bad = set(self._bad(database))
+        listed = enumerate(self.customers.to_pylist(), start=1)
+        return {customer: number for number, customer in listed if customer not in bad}
+
+    def _counted(self, database: Database) -> pa.ChunkedArray | None:
+        """The customers whose rows went into the table."""
+        if self.customers is None:
+            return None
+        bad = pc.is_in(self.customers, pa.array(self._bad(database), pa.string()))
+        return self.customers.filter(pc.invert(pc.or_(bad, pc.is_null(self.customers))))
+
+    def _bad(self, database: Database) -> list[str]:
+        """The customers with rows that break a rule of the contract."""
+        if not self.first.rejected:
+            return []
+        found = database.ask(
+            f"SELECT customer_id FROM portfolio_rejects WHERE {_SAME_RECEIPT}"  # noqa: S608 - constants
+            " AND customer_id IS NOT NULL",
+            *self._key(),
+        )
+        return [customer for (customer,) in found]
+
+    def _key(self) -> tuple[object, ...]:
+        return self.first.run_id, self.first.table, self.first.as_of
+
+
+def leave(receipt: Receipt, database: Database) -> None:
+    """Put the receipt into `portfolio_runs`, in the place of one of the same delivery."""
+    database.run(
+        f"DELETE FROM portfolio_runs WHERE {_SAME_RECEIPT}",  # noqa: S608 - constants
+        receipt.run_id,
+        receipt.table,
+        receipt.as_of,
+    )
+    database.load(RUNS.name, receipt.as_table())

@@ -1,0 +1,88 @@
+"""A delivery over HTTP as it would be: counted, nothing sent, nothing written."""
+
+from collections import Counter
+from contextlib import closing
+from dataclasses import replace
+
+import pyarrow as pa
+
+from portfolio_ml.databases import redacted, rehearsing
+from portfolio_ml.schema import CUSTOMER_ROWS
+from portfolio_ml.sinks.crm import Crm, opened
+from portfolio_ml.sinks.desired import desired
+from portfolio_ml.sinks.lease import LEASES
+from portfolio_ml.sinks.outbox import OUTBOX
+from portfolio_ml.sinks.receipts import Receipt, Run
+from portfolio_ml.sinks.rows import prepare
+from portfolio_ml.sinks.sql import rehearse_sql
+from portfolio_ml.sinks.tables import create_or_check
+from portfolio_ml.sinks.vendors.values import parsed
+
+
+def rehearse_http(rows: pa.Table, to: Crm, *, run: Run) -> Receipt:
+    """The receipt that `deliver_http` would give if the CRM took every row.
+
+    Nothing is sent, and the state database stays as it is. Columns of lineage, and `as_of`, do
+    not count: a row is written when its figures change.
+
+    Raises:
+        ConfigError: The address, the token or the state database's URL cannot be right.
+        ServiceUnavailableError: The state database cannot be opened.
+        TryAgainLaterError: It is locked.
+    """
+    with closing(opened(to, sleep=to.clock.sleep, now=run.now)) as vendor:
+        name, place = vendor.name, vendor.place
+    kept, suppressed = to.without_suppressed(rows)
+    held = rehearse_sql(kept, url=to.url, table=to.table, base=to.base, run=run)
+    if held.status == "history_only":
+        return replace(held, suppressed=held.suppressed + suppressed, rows=held.rows + suppressed)
+    figures = {
+        column.name: to.target.columns[column.name]
+        for column in CUSTOMER_ROWS.columns
+        if column.name in to.target.columns and not column.lineage and column.name != "as_of"
+    }
+    taken = _acknowledged(to, place=place, names=frozenset(figures.values()))
+    good = prepare(kept, CUSTOMER_ROWS, as_of=run.as_of).rows
+    became = Counter(
+        state if parsed(wanted) == same else "sent"
+        for part in desired(good, columns=figures, suppressed=to.suppressed)
+        for customer, wanted in zip(*(c.to_pylist() for c in part.columns), strict=True)
+        for state, same in (taken.get(customer, ("sent", None)),)
+    )
+    return replace(
+        held,
+        target=name,
+        mode=to.target.mode,
+        rows=held.rows + suppressed,
+        sent=became["sent"],
+        unchanged=became["unchanged"],
+        rejected=held.rejected + became["rejected"],
+        unknown=became["unknown"],
+        absent=became["absent"],
+        suppressed=held.suppressed + suppressed,
+    )
+
+
+def _acknowledged(
+    to: Crm, *, place: str, names: frozenset[str]
+) -> dict[str, tuple[str, dict[str, str | None]]]:
+    """Per customer, what a delivery would count it as where these of its values are wanted.
+
+    Nobody, where the target was another CRM or object.
+    """
+    became = {"sent": "unchanged", "in_flight": "unknown", "pending": "sent"}
+    with rehearsing(to.url, base=to.base) as database:
+        create_or_check((LEASES, OUTBOX), database, where=redacted(to.url))
+        rows = database.ask(
+            "SELECT customer_id, state, wanted FROM portfolio_outbox WHERE target = ?"
+            " AND target IN (SELECT target FROM portfolio_leases WHERE place = ?)",
+            to.table,
+            place,
+        )
+    return {
+        customer: (
+            became.get(state, state),
+            {name: value for name, value in parsed(wanted).items() if name in names},
+        )
+        for customer, state, wanted in rows
+    }
