@@ -50,7 +50,7 @@ class Upsert:
         )
         for table in (self.history, self.current):
             written = self.database.run(
-                f"INSERT INTO {self._table(table)} ({names(table.names)})"
+                f"INSERT INTO {self._table(table)} AS kept ({names(table.names)})"
                 f" SELECT {names(table.names, of='fresh')} {changed}"
                 f" {self._on_conflict_update(table)}",
                 first,
@@ -80,7 +80,7 @@ class Upsert:
         """
         names = self.history.names
         return self.database.run(
-            f"INSERT INTO {self._table(self.history)} ({self._names.listed(names)})"
+            f"INSERT INTO {self._table(self.history)} AS kept ({self._names.listed(names)})"
             f" SELECT {self._names.listed(names, of='fresh')} {self._fresh_and_held()}"
             f" WHERE fresh.{PLACE} BETWEEN ? AND ?"
             f" AND (held.as_of IS NULL OR {self._figures_differ('held', 'fresh')})"
@@ -129,6 +129,7 @@ class Upsert:
         )
 
     def _on_conflict_update(self, table: Table) -> str:
+        # The table that is inserted into goes by an alias: it could itself be called excluded.
         others = map(self.database.quote, (n for n in table.names if n not in table.key))
         changes = ", ".join(f"{name} = excluded.{name}" for name in others)
         return f"ON CONFLICT ({self._names.listed(table.key)}) DO UPDATE SET {changes}"
