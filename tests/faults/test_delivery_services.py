@@ -187,13 +187,6 @@ class TestAFullDisk:
                 deliver_many(crm, TUESDAY, 20_000)
             assert deliver(crm, TUESDAY, {"ltv": 1.0}).sent == 1
 
-    def test_of_a_servers_temporary_files_is_unavailable(self, postgresql):
-        deliver_many(postgresql, MONDAY, 3_000)
-        options = "-c%20temp_file_limit%3D0%20-c%20work_mem%3D64kB"
-        far = Crm(f"{postgresql.url}&options={options}", postgresql.base)
-        with fails(postgresql, ServiceUnavailableError, 69, "lacks resources.*temporary file size"):
-            deliver_many(far, TUESDAY, 3_000)
-
 
 @contextmanager
 def small_disk(running: Server, folder: Path, *, megabytes: int) -> Iterator[str]:

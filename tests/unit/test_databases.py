@@ -414,6 +414,7 @@ class TestFaults:
             ("3F000", ConfigError),
             ("42846", ConfigError),
             ("53200", ServiceUnavailableError),
+            ("53400", ServiceUnavailableError),
             ("55000", ConfigError),
             ("58030", ServiceUnavailableError),
             ("53100", ServiceUnavailableError),

@@ -175,9 +175,12 @@ class Writer:
         """
         others = map(self.quote, (name for name in table.names if name not in table.key))
         changes = ", ".join(f"{name} = excluded.{name}" for name in others)
-        key = ", ".join(map(self.quote, table.key))
+        key, names = (", ".join(map(self.quote, part)) for part in (table.key, table.names))
+        # The table goes by an alias: it could itself be called excluded.
         return self.run(
-            f"{self._insert(table)} {query} ON CONFLICT ({key}) DO UPDATE SET {changes}", *values
+            f"INSERT INTO {self.quote_table(table.name)} AS kept ({names}) {query}"
+            f" ON CONFLICT ({key}) DO UPDATE SET {changes}",
+            *values,
         )
 
     def insert_new(self, table: Table, query: str, *values: object) -> int:

@@ -262,7 +262,7 @@ def _look(order: _Order, database: Writer, look: Look | None) -> None:
 def _written(order: _Order, database: Writer, write: Write, staged: Accepted) -> Accepted:
     """Write the staged rows; what is refused now or was while staging is staged no more."""
     last = order.delivery.rows.num_rows
-    found = accepted(database, write, last=last, before_halving=lambda: number(database))
+    found = accepted(database, write, last=last, before_parting=lambda: number(database))
     if found.refused:
         unstage(found.refused, database)
     return Accepted(found.written, staged.refused | found.refused)
