@@ -132,7 +132,7 @@ def connection(to: Place, *, begin: str = "BEGIN") -> Iterator[sa.Connection]:
         if to.file is not None:
             event.listen(engine, "connect", _leave_transactions_to_us)
             event.listen(engine, "begin", lambda opened: opened.exec_driver_sql(begin))
-        else:
+        elif to.url.get_backend_name() == "postgresql":
             event.listen(engine, "connect", _tell_dates_as_iso)
         try:
             with _opened(engine, to) as opened:
