@@ -1,6 +1,6 @@
 """Rows brought to every target of a config: delivered, or only rehearsed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -25,12 +25,13 @@ from portfolio_ml.sinks.crm import Crm, table_of
 from portfolio_ml.sinks.differences import Change
 from portfolio_ml.sinks.files import deliver_file, rehearse_file
 from portfolio_ml.sinks.http import Reconciled, deliver_http
-from portfolio_ml.sinks.past_sql import places
+from portfolio_ml.sinks.past_sql import BAND, places
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.rehearsal import rehearse_http
 from portfolio_ml.sinks.suppression import suppression
 
-Deliver = Callable[[Target], Receipt]
+Deliver = Callable[[Target], Receipt | None]
+"""Delivers to a target; None where there was nothing to deliver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +112,14 @@ def deliver(rows: pa.Table, settings: Settings, run: Run, *, some: bool = False)
     return each(targets, lambda target: _delivered(rows, target, settings, run))
 
 
-def each(targets: list[Target], deliver_to: Deliver) -> Deliveries:
+def each(targets: Sequence[Target], deliver_to: Deliver) -> Deliveries:
     """Deliver to one target after the other, whatever becomes of one of them."""
     receipts: list[Receipt] = []
     faults: list[PortfolioError] = []
     for target in targets:
         try:
-            receipts.append(deliver_to(target))
+            receipt = deliver_to(target)
+            receipts += [] if receipt is None else [receipt]
         except UnfinishedError as error:
             receipts.append(error.receipt)
             faults.append(error.fault)
@@ -154,17 +156,21 @@ def _rehearsed(rows: pa.Table, target: Target, settings: Settings, run: Run) -> 
 
 
 def bands_before(settings: Settings) -> Callable[[date], pa.Table]:
-    """What gives the churn bands delivered last before a date, by the first target that has any."""
+    """What gives the churn bands delivered last before a date, by the first target that has any.
+
+    A target that cannot be read is passed over: what is wrong with it, its delivery tells.
+    """
 
     def bands(as_of: date) -> pa.Table:
-        found = pa.table({"customer_id": pa.array([], pa.string())})
         for place in places(settings):
-            found = place.bands_before(as_of)
+            try:
+                found = place.bands_before(as_of)
+            except PortfolioError:
+                continue
             if found.num_rows:
-                break
-        if "churn_band" not in found.column_names:
-            found = found.append_column("churn_band", pa.array([], pa.string()))
-        return found
+                return found
+        nobody = pa.array([], pa.string())
+        return pa.table({"customer_id": nobody, BAND: nobody})
 
     return bands
 

@@ -21,7 +21,6 @@ from portfolio_ml.config import (
 )
 from portfolio_ml.databases import redacted
 from portfolio_ml.delivering import Deliveries, crm_of, each, taken
-from portfolio_ml.errors import NothingToDoError
 from portfolio_ml.schema import CUSTOMER_ROWS, QUARANTINE
 from portfolio_ml.sinks import erasure, files, migration, sql
 from portfolio_ml.sinks.erasure import Erased
@@ -42,8 +41,7 @@ def retry(settings: Settings, *, now: Clock) -> Deliveries:
     Returns:
         What became of them, per target that had any.
     """
-    targets = [target for target in settings.delivery if _has_left(target, settings)]
-    return each(targets, lambda target: _retried(target, settings, now=now))
+    return each(settings.delivery, lambda target: _retried(target, settings, now=now))
 
 
 def migrate(settings: Settings) -> dict[str, tuple[str, ...]]:
@@ -79,32 +77,23 @@ def erase(settings: Settings, customer_id: str, *, now: Clock) -> tuple[tuple[Er
     return tuple(done), is_new
 
 
-def _has_left(target: Target, settings: Settings) -> bool:
-    """Whether there is something to replay at a target."""
-    match target:
-        case SqlTarget():
-            return bool(sql.rejected(target, base=settings.base))
-        case HubSpotTarget() | SalesforceTarget():
-            return has_left(crm_of(target, settings))
-        case ParquetTarget() | CsvTarget():
-            return False  # only fresh scores mend a row that a file cannot take
-
-
-def _retried(target: Target, settings: Settings, *, now: Clock) -> Receipt:
-    """Replay what is left at a target."""
+def _retried(target: Target, settings: Settings, *, now: Clock) -> Receipt | None:
+    """Replay what is left at a target; None where nothing is."""
     match target:
         case SqlTarget():
             return _replayed(target, settings, now=now)
         case HubSpotTarget() | SalesforceTarget():
             crm = crm_of(target, settings)
+            if not has_left(crm):
+                return None
             as_of, versions = last_delivery(crm)
             run = Run(run_id=uuid.uuid4().hex, as_of=as_of, model_versions=versions, now=now)
             return taken(retry_http(crm, run=run))
         case ParquetTarget() | CsvTarget():
-            raise NothingToDoError("a file has nothing to replay", where=str(target.path))
+            return None  # only fresh scores mend a row that a file cannot take
 
 
-def _replayed(target: SqlTarget, settings: Settings, *, now: Clock) -> Receipt:
+def _replayed(target: SqlTarget, settings: Settings, *, now: Clock) -> Receipt | None:
     """Deliver a target's rejected rows, date by date; gives the receipt of the newest date."""
     found = sql.rejected(target, base=settings.base)
     erased = suppression(settings)
@@ -113,7 +102,7 @@ def _replayed(target: SqlTarget, settings: Settings, *, now: Clock) -> Receipt:
         rows = erased.without(rows_from([row for _, row in group]))
         run = Run(run_id=uuid.uuid4().hex, as_of=as_of, model_versions=_versions(rows), now=now)
         receipts.append(sql.deliver_to_target(rows, target, base=settings.base, run=run))
-    return receipts[-1]
+    return receipts[-1] if receipts else None
 
 
 def rows_from(texts: Sequence[str]) -> pa.Table:
