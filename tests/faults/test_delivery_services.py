@@ -193,7 +193,7 @@ def small_disk(running: Server, folder: Path, *, megabytes: int) -> Iterator[str
     """A tablespace on a disk of its own; skips where none can be mounted."""
     place = folder / "disk"
     place.mkdir()
-    for each in (folder, *folder.parents[:2]):
+    for each in (folder, *folder.parents[:3]):
         each.chmod(0o755)
     if os.geteuid():
         pytest.skip("only root can mount a disk")

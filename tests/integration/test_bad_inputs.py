@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.servers import postgresql
 
-from portfolio_ml.cli import app, commands, options
+from portfolio_ml.cli import app, commands, delivery, options
 
 pytestmark = pytest.mark.integration
 
@@ -208,8 +208,8 @@ SOURCES = [
         config={"data.transactions.source": "cdnwo"}),
     bad("the whole disk", 2, "the root of the disk", config={"data.transactions.source": "/"}),
     bad("no source", 2, "an empty name", config={"data.transactions.source": ""}),
-    bad("another kind of database", 2, "this kind of database is unknown", "mysql",
-        config=database(url="mysql://ann:s3cret@db/crm")),
+    bad("another kind of database", 2, "this kind of database is unknown", "frob",
+        config=database(url="frob://ann:s3cret@db/crm")),
     bad("an unreadable URL", 2, "the database URL cannot be read", "%40",
         config=database(url="postgresql://ann:s3@cret@db:port/crm")),
     bad("no such table", 2, "table 'slaes' is missing", "did you mean 'sales'?",
@@ -544,7 +544,9 @@ def listing(folder: Path) -> dict[str, tuple[bool, bytes]]:
 def ran(case: Bad, folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """The exit code and what standard error ends with."""
     name, *options = case.command.split()
-    if "-c" not in options and name in {c.__name__ for c in commands.COMMANDS}:
+    if "-c" not in options and name in {
+        c.__name__ for c in (*commands.COMMANDS, *delivery.COMMANDS)
+    }:
         options += ["-c", "shop.yaml"]
     code = app.run([name, *options])
     shown = capsys.readouterr()

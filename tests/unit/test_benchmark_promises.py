@@ -5,7 +5,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from benchmarks import models_figures, models_page, models_promises
+from benchmarks import markdown, models_figures, models_promises
 from benchmarks.models_figures import RESIDUALS, Gain, Tier
 from benchmarks.models_line import Result
 from benchmarks.models_lines import LINES
@@ -70,7 +70,7 @@ def with_gain(target, opponent, gain):
     return replace(judged, gains=judged.gains | {target: {"all": gains, "active": gains}})
 
 
-@pytest.mark.parametrize("module", [models_figures, models_page, models_promises])
+@pytest.mark.parametrize("module", [markdown, models_figures, models_promises])
 def test_the_examples_hold(module):
     found = doctest.testmod(module)
     assert found.attempted

@@ -21,6 +21,7 @@ from portfolio_ml.sinks.vendors.vendor import Wanted
 
 pytestmark = pytest.mark.unit
 
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
 STAMP = pa.timestamp("us", tz="UTC")
 ROWS = (Wanted("a", {"x": "1"}), Wanted("b", {"x": "secret value"}))
 TOKENS = [
@@ -186,7 +187,7 @@ def test_a_token_shows_in_no_message_trace_or_log(tmp_path, caplog, token):
     weather = Weather(script=deque(["drop_before"]), token="another")
     with hubspot(seconds=time.seconds, weather=weather) as (_, address):
         to = crm(address, tmp_path, clock=time.clock, token=token)
-        with closing(opened(to, sleep=time.sleep)) as vendor:
+        with closing(opened(to, sleep=time.sleep, now=lambda: NOW)) as vendor:
             answers = [vendor.send(ROWS, None), vendor.send(ROWS, None)]
     assert answers[1].stop is not None
     told = [repr(to), repr(vendor), str(vars(vendor)), repr(answers), vendor.name, vendor.place]
@@ -198,7 +199,7 @@ def test_a_token_shows_in_no_message_trace_or_log(tmp_path, caplog, token):
 def test_a_token_that_cannot_be_one_is_refused_without_being_shown(tmp_path, token):
     to = crm("https://api.example.com", tmp_path, token=token)
     with pytest.raises(ConfigError, match="token") as told:
-        opened(to, sleep=FakeClock().sleep)
+        opened(to, sleep=FakeClock().sleep, now=lambda: NOW)
     assert token not in "".join(traceback.format_exception(told.value))
 
 

@@ -74,7 +74,7 @@ def score(
 def deliver(
     config: Config, *, retry: Retry = False, as_json: Json = False, quiet: Quiet = False
 ) -> None:
-    """Deliver again what targets rejected, and settle what is unknown.
+    """Deliver again what was rejected or is unknown.
 
     Nothing is scored. Rows that a later delivery has settled are left alone.
     """
@@ -97,7 +97,7 @@ def deliver(
 
 
 def migrate(config: Config, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Bring the package's own tables in the CRM to this version's shape.
+    """Bring the package's tables to this version's shape.
 
     Columns that are missing are added, in one transaction per target; nothing is removed.
     """
