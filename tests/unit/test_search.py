@@ -99,7 +99,7 @@ def test_mlflows_database_is_refused_before_anything_is_written(tmp_path):
     ("url", "error", "said"),
     [
         ("sqlite:////no/such/folder/tuning.db", ServiceUnavailableError, "folder .* is not there"),
-        ("mysql://ann:secret@host/trials", ConfigError, "kind of database is unknown"),
+        ("frob://ann:secret@host/trials", ConfigError, "kind of database is unknown"),
         ("postgresql://ann:secret@localhost:1/trials", ServiceUnavailableError, "does not answer"),
     ],
 )
