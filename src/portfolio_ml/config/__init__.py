@@ -17,6 +17,15 @@ from portfolio_ml.config.delivery_sections import (
 )
 from portfolio_ml.config.json_schema import json_schema
 from portfolio_ml.config.loading import load_settings, settings_from
+from portfolio_ml.config.portfolio_sections import (
+    DailyList,
+    Goal,
+    Loyalty,
+    Portfolio,
+    Representatives,
+    Response,
+    Terms,
+)
 from portfolio_ml.config.sections import (
     Bands,
     DuckDB,
@@ -32,16 +41,23 @@ __all__ = [
     "CsvFormat",
     "CsvTarget",
     "CustomersSource",
+    "DailyList",
     "DuckDB",
     "ExcludedPeriod",
+    "Goal",
     "HubSpotTarget",
+    "Loyalty",
     "ParquetTarget",
+    "Portfolio",
+    "Representatives",
+    "Response",
     "SalesforceTarget",
     "Settings",
     "Spark",
     "SqlTarget",
     "TableSource",
     "Target",
+    "Terms",
     "history_beside",
     "json_schema",
     "load_settings",

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from portfolio_ml.config.data_sections import Data
 from portfolio_ml.config.delivery_sections import State, Target
+from portfolio_ml.config.portfolio_sections import Portfolio
 from portfolio_ml.config.sections import (
     Acting,
     Activity,
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
         acting: What acting on a customer costs and brings; without it, no threshold is advised.
         tracking: Where runs and models are kept.
         scoring: What the scores tell.
+        portfolio: What the portfolio's own figures are told.
         delivery: Where the scores are written to.
         state: Where deliveries keep what they must know of each other.
         report: The HTML page.
@@ -90,6 +92,7 @@ class Settings(BaseSettings):
     acting: Acting | None = None
     tracking: Tracking = Tracking()
     scoring: Scoring = Scoring()
+    portfolio: Portfolio = Portfolio()
     delivery: tuple[Target, ...] = ()
     state: State = State()
     report: Report = Report()

@@ -1,0 +1,138 @@
+"""The book: all that the portfolio's figures are computed from, at one as-of date."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from portfolio_ml.config import Portfolio
+from portfolio_ml.customers import CustomerTable
+from portfolio_ml.events import Events
+from portfolio_ml.features.inputs import Inputs
+from portfolio_ml.frozen import Frozen
+from portfolio_ml.portfolio.stock import Stock, stocks_at
+from portfolio_ml.timeline import to_day
+
+SCORES = (
+    "p_churn", "p_return", "churn_band", "churn_reasons", "expected_orders", "ltv", "ltv_low",
+    "ltv_high", "value_if_buys", "value_at_risk", "segment_name",
+)  # fmt: skip
+"""The columns of the customer rows that today's stock has where there are champions."""
+NO_SCORES = "there are no scores: train champions first, with portfolio-ml train"
+_USUAL_SECTIONS = (
+    "value_tier", "lifecycle_stage", "segment_name", "region", "segment", "relationship_type",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """All that the figures are computed from.
+
+    Attributes:
+        now: The customers at the as-of date.
+        then: The customers `compare_days` before it, under the same activity window and tiers;
+            None where the history begins later.
+        inputs: The portfolio's lines and days, later ones included: a figure cuts them at its
+            dates, as `features.cut.seen_at` does.
+        frozen: The activity window, the tiers and the customer-base models.
+        settings: What the config says of the figures.
+        currency: What the amounts are in; empty where nothing tells.
+        has_scores: Whether champions scored the customers.
+        customers: What is known of the customers; None where no table is configured.
+        interactions: What they did beside buying, likewise; also after the as-of date.
+        contacts: What was done to win or keep them, likewise, those held out included.
+    """
+
+    now: Stock
+    then: Stock | None
+    inputs: Inputs
+    frozen: Frozen
+    settings: Portfolio
+    currency: str = ""
+    has_scores: bool = False
+    customers: CustomerTable | None = None
+    interactions: Events | None = None
+    contacts: Events | None = None
+
+    @property
+    def as_of(self) -> date:
+        """The last day of the history that is used."""
+        return self.now.as_of
+
+    @property
+    def as_of_day(self) -> int:
+        """Its day number."""
+        return self.now.as_of_day
+
+    @property
+    def sections(self) -> tuple[tuple[str, ...], ...]:
+        """By which columns customers are told apart, as configured or as usual."""
+        chosen = self.settings.sections
+        if chosen is None:
+            return tuple((name,) for name in _USUAL_SECTIONS if self.now.has(name))
+        return tuple((name,) if isinstance(name, str) else name for name in chosen)
+
+    def then_of_now(self, name: str) -> NDArray[np.float64]:
+        """A number column of then for today's customers, shape (customers,); NaN for newcomers."""
+        found = np.full(self.now.count, np.nan)
+        if self.then is not None and self.then.count:
+            place = _places(self.now, self.then)
+            found[place >= 0] = self.then.column(name)[place[place >= 0]]
+        return found
+
+
+def book_of(
+    inputs: Inputs,
+    frozen: Frozen,
+    *,
+    as_of: date,
+    settings: Portfolio,
+    scores: pa.Table | None = None,
+    currency: str = "",
+    customers: CustomerTable | None = None,
+    interactions: Events | None = None,
+    contacts: Events | None = None,
+) -> Book:
+    """The book at a date.
+
+    Args:
+        inputs: The portfolio's tables.
+        frozen: What the champion froze; or what was fitted at `as_of`, where there is none.
+        as_of: The last day to use.
+        settings: What the config says of the figures.
+        scores: The customer rows of that date; None where there are no champions.
+        currency: What the amounts are in.
+        customers: What is known of the customers.
+        interactions: What they did beside buying.
+        contacts: What was done to win or keep them.
+    """
+    day = to_day(as_of)
+    before = day - settings.compare_days
+    days = [day] if before < inputs.span.first_day else [before, day]
+    stocks: Mapping[int, Stock] = stocks_at(inputs, days, frozen=frozen, customers=customers)
+    now = stocks[day]
+    if scores is not None:
+        now = now.with_scores(scores, SCORES)
+    return Book(
+        now=now,
+        then=stocks.get(before),
+        inputs=inputs,
+        frozen=frozen,
+        settings=settings,
+        currency=currency,
+        has_scores=scores is not None,
+        customers=customers,
+        interactions=interactions,
+        contacts=contacts,
+    )
+
+
+def _places(some: Stock, of: Stock) -> NDArray[np.int64]:
+    """The place of each customer of one stock in another, -1 where it is not in it."""
+    numbers = of.rows["customer"].to_numpy()
+    wanted = some.rows["customer"].to_numpy()
+    place = np.clip(np.searchsorted(numbers, wanted), 0, max(numbers.size - 1, 0))
+    return np.where(numbers[place] == wanted, place, -1)
