@@ -9,7 +9,7 @@ from typing import Any
 from portfolio_ml import bundles, registry
 from portfolio_ml.config import Settings
 from portfolio_ml.databases import redacted
-from portfolio_ml.errors import ConfigError, DataError
+from portfolio_ml.errors import ConfigError, DataError, MissingChampionError
 from portfolio_ml.judgement import PRIMARY
 from portfolio_ml.models.segments import SegmentModel
 from portfolio_ml.opening import Say
@@ -54,11 +54,12 @@ def registered_champions(settings: Settings) -> dict[str, registry.Registered]:
     """Every target's champion in the registry.
 
     Raises:
-        DataError: A target has none, or its files are not the registered ones.
+        MissingChampionError: A target has none.
+        DataError: Its files are not the registered ones.
     """
     present = _registered(settings, registry.TARGETS)
     if missing := sorted(set(registry.TARGETS) - set(present)):
-        raise DataError(
+        raise MissingChampionError(
             f"there is no champion for {', '.join(TARGET_NAMES[t].lower() for t in missing)}",
             where=f"the registry of {settings.name}, {redacted(settings.tracking.uri)}",
             do=f"train first: {_training_command(settings)}",

@@ -58,6 +58,10 @@ class HistoryTooShortError(DataError):
     """No outcome within the history can be learnt from and judged by."""
 
 
+class MissingChampionError(DataError):
+    """A target has no champion yet: nothing was trained, or nothing passed the gate."""
+
+
 class ServiceUnavailableError(PortfolioError):
     """A database or server that is needed does not answer."""
 

@@ -4,7 +4,7 @@ Each function opens the engine, walks downstream, and gives a frozen result. Not
 `say` is told what is being done. The wall clock comes in as `Clock`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from portfolio_ml.config import Settings
 from portfolio_ml.delivering import Deliveries, Rehearsal
 from portfolio_ml.errors import DataError, PortfolioError
 from portfolio_ml.features.table import FeatureTable, at
+from portfolio_ml.figure_delivery import deliver_figures
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.gate import Decision
 from portfolio_ml.incumbent import gains_over_champions
@@ -29,7 +30,9 @@ from portfolio_ml.models.segment_identity import Migration, migration
 from portfolio_ml.monitoring.profile import with_profiles
 from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.opening import Opened, Say, Validation, opened, validate
+from portfolio_ml.portfolio.catalogue import demand_known
 from portfolio_ml.publish import Training, models_as_files, publish
+from portfolio_ml.reckoned import Reckoned, reckoned
 from portfolio_ml.report.facts import Facts, gather, history_facts
 from portfolio_ml.report.page import write as write_page
 from portfolio_ml.scored import Scored, scored, scored_dates, tables_of
@@ -47,6 +50,7 @@ __all__ = [
     "Budget",
     "Deliveries",
     "Opened",
+    "Reckoned",
     "ScoringResult",
     "TrainingResult",
     "Tuned",
@@ -57,6 +61,7 @@ __all__ = [
     "fill",
     "monitor",
     "opened",
+    "portfolio_figures",
     "rehearse_score",
     "report",
     "score",
@@ -319,6 +324,34 @@ def contributions(portfolio: Opened, customers: Sequence[str] | None, *, say: Sa
     added = model.contributions(matrix(rows, model.names))
     columns = dict(zip(model.names, added.T, strict=True))
     return pa.table({"customer_id": rows["customer_id"], **columns})
+
+
+def portfolio_figures(
+    portfolio: Opened, *, now: Clock, say: Say, names: Collection[str] = (), write: bool = True
+) -> tuple[Reckoned, Deliveries]:
+    """The portfolio's own figures, and what became of them where the config wants them.
+
+    Without champions, the figures that rest on scores are absent, with that reason.
+
+    Args:
+        portfolio: The history.
+        now: The wall clock.
+        say: Told what is being done.
+        names: Which figures; all of them where none is named.
+        write: Whether they are delivered.
+
+    Raises:
+        ConfigError: There is no figure of a name.
+        DataError: A champion cannot be used.
+    """
+    demand_known(names)
+    settings = portfolio.settings
+    bands = delivering.bands_before(settings)
+    found = reckoned(portfolio, bands_before=bands, names=names, now=now, say=say)
+    if not write or not settings.portfolio.delivery:
+        return found, Deliveries(())
+    say("delivering")
+    return found, deliver_figures(found, settings, now=now)
 
 
 def monitor(portfolio: Opened, *, say: Say) -> Monitoring:

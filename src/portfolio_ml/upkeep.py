@@ -21,6 +21,7 @@ from portfolio_ml.config import (
 )
 from portfolio_ml.databases import redacted
 from portfolio_ml.delivering import Deliveries, crm_of, each, taken
+from portfolio_ml.figure_delivery import erase_from_figures
 from portfolio_ml.schema import CUSTOMER_ROWS, QUARANTINE
 from portfolio_ml.sinks import erasure, files, migration, sql
 from portfolio_ml.sinks.erasure import Erased
@@ -73,6 +74,7 @@ def erase(settings: Settings, customer_id: str, *, now: Clock) -> tuple[tuple[Er
         for target in settings.delivery
         for each in _erased(target, settings, customer_id, now=now)
     ]
+    done += erase_from_figures(settings, customer_id)
     done += _erased_from_quarantine(settings, customer_id)
     return tuple(done), is_new
 

@@ -10,6 +10,7 @@ import typer
 from portfolio_ml.cli import commands, delivery, models
 from portfolio_ml.cli.demo import demo
 from portfolio_ml.cli.init import init
+from portfolio_ml.cli.portfolio import portfolio
 from portfolio_ml.cli.printing import print_versions
 from portfolio_ml.errors import ConfigError, PortfolioError
 
@@ -35,6 +36,7 @@ EXAMPLES = {
     "deliver": "deliver --retry --config sales.yaml",
     "migrate": "migrate --config sales.yaml",
     "erase": "erase --customer 00042 --config sales.yaml",
+    "portfolio": "portfolio --config sales.yaml --figure sections",
     "monitor": "monitor --config sales.yaml --fail-on retrain",
     "report": "report --config sales.yaml",
 }
@@ -46,7 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, init, *commands.COMMANDS, *delivery.COMMANDS):
+for command in (demo, init, *commands.COMMANDS, *delivery.COMMANDS, portfolio):
     app.command(epilog=f"Example: portfolio-ml {EXAMPLES[command.__name__]}")(command)
 app.add_typer(models.app)
 

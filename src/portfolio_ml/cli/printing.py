@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
+from portfolio_ml.display import SmallTable
+
 PIPED_WIDTH = 110
 LIBRARIES = ("duckdb", "lightgbm", "mlflow", "narwhals")
 
@@ -45,6 +47,11 @@ def print_versions() -> None:
 def print_line(text: str) -> None:
     """One line, as it is: broken nowhere, so that what stands in it can be copied."""
     console().print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def print_text(table: SmallTable) -> None:
+    """A small table in columns of plain text, and a blank line."""
+    print_line(f"{table.to_text().strip()}\n")
 
 
 def print_rows(facts: Mapping[str, Any]) -> None:

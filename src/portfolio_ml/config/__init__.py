@@ -19,6 +19,9 @@ from portfolio_ml.config.json_schema import json_schema
 from portfolio_ml.config.loading import load_settings, settings_from
 from portfolio_ml.config.portfolio_sections import (
     DailyList,
+    FiguresInParquet,
+    FiguresInSql,
+    FiguresTarget,
     Goal,
     Loyalty,
     Portfolio,
@@ -44,6 +47,9 @@ __all__ = [
     "DailyList",
     "DuckDB",
     "ExcludedPeriod",
+    "FiguresInParquet",
+    "FiguresInSql",
+    "FiguresTarget",
     "Goal",
     "HubSpotTarget",
     "Loyalty",

@@ -1,11 +1,12 @@
 """What the portfolio's own figures are told: sections, terms, goals, the daily list, loyalty."""
 
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from portfolio_ml.config.sections import Count, Number, Section
+from portfolio_ml.config.sections import Count, Number, Section, Url
 from portfolio_ml.schema import ATTRIBUTE
 
 SectionName = Annotated[str, Field(pattern=ATTRIBUTE.pattern)]
@@ -138,6 +139,39 @@ class Loyalty(Section):
         return self
 
 
+class FiguresInSql(Section):
+    """A table per figure in a SQL database, and beside each what it was, as `..._history`.
+
+    Attributes:
+        kind: Which kind of target it is.
+        url: The database, such as `postgresql://crm:${CRM_PASSWORD}@db/crm`.
+        prefix: What the tables' names begin with; a schema may stand before it, as in
+            `reports.portfolio_`.
+    """
+
+    kind: Literal["sql"]
+    url: Url
+    prefix: str = Field(default="portfolio_", pattern=r"^([^.]+\.)?[A-Za-z_][A-Za-z0-9_]*$")
+
+
+class FiguresInParquet(Section):
+    """A folder with a Parquet file per figure.
+
+    Attributes:
+        kind: Which kind of target it is.
+        path: The folder, made where it is missing.
+        partitioned: Whether each figure is a folder that keeps every date, as
+            `sections/as_of=2024-06-30/`.
+    """
+
+    kind: Literal["parquet"]
+    path: Path
+    partitioned: bool = False
+
+
+FiguresTarget = Annotated[FiguresInSql | FiguresInParquet, Field(discriminator="kind")]
+
+
 class Portfolio(Section):
     """The portfolio's own figures.
 
@@ -152,6 +186,7 @@ class Portfolio(Section):
         goals: What is to be reached.
         daily_list: Whom to contact today.
         loyalty: How points are earned; without it and a table of points, there is no programme.
+        delivery: Where the command `portfolio` writes the figures to; without it, nowhere.
     """
 
     compare_days: Count = 365
@@ -162,3 +197,4 @@ class Portfolio(Section):
     goals: tuple[Goal, ...] = ()
     daily_list: DailyList = DailyList()
     loyalty: Loyalty | None = None
+    delivery: tuple[FiguresTarget, ...] = ()

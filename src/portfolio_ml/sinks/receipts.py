@@ -36,7 +36,7 @@ RUNS = Table(
         Column("absent", pa.int64(), "rows of customers whom the CRM does not have"),
         Column("suppressed", pa.int64(), "rows of customers who were erased"),
         Column("pending", pa.int64(), "rows that are still to be sent"),
-        Column("retired", pa.int64(), "rows removed, of customers merged into others"),
+        Column("retired", pa.int64(), "rows removed: of merged customers, or no more in a figure"),
         Column("digest", pa.string(), "SHA-256 of the rows without their lineage"),
         Column("model_versions", pa.string(), "target to registered version, as JSON"),
         Column("started_at", _STAMP, "when the delivery began"),
@@ -116,7 +116,8 @@ class Receipt:
         absent: Rows of customers whom the CRM does not have, where the mode is `update`.
         suppressed: Rows of customers who were erased.
         pending: Rows that are still to be sent.
-        retired: Rows removed, of customers merged into others; not among `rows`.
+        retired: Rows removed, of customers merged into others, or of keys that a figure has no
+            more; not among `rows`.
         digest: SHA-256 of the delivered rows without their lineage.
         status: `delivered`; `history_only` where the table already has a newer as-of date, so
             that only its history took the rows; `unfinished` where rows are pending or unknown.

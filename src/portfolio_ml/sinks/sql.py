@@ -24,7 +24,14 @@ from portfolio_ml.sinks.upsert import Upsert
 
 
 def deliver_sql(
-    rows: pa.Table, *, url: str, table: str, base: Path, run: Run, contract: Table = CUSTOMER_ROWS
+    rows: pa.Table,
+    *,
+    url: str,
+    table: str,
+    base: Path,
+    run: Run,
+    contract: Table = CUSTOMER_ROWS,
+    whole: bool = False,
 ) -> Receipt:
     """Upsert the rows into a table of the package's own, and what changed into `TABLE_history`.
 
@@ -41,13 +48,15 @@ def deliver_sql(
         base: The folder that a relative file is relative to.
         run: The scoring run.
         contract: The table that the rows follow.
+        whole: Whether the rows are all that there are: a key that is not among them leaves the
+            table, while its history keeps what it was.
 
     Raises:
         ConfigError: The URL or the table's name is wrong, or the tables there have other columns.
         ServiceUnavailableError: The database cannot be opened or written, or the disk is full.
         TryAgainLaterError: It is locked.
     """
-    order = _order(rows, contract, url=url, table=table, run=run)
+    order = replace(_order(rows, contract, url=url, table=table, run=run), whole=whole)
     with writing(url, base=base) as database:
         return _into_own_table(order, database)
 
@@ -130,6 +139,7 @@ class _Order:
     mode: Mode
     run: Run
     started_at: datetime
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +223,8 @@ def _into_own_table(order: _Order, database: Writer, *, look: Look | None = None
         return _sign(order, ledger, _Outcome(found, is_late=True))
     found = _written(order, database, upsert.write, staged)
     retired = upsert.retire(order.run.retired)
+    if order.whole:
+        retired += upsert.retire_vanished()
     ledger.set_newest(order.run.as_of)
     return _sign(order, ledger, _Outcome(found, is_late=False, retired=retired))
 

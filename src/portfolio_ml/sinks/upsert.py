@@ -110,6 +110,14 @@ class Upsert:
             f" WHERE {key} IN (SELECT {key} FROM portfolio_retired)"
         )
 
+    def retire_vanished(self) -> int:
+        """Remove the current rows whose keys are not staged; gives how many there were."""
+        current, key = self._table(self.current), self.current.key
+        return self.database.run(
+            f"DELETE FROM {current} WHERE NOT EXISTS (SELECT 1 FROM {STAGING} AS fresh"
+            f" WHERE {self._names.equal(key, current, 'fresh')})"
+        )
+
     def _fresh_and_held(self) -> str:
         """Each staged row beside the newest row of the history at or before its as-of date."""
         history, key = self._table(self.history), self.current.key

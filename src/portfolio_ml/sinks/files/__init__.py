@@ -7,7 +7,7 @@ database, whose transaction spans the writing, so that two deliveries wait for e
 from portfolio_ml.sinks.files.delivery import deliver_file, rehearse_file
 from portfolio_ml.sinks.files.erasure import erase
 from portfolio_ml.sinks.files.places import held
-from portfolio_ml.sinks.files.writing import holds_table, write_batches, write_parquet
+from portfolio_ml.sinks.files.writing import holds_table, told, write_batches, write_parquet
 
 __all__ = [
     "deliver_file",
@@ -15,6 +15,7 @@ __all__ = [
     "held",
     "holds_table",
     "rehearse_file",
+    "told",
     "write_batches",
     "write_parquet",
 ]

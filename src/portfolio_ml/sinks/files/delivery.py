@@ -116,7 +116,7 @@ def _order(
     started_at = run.now()
     return _Order(
         delivery=prepare(rows, contract, as_of=run.as_of),
-        place=place_of(target, settings),
+        place=place_of(target, settings, contract=contract),
         run=run,
         started_at=started_at,
     )

@@ -47,7 +47,7 @@ def erase(
         ServiceUnavailableError: A file or the state database cannot be written.
         TryAgainLaterError: The state database is locked.
     """
-    place = place_of(target, settings)
+    place = place_of(target, settings, contract=contract)
     with state_of(settings, place.table) as state:
         _remove_unfinished(place)
         removed = {
@@ -55,7 +55,7 @@ def erase(
                 _removed(customer_id, file, place.form, contract) for file in place.files()
             )
         }
-        if not place.by_date:
+        if not place.by_date and contract == CUSTOMER_ROWS:
             removed[str(history_beside(place.path))] = sum(
                 _removed(customer_id, file, _KEPT, contract)
                 for file in kept_files(place.path).values()

@@ -70,19 +70,20 @@ class Place:
         return (self.path,) if self.path.is_file() else ()
 
 
-def place_of(target: FileTarget, settings: Settings) -> Place:
-    """Where the target of the settings is."""
+def place_of(target: FileTarget, settings: Settings, *, contract: Table = CUSTOMER_ROWS) -> Place:
+    """Where the target of the settings is; only scores have a history beside their file."""
     files = [t for t in settings.delivery if isinstance(t, FileTarget)]
     names = [t.path.name for t in files]
     path = settings.resolve(target.path)
     by_date = isinstance(target, ParquetTarget) and target.partitioned
     in_sql = any(isinstance(other, SqlTarget) for other in settings.delivery)
+    has_history = contract == CUSTOMER_ROWS and not by_date and not in_sql
     return Place(
         path=path,
         table=str(target.path) if names.count(path.name) > 1 else path.name,
         form=_form_of(target),
         by_date=by_date,
-        history=None if by_date or in_sql else history_beside(path),
+        history=history_beside(path) if has_history else None,
     )
 
 
@@ -102,7 +103,7 @@ def held(
         contract: The table that the rows follow; a file from another version may have other
             columns.
     """
-    place = place_of(target, settings)
+    place = place_of(target, settings, contract=contract)
     there = place.files()
     file = there[-1] if there and (as_of is None or not place.by_date) else None
     if as_of is not None and place.by_date:

@@ -1,0 +1,49 @@
+"""The portfolio's figures, as plain values for `--json`, and drawn for people."""
+
+from typing import Any
+
+from portfolio_ml.cli.printing import console, print_line, print_text
+from portfolio_ml.cli.show_delivery import deliveries, print_deliveries
+from portfolio_ml.delivering import Deliveries
+from portfolio_ml.figure_tables import figure_tables
+from portfolio_ml.reckoned import Reckoned
+
+Done = tuple[Reckoned, Deliveries]
+
+
+def figures(result: Done) -> dict[str, Any]:
+    """Every figure with all its rows, or why it is absent; and what became of them."""
+    found, done = result
+    return {
+        "as_of": found.as_of.isoformat(),
+        "run_id": found.run_id,
+        "currency": found.currency,
+        "figures": {
+            figure.name: {
+                "title": figure.title,
+                "absent": figure.absent or None,
+                "notes": [*figure.notes],
+                "rows": figure.rows.drop_columns(["as_of"]).to_pylist(),
+            }
+            for figure in found.figures[:-1]
+        },
+        **deliveries(done),
+    }
+
+
+def print_figures(result: Done, *, rows: int) -> None:
+    """The first rows of every figure that is there, its notes, and which figures are absent."""
+    found, done = result
+    money = f", amounts in {found.currency}" if found.currency else ""
+    console().rule(f"The portfolio as of {found.as_of}{money}")
+    for figure in found.figures[:-1]:
+        if not figure.absent:
+            for table in figure_tables(figure, rows=rows, width=console().width):
+                print_text(table)
+            for note in figure.notes:
+                print_line(f"  {note}")
+    if lacking := [figure for figure in found.figures if figure.absent]:
+        print_line("Absent:")
+        for figure in lacking:
+            print_line(f"  {figure.title}: {figure.absent}")
+    print_deliveries(done)

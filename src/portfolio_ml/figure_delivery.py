@@ -1,0 +1,100 @@
+"""The portfolio's figures brought to where the config wants them: a table or a file for each."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+
+from portfolio_ml.config import (
+    FiguresInParquet,
+    FiguresInSql,
+    FiguresTarget,
+    ParquetTarget,
+    Settings,
+    SqlTarget,
+)
+from portfolio_ml.delivering import Deliveries
+from portfolio_ml.errors import PortfolioError
+from portfolio_ml.portfolio.catalogue import contracts
+from portfolio_ml.portfolio.figure import Figure
+from portfolio_ml.reckoned import Reckoned
+from portfolio_ml.replacing import make_folder
+from portfolio_ml.schema import Table
+from portfolio_ml.sinks import erasure, files
+from portfolio_ml.sinks.erasure import Erased
+from portfolio_ml.sinks.files import deliver_file, told
+from portfolio_ml.sinks.receipts import Receipt, Run
+from portfolio_ml.sinks.sql import deliver_sql
+
+Clock = Callable[[], datetime]
+
+
+def deliver_figures(found: Reckoned, settings: Settings, *, now: Clock) -> Deliveries:
+    """Bring every figure that is there to every target; each arrives whole or not at all.
+
+    A row of an earlier date that a figure has no more leaves its table, and stays in the history.
+    A figure that is absent leaves its table as it was; the table of all figures says why.
+
+    Args:
+        found: The figures.
+        settings: The portfolio's settings.
+        now: The wall clock.
+    """
+    run = Run(run_id=found.run_id, as_of=found.as_of, model_versions=found.versions, now=now)
+    receipts: list[Receipt] = []
+    faults: list[PortfolioError] = []
+    for target in settings.portfolio.delivery:
+        try:
+            for figure in found.present:
+                receipts.append(_delivered(figure, target, settings, run))  # noqa: PERF401 - those before a fault stay
+        except PortfolioError as error:
+            faults.append(error)
+    return Deliveries(tuple(receipts), tuple(faults))
+
+
+def erase_from_figures(settings: Settings, customer_id: str) -> Iterable[Erased]:
+    """Remove a customer from every figure that names customers; gives what was removed where."""
+    named = [contract for contract in contracts() if "customer_id" in contract.names]
+    for target in settings.portfolio.delivery:
+        for contract in named:
+            if isinstance(target, FiguresInSql):
+                yield from erasure.erase(_table(target, contract), customer_id, base=settings.base)
+            else:
+                removed = files.erase(
+                    customer_id, _file(target, contract), settings=settings, contract=contract
+                )
+                yield from (Erased(place, rows) for place, rows in removed.items())
+
+
+def _delivered(figure: Figure, target: FiguresTarget, settings: Settings, run: Run) -> Receipt:
+    if isinstance(target, FiguresInSql):
+        place = _table(target, figure.contract)
+        return deliver_sql(
+            figure.rows,
+            url=place.url,
+            table=place.table,
+            base=settings.base,
+            run=run,
+            contract=figure.contract,
+            whole=True,
+        )
+    folder = settings.resolve(target.path)
+    with told(folder):
+        make_folder(folder)
+    return deliver_file(
+        figure.rows,
+        _file(target, figure.contract),
+        settings=settings,
+        run=run,
+        contract=figure.contract,
+    )
+
+
+def _table(target: FiguresInSql, contract: Table) -> SqlTarget:
+    return SqlTarget(kind="sql", url=target.url, table=f"{target.prefix}{contract.name}")
+
+
+def _file(target: FiguresInParquet, contract: Table) -> ParquetTarget:
+    name = contract.name if target.partitioned else f"{contract.name}.parquet"
+    return ParquetTarget(
+        kind="parquet", path=Path(target.path) / name, partitioned=target.partitioned
+    )

@@ -1,0 +1,75 @@
+"""Every figure of the portfolio, in the order in which people read them."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from types import MappingProxyType
+
+import pyarrow as pa
+
+from portfolio_ml.errors import ConfigError, nearest
+from portfolio_ml.portfolio.book import Book
+from portfolio_ml.portfolio.figure import Figure, contract_of, present
+from portfolio_ml.portfolio.sections import SECTIONS, sections
+from portfolio_ml.schema import Column, Table
+
+Compute = Callable[[Book], Figure]
+
+FIGURES: Mapping[Table, Compute] = MappingProxyType({SECTIONS: sections})
+"""What computes each figure, by its contract."""
+
+CONTENTS = contract_of(
+    "figures",
+    grain="one figure",
+    key=("figure",),
+    columns=(
+        Column("figure", pa.string(), "what it is called: the name of its table"),
+        Column("title", pa.string(), "what it tells"),
+        Column("row_count", pa.int64(), "rows of its table"),
+        Column("absent", pa.string(), "why it could not be computed", null="it was"),
+        Column("notes", pa.string(), "what to know of it, in sentences", null="nothing"),
+    ),
+)
+
+
+def contracts() -> tuple[Table, ...]:
+    """The tables of all figures, in their order."""
+    return (*FIGURES, CONTENTS)
+
+
+def demand_known(names: Collection[str]) -> None:
+    """Refuse names of figures that there are not.
+
+    Raises:
+        ConfigError: One of them is no figure; the message lists those there are.
+    """
+    known = [contract.name for contract in FIGURES]
+    for name in names:
+        if name not in known:
+            guess = nearest(name, known)
+            raise ConfigError(
+                f"there is no figure {name!r}",
+                do=f"did you mean {guess!r}?" if guess else f"choose from {', '.join(known)}",
+            )
+
+
+def figures(book: Book, names: Collection[str] = ()) -> Iterator[Figure]:
+    """The figures, one after the other.
+
+    Args:
+        book: What they are computed from.
+        names: Which ones; all of them where none is named.
+    """
+    for contract, compute in FIGURES.items():
+        if not names or contract.name in names:
+            yield compute(book)
+
+
+def contents(found: Collection[Figure], book: Book) -> Figure:
+    """What figures there are, and why others are absent."""
+    columns = {
+        "figure": [figure.name for figure in found],
+        "title": [figure.title for figure in found],
+        "row_count": [figure.rows.num_rows for figure in found],
+        "absent": [figure.absent or None for figure in found],
+        "notes": ["; ".join(figure.notes) or None for figure in found],
+    }
+    return present(CONTENTS, "The figures", columns, as_of=book.as_of)
