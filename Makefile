@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo test test-long test-monitor test-faults test-airflow lint install install-dev unit walk \
-	schema docs-features docs-reasons docs-tables \
+	schema docs-features docs-reasons docs-tables docs-portfolio \
 	bench-features bench-models bench-ablations bench-score lock clean help
 
 demo: install ## the whole walk on real data, into demo/
@@ -91,6 +91,10 @@ docs-features: install ## the catalogue of features anew, docs/features.md
 docs-tables: install ## the delivered tables anew, docs/tables.md
 	$(BIN)/python -c "from portfolio_ml.sinks import page; print(page.markdown(), end='')" \
 		> docs/tables.md
+
+docs-portfolio: install ## the portfolio's figures anew, docs/portfolio.md
+	$(BIN)/python -c "from portfolio_ml.portfolio import page; print(page.markdown(), end='')" \
+		> docs/portfolio.md
 
 docs-reasons: install ## the churn reasons anew, docs/reasons.md
 	$(BIN)/python -c "from portfolio_ml.models.reasons import page; print(page.markdown(), end='')" \

@@ -24,6 +24,7 @@ _HOMES = {
     "champion_record": "notebook",
     "score": "notebook",
     "monitor": "notebook",
+    "portfolio_figures": "notebook",
     "training_table": "notebook",
     "validate": "notebook",
     "guess_config": "notebook",

@@ -1,7 +1,7 @@
 """What the package answers from Python: results that show themselves, as tables and as pictures."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -13,11 +13,13 @@ from portfolio_ml.acting import Advice
 from portfolio_ml.champions import Succession, all_moves
 from portfolio_ml.display import SmallTable
 from portfolio_ml.errors import ConfigError
+from portfolio_ml.figure_tables import figure_tables
 from portfolio_ml.gate import Decision
 from portfolio_ml.judgement import Judgement, Supervised
 from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.opening import Validation
 from portfolio_ml.pipeline import TrainingResult, Tuned
+from portfolio_ml.reckoned import Reckoned
 from portfolio_ml.registry import Move
 from portfolio_ml.report import charts
 from portfolio_ml.report.evidence import model_facts
@@ -44,6 +46,7 @@ from portfolio_ml.wording import counted
 Table = Any  # a pandas, Polars or Arrow table, or whatever else Narwhals accepts
 
 FIRST_ROWS = 5
+PAGE_WIDTH = 120
 _SHOWN = (
     "customer_id",
     "is_active",
@@ -347,6 +350,41 @@ class ScoreResult(_Shown):
         return [
             deliveries_table(self.receipts),
             rows_table(f"{caption} ({self.note})" if self.note else caption, first),
+        ]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PortfolioResult(_Shown):
+    """The portfolio's own figures; shows the first rows of each.
+
+    Attributes:
+        found: The figures.
+        receipts: What became of them where they were delivered.
+    """
+
+    found: Reckoned
+    receipts: tuple[Receipt, ...]
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        """The rows of a figure; none where it is absent."""
+        [figure] = [each for each in self.found.figures if each.name == name]
+        return pd.DataFrame(figure.rows.to_pandas())
+
+    @property
+    def absent(self) -> Mapping[str, str]:
+        """Why figures are absent, by name."""
+        return {each.name: each.absent for each in self.found.figures if each.absent}
+
+    @property
+    def notes(self) -> Mapping[str, Sequence[str]]:
+        """What is to be known of a figure, by name."""
+        return {each.name: each.notes for each in self.found.figures if each.notes}
+
+    def _tables(self) -> list[SmallTable]:
+        return [
+            table
+            for figure in self.found.present
+            for table in figure_tables(figure, rows=FIRST_ROWS, width=PAGE_WIDTH)
         ]
 
 

@@ -21,6 +21,7 @@ from portfolio_ml.answers import (
     MonitorResult,
     MoveResult,
     Picture,
+    PortfolioResult,
     ScoreResult,
     TrainResult,
     TuneResult,
@@ -353,6 +354,33 @@ def monitor(settings: Settings, *, as_of: AsOf = None, transactions: Table = Non
     with _opened(settings, as_of, transactions) as portfolio:
         _warn_of_refused(portfolio)
         return MonitorResult(pipeline.monitor(portfolio, say=_silent))
+
+
+def portfolio_figures(
+    settings: Settings,
+    *,
+    as_of: AsOf = None,
+    transactions: Table = None,
+    names: Sequence[str] = (),
+) -> PortfolioResult:
+    """The portfolio's own figures, delivered where `portfolio.delivery` of the settings says.
+
+    Args:
+        settings: From `load_settings` or `settings_from`.
+        as_of: The last day to see; by default the last complete day of the history.
+        transactions: A table to use instead of the settings' source.
+        names: Which figures, as in docs/portfolio.md; by default all of them.
+
+    Raises:
+        PortfolioError: There is no figure of a name, the data cannot be used, or a target did not
+            take the figures.
+    """
+    with _opened(settings, as_of, transactions) as portfolio:
+        _warn_of_refused(portfolio)
+        found, done = pipeline.portfolio_figures(portfolio, now=_now, say=_silent, names=names)
+    if done.faults:
+        raise done.faults[0]
+    return PortfolioResult(found, done.receipts)
 
 
 def picture(*shown: charts.Chart) -> Picture:

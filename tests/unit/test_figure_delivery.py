@@ -18,6 +18,8 @@ from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.reckoned import Reckoned
 from portfolio_ml.schema import Column
 
+pytestmark = pytest.mark.unit
+
 REGIONS = contract_of(
     "regions",
     grain="one region",

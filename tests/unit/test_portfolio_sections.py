@@ -10,6 +10,8 @@ from portfolio_ml.engine import opened
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.sections import sections
 
+pytestmark = pytest.mark.unit
+
 # Day 400 is the as-of date: days 36 to 400 are the last year.
 LINES = [
     *bought("ann", 10, 300, 395, amount=100.0),
