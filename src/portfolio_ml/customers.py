@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import narwhals as nw
 import pyarrow as pa
 
+from portfolio_ml.attributes import held, kinds_of
 from portfolio_ml.config import Settings
 from portfolio_ml.engine import Frame, Kind, Reader
 from portfolio_ml.errors import ConfigError, nearest
 from portfolio_ml.schema import CUSTOMERS
 from portfolio_ml.sources import unread
 from portfolio_ml.validation import (
-    LARGEST_NUMBER,
     Rule,
     before_1900,
     customer_rules,
@@ -21,17 +21,9 @@ from portfolio_ml.validation import (
     unreadable_date,
     validated,
     value,
-    within,
 )
 
-_KINDS: dict[str, Kind] = {
-    "valid_from": "day",
-    "signup_date": "day",
-    "ended_at": "day",
-    "birthday": "day",
-    "income": "number",
-    "service_cost": "number",
-}
+_KEY_KINDS: dict[str, Kind] = {"customer_id": "text", "valid_from": "day"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +73,8 @@ def load(settings: Settings, engine: Reader) -> CustomerTable:
     attributes = [name for name in raw.columns if name not in CUSTOMERS.key]
     static = settings.data.customers.static if settings.data.customers else ()
     _demand_static(static, attributes)
-    kinds: dict[str, Kind] = {name: _KINDS.get(name, "text") for name in raw.columns}
+    of_key = {name: kind for name, kind in _KEY_KINDS.items() if name in raw.columns}
+    kinds = {**of_key, **kinds_of(attributes)}
     rows = parsed(raw, kinds, engine, of=CUSTOMERS, settings=settings)
     is_dated = "valid_from" in raw.columns
     undated = nw.lit(None, dtype=nw.Int32)
@@ -91,7 +84,7 @@ def load(settings: Settings, engine: Reader) -> CustomerTable:
         {
             "customer_id": value("customer_id"),
             "valid_from": value("valid_from") if is_dated else undated,
-            **{name: _held(name, kinds[name]) for name in attributes},
+            **held(attributes),
         },
         engine,
         of=CUSTOMERS,
@@ -155,7 +148,3 @@ def _demand_static(static: Iterable[str], attributes: list[str]) -> None:
                 else "no attributes",
                 do=f"did you mean {guess!r}?" if guess else "name one of these, or leave it out",
             )
-
-
-def _held(name: str, kind: Kind) -> nw.Expr:
-    return within(value(name), LARGEST_NUMBER) if kind == "number" else value(name)

@@ -20,6 +20,9 @@ from portfolio_ml.features.inputs import Inputs, inputs_of
 from portfolio_ml.features.own import own_features
 from portfolio_ml.features.soundness import demand_sound
 from portfolio_ml.freshness import chosen_as_of
+from portfolio_ml.opportunities import Opportunities
+from portfolio_ml.points import Points
+from portfolio_ml.prospects import Prospects
 from portfolio_ml.schema import QUARANTINE
 from portfolio_ml.sinks.files import holds_table, write_parquet
 from portfolio_ml.tables import Say, Tables, load_all, unlisted_customers
@@ -46,6 +49,11 @@ class Opened:
         customers: What is known of each customer; None where no table is configured.
         interactions: What customers did beside buying, likewise; also after `as_of`.
         contacts: What was done to win or keep them, likewise; also after `as_of`.
+        opportunities: The deals of each representative, likewise, as they stand today; their
+            `known_on` tells how they stood on `as_of`.
+        points: What customers earned and redeemed of a loyalty programme, likewise; also after
+            `as_of`.
+        prospects: Who may become a customer, likewise.
         merged: One row per id that was merged by `as_of` and is named in no table here: old_id,
             and the new_id that survives; None where no merges are configured.
     """
@@ -60,6 +68,9 @@ class Opened:
     customers: CustomerTable | None = None
     interactions: Events | None = None
     contacts: Events | None = None
+    opportunities: Opportunities | None = None
+    points: Points | None = None
+    prospects: Prospects | None = None
     merged: pa.Table | None = None
 
     @property
@@ -161,6 +172,9 @@ def opened(
             customers=tables.customers,
             interactions=tables.interactions,
             contacts=tables.contacts,
+            opportunities=tables.opportunities,
+            points=tables.points,
+            prospects=tables.prospects,
             merged=_told(tables.merged, reader),
         )
 

@@ -13,6 +13,8 @@ import pyarrow as pa
 MONEY_SCALE = 10_000
 QUANTITY_SCALE = 10_000
 """The whole numbers in which a day's units are held are 1/10,000 of them, like money."""
+POINTS_SCALE = 10_000
+"""Loyalty points are held in 1/10,000 of one, likewise."""
 Measure = Literal["revenue", "margin"]
 """What a customer's value is: net spend, or what is left of it after the cost of the goods."""
 ATTRIBUTE = re.compile("[a-z][a-z0-9_]*")
@@ -53,6 +55,7 @@ class Table:
         columns: Its columns, in order.
         takes_attributes: Whether an input table may have columns of the user's own, as text.
         may_be_empty: Whether an input table without a row is as good as any.
+        one_of: Columns of which an input table must have one at least.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Table:
     columns: tuple[Column, ...]
     takes_attributes: bool = False
     may_be_empty: bool = False
+    one_of: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -150,6 +154,67 @@ CONTACTS = Table(
         Column("campaign", pa.string(), "the campaign it belongs to", null="none"),
         Column("held_out", pa.bool_(), "true for the control group, left alone", null="unknown"),
     ),
+)
+
+OPPORTUNITIES = Table(
+    name="opportunities",
+    grain="one deal, as it stands today",
+    key=("opportunity_id",),
+    columns=(
+        Column("opportunity_id", pa.string(), "which; compared as text", required=True),
+        Column("representative_id", pa.string(), "who looks after it", required=True),
+        Column("outcome", pa.string(), "how it ended, such as won or lost", null="it is open"),
+        Column(
+            "stage",
+            pa.string(),
+            "where it stands, such as offered or closed won; read where no outcome is told",
+            null="it is open",
+        ),
+        Column("opened_at", pa.timestamp("us"), "when it began", null="unknown"),
+        Column("offered_at", pa.timestamp("us"), "when it was first offered", null="unknown"),
+        Column(
+            "closed_at",
+            pa.timestamp("us"),
+            "when it was won or lost; what an open deal expects is not read",
+            null="it is open, or unknown",
+        ),
+        Column("customer_id", pa.string(), "who; as in transactions", null="no customer yet"),
+        Column("amount", pa.float64(), "what it is worth, in currency units", null="unknown"),
+        Column("category", pa.string(), "what is sold", null="unknown"),
+        Column("segment", pa.string(), "the business's own segment", null="unknown"),
+        Column("region", pa.string(), "where it is", null="unknown"),
+        Column(
+            "recorded_at",
+            pa.timestamp("us"),
+            "when the row became known, in the portfolio's zone",
+            null="as soon as it happened",
+        ),
+    ),
+    one_of=("outcome", "stage"),
+)
+
+POINTS = Table(
+    name="points",
+    grain="one entry of a loyalty ledger",
+    key=(),
+    columns=(
+        Column("customer_id", pa.string(), "who; as in transactions", required=True),
+        Column("timestamp", pa.timestamp("us"), "when, in the portfolio's zone", required=True),
+        Column("points", pa.float64(), "earned; negative is redeemed", required=True),
+        Column("reason", pa.string(), "such as purchase, birthday or voucher", null="unknown"),
+        Column("expires_at", pa.date32(), "the last day on which they count", null="never"),
+    ),
+)
+
+PROSPECTS = Table(
+    name="prospects",
+    grain="one lead",
+    key=("prospect_id",),
+    columns=(
+        Column("prospect_id", pa.string(), "who; compared as text", required=True),
+        *(column for column in CUSTOMERS.columns if column.name not in CUSTOMERS.key),
+    ),
+    takes_attributes=True,
 )
 
 CUSTOMER_MERGES = Table(

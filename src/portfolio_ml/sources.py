@@ -110,6 +110,9 @@ def _columns(
         if column not in present:
             under = "columns" if label == IN_MEMORY else f"data.{of.name}.columns"
             raise missing_column(column, present, where=label, mapped_under=under)
+    if of.one_of and not any(name in mapped for name in of.one_of):
+        under = f"data.{of.name}.columns, or {' or '.join(of.one_of[1:])}"
+        raise missing_column(of.one_of[0], present, where=label, mapped_under=under)
     return mapped
 
 

@@ -6,6 +6,7 @@ scores see one customer. What was counted when a table was loaded stays as it is
 
 from dataclasses import replace
 from datetime import date
+from typing import TypeVar
 
 import narwhals as nw
 
@@ -13,19 +14,35 @@ from portfolio_ml.customers import CustomerTable
 from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.events import Events
 from portfolio_ml.merges import with_survivor
+from portfolio_ml.opportunities import Opportunities
+from portfolio_ml.points import Points
+from portfolio_ml.prospects import Prospects
 from portfolio_ml.timeline import to_day
 
 _ALWAYS = to_day(date.min)
+Rows = TypeVar("Rows", Events, Opportunities, Points)
 
 
-def of_events(events: Events, merged: Frame) -> Events:
-    """The events, each of the customer who survives.
+def of_rows(rows: Rows, merged: Frame) -> Rows:
+    """The events, deals or points, each of the customer who survives.
 
     Args:
-        events: What was loaded.
+        rows: What was loaded.
         merged: What `merges.Merges.known_on` gives.
     """
-    return replace(events, frame=_renamed(events.frame, merged, "customer_id"))
+    return replace(rows, frame=_renamed(rows.frame, merged, "customer_id"))
+
+
+def of_prospects(prospects: Prospects, merged: Frame) -> Prospects:
+    """The prospects, each referred by the customer who survives.
+
+    Args:
+        prospects: What was loaded.
+        merged: What `merges.Merges.known_on` gives.
+    """
+    if "referred_by" not in prospects.columns:
+        return prospects
+    return replace(prospects, frame=_renamed(prospects.frame, merged, "referred_by"))
 
 
 def of_customers(customers: CustomerTable, merged: Frame, engine: Engine) -> CustomerTable:
@@ -70,4 +87,4 @@ def _until(rows: Frame, merged: Frame) -> Frame:
 def _renamed(frame: Frame, merged: Frame, column: str) -> Frame:
     """The frame, in one of whose columns merged ids have become the surviving ones."""
     named = with_survivor(frame, merged, column)
-    return named.with_columns(nw.col("survivor").alias(column)).drop("survivor")
+    return named.with_columns(nw.col("survivor").alias(column)).select(*frame.columns)

@@ -1,23 +1,40 @@
 """All tables of a portfolio, loaded and validated: the transactions, and those beside them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
+from typing import Any
 
 import narwhals as nw
 import pyarrow as pa
 
-from portfolio_ml import customers, events, merges, survivors, transactions
+from portfolio_ml import (
+    customers,
+    events,
+    merges,
+    opportunities,
+    points,
+    prospects,
+    survivors,
+    transactions,
+)
 from portfolio_ml.config import Settings
 from portfolio_ml.customers import CustomerTable
 from portfolio_ml.engine import Engine, Frame, Reader, distinct
 from portfolio_ml.events import Events
 from portfolio_ml.merges import Merges
+from portfolio_ml.opportunities import Opportunities
+from portfolio_ml.points import Points
+from portfolio_ml.prospects import Prospects
 from portfolio_ml.schema import (
     CONTACTS,
     CUSTOMER_MERGES,
     CUSTOMERS,
     INTERACTIONS,
+    OPPORTUNITIES,
+    POINTS,
+    PROSPECTS,
     TRANSACTIONS,
     Table,
 )
@@ -26,6 +43,8 @@ from portfolio_ml.validation import TooManyRefusedError
 
 Say = Callable[[str], None]
 Progress = Callable[[float], None]  # told which share is done, from 0 to 1
+Beside = CustomerTable | Events | Opportunities | Points | Prospects
+"""A table beside the transactions, loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +56,9 @@ class Tables:
         customers: What is known of each customer.
         interactions: What customers did beside buying.
         contacts: What was done to win or keep them.
+        opportunities: The deals of each representative.
+        points: What customers earned and redeemed of a loyalty programme.
+        prospects: Who may become a customer.
         merges: Which of them turned out to be one.
         merged: What of the merges is known by the date for which the tables were loaded, as
             `Merges.known_on` gives it: ids that no table names. None without merges.
@@ -46,16 +68,22 @@ class Tables:
     customers: CustomerTable | None = None
     interactions: Events | None = None
     contacts: Events | None = None
+    opportunities: Opportunities | None = None
+    points: Points | None = None
+    prospects: Prospects | None = None
     merges: Merges | None = None
     merged: Frame | None = None
 
     @property
-    def others(self) -> Mapping[str, CustomerTable | Events | Merges]:
+    def others(self) -> Mapping[str, Beside | Merges]:
         """The tables beside the transactions, by name."""
         named = {
             CUSTOMERS.name: self.customers,
             INTERACTIONS.name: self.interactions,
             CONTACTS.name: self.contacts,
+            OPPORTUNITIES.name: self.opportunities,
+            POINTS.name: self.points,
+            PROSPECTS.name: self.prospects,
             CUSTOMER_MERGES.name: self.merges,
         }
         return {name: table for name, table in named.items() if table is not None}
@@ -104,33 +132,45 @@ def load_all(
         raise (error.after(known.quarantine) if known else error) from None
     loaded = Tables(history, merges=known, merged=merged)
     try:
-        if data.customers is not None:
-            _tell(CUSTOMERS, say)
-            loaded = replace(loaded, customers=customers.load(settings, engine))
-        if data.interactions is not None:
-            _tell(INTERACTIONS, say)
-            rows = events.load(INTERACTIONS, settings, engine, today=today)
-            loaded = replace(loaded, interactions=rows)
-        if data.contacts is not None:
-            _tell(CONTACTS, say)
-            rows = events.load(CONTACTS, settings, engine, today=today)
-            loaded = replace(loaded, contacts=rows)
+        for of, load in _beside(settings, engine, today=today):
+            if getattr(data, of.name) is not None:
+                _tell(of, say)
+                rows: dict[str, Any] = {of.name: load()}
+                loaded = replace(loaded, **rows)
     except TooManyRefusedError as error:
         raise error.after(loaded.quarantine) from None
     return _of_survivors(loaded, engine)
 
 
+def _beside(
+    settings: Settings, engine: Reader, *, today: date
+) -> Iterable[tuple[Table, Callable[[], Beside]]]:
+    """The tables beside the transactions, in order, and what loads each."""
+    return (
+        (CUSTOMERS, partial(customers.load, settings, engine)),
+        (INTERACTIONS, partial(events.load, INTERACTIONS, settings, engine, today=today)),
+        (CONTACTS, partial(events.load, CONTACTS, settings, engine, today=today)),
+        (OPPORTUNITIES, partial(opportunities.load, settings, engine, today=today)),
+        (POINTS, partial(points.load, settings, engine, today=today)),
+        (PROSPECTS, partial(prospects.load, settings, engine)),
+    )
+
+
 def _of_survivors(tables: Tables, engine: Engine) -> Tables:
     """The tables beside the transactions, with the rows of merged customers under who survives."""
-    merged, known = tables.merged, tables.customers
+    merged, known, leads = tables.merged, tables.customers, tables.prospects
     if merged is None:
         return tables
     calls, letters = tables.interactions, tables.contacts
+    deals, entries = tables.opportunities, tables.points
     return replace(
         tables,
         customers=None if known is None else survivors.of_customers(known, merged, engine),
-        interactions=None if calls is None else survivors.of_events(calls, merged),
-        contacts=None if letters is None else survivors.of_events(letters, merged),
+        interactions=None if calls is None else survivors.of_rows(calls, merged),
+        contacts=None if letters is None else survivors.of_rows(letters, merged),
+        opportunities=None if deals is None else survivors.of_rows(deals, merged),
+        points=None if entries is None else survivors.of_rows(entries, merged),
+        prospects=None if leads is None else survivors.of_prospects(leads, merged),
     )
 
 

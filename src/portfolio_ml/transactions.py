@@ -13,13 +13,14 @@ from portfolio_ml import currencies, merges
 from portfolio_ml.config import Settings
 from portfolio_ml.engine import Engine, Frame, Kind, Reader, distinct
 from portfolio_ml.errors import DataError
-from portfolio_ml.schema import HISTORY, MONEY_SCALE, TRANSACTIONS
+from portfolio_ml.schema import HISTORY, TRANSACTIONS
 from portfolio_ml.sources import Unread, unread
 from portfolio_ml.timeline import Span, in_history, to_date, to_day
 from portfolio_ml.validation import (
     LARGEST_NUMBER,
     Rule,
     customer_rules,
+    money,
     parsed,
     shown,
     tells_minutes,
@@ -271,9 +272,9 @@ def _converted(rows: Frame, rates: Mapping[str, float] | None) -> Frame:
     if rates is None:
         return rows
     rated = rows.with_columns(_rate=currencies.rate(value("currency"), rates))
-    money = [name for name in ("amount", "cost", "discount") if f"_{name}" in names]
+    sums = [name for name in ("amount", "cost", "discount") if f"_{name}" in names]
     worth = value("rate").fill_null(1.0)
-    return rated.with_columns(**{f"_{name}": value(name) * worth for name in money})
+    return rated.with_columns(**{f"_{name}": value(name) * worth for name in sums})
 
 
 def _held(rows: Frame) -> dict[str, nw.Expr]:
@@ -283,26 +284,21 @@ def _held(rows: Frame) -> dict[str, nw.Expr]:
     held = {
         "customer": nw.col("customer"),
         "day": value("timestamp"),
-        "amount": _money(value("amount")),
+        "amount": money(value("amount")),
         "order_id": value("order_id") if "order_id" in there else nw.lit(None, dtype=nw.String),
         **{name: value(name) for name in texts if name in there},
     }
     if "quantity" in there:
         held["quantity"] = within(value("quantity"), LARGEST_NUMBER)
     if "cost" in there:
-        held["cost"] = _money(value("cost"))
+        held["cost"] = money(value("cost"))
     if "discount" in there:
-        held["discount"] = _money(nw.when(value("discount") >= 0).then(value("discount")))
+        held["discount"] = money(nw.when(value("discount") >= 0).then(value("discount")))
     if "recorded_at" in there:
         held["known_day"] = nw.max_horizontal(value("timestamp"), value("recorded_at"))
     if "currency" in there and "rate" not in there:
         held["currency"] = value("currency")
     return held
-
-
-def _money(amount: nw.Expr) -> nw.Expr:
-    """Currency units in 1/10,000 of them; null where there is no number to reckon with."""
-    return (within(amount, LARGEST_NUMBER) * MONEY_SCALE).round().cast(nw.Int64)
 
 
 def _optional(kept: Frame, mapped: Container[str], engine: Engine) -> frozenset[str]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from portfolio_ml.config import Settings, TableSource
 from portfolio_ml.engine import Engine, Frame, Kind, Reader, Reading
 from portfolio_ml.errors import DataError
-from portfolio_ml.schema import QUARANTINE, Table
+from portfolio_ml.schema import MONEY_SCALE, QUARANTINE, Table
 from portfolio_ml.sources import Unread
 from portfolio_ml.timeline import to_day
 from portfolio_ml.wording import counted
@@ -143,6 +143,16 @@ def within(number: nw.Expr, largest: float) -> nw.Expr:
     return nw.when(~number.is_nan() & (number.abs() <= largest)).then(number)
 
 
+def scaled(number: nw.Expr, scale: int) -> nw.Expr:
+    """The number in whole parts of 1 / `scale`; null where there is none to reckon with."""
+    return (within(number, LARGEST_NUMBER) * scale).round().cast(nw.Int64)
+
+
+def money(amount: nw.Expr) -> nw.Expr:
+    """Currency units in 1/10,000 of them; null where there is no number to reckon with."""
+    return scaled(amount, MONEY_SCALE)
+
+
 def tells_minutes(kept: Frame, engine: Engine) -> bool:
     """Whether the rows' `minute` tells a time of day, which it does not at midnight throughout."""
     if "minute" not in kept.collect_schema().names():
@@ -192,6 +202,25 @@ def unreadable_date(column: str, of: Table) -> Rule:
 def before_1900(column: str) -> Rule:
     """The rule for a date that is too early to be one."""
     return Rule(f"{column}_before_1900", column, value(column) < to_day(EARLIEST))
+
+
+def once(rows: Frame, key: str, rules: Sequence[Rule], *, advice: str) -> tuple[Frame, Rule]:
+    """The rows, and the rule that refuses those that repeat the key of an earlier one.
+
+    Nothing says which of several rows holds: the first of the source is kept, of those that break
+    no other rule.
+
+    Args:
+        rows: What `parsed` gave.
+        key: Our column whose values must differ.
+        rules: The other rules.
+        advice: What to do where many rows repeat a key.
+    """
+    broken = nw.any_horizontal(*(rule.broken for rule in rules), ignore_nulls=True)
+    told = rows.with_columns(_is_broken=broken)
+    nth = nw.col("_row").cum_count().over(f"_{key}", "_is_broken", order_by=["_source", "_row"])
+    is_repeated = ~nw.col("_is_broken") & (nw.col("_nth") > 1)
+    return told.with_columns(_nth=nth), Rule("duplicate_key", key, is_repeated, advice=advice)
 
 
 def validated(

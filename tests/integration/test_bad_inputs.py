@@ -301,6 +301,8 @@ DATA = [
 
 PEOPLE = "customer_id,region"
 EVENTS = {"interactions": "customer_id,timestamp,kind", "contacts": "customer_id,timestamp,action"}
+DEALS = "opportunity_id,representative_id,outcome"
+POINTS = "customer_id,timestamp,points"
 MERGES = "old_id,new_id"
 
 
@@ -367,6 +369,30 @@ TABLES = [
                 files=FEW, config=beside(table, "cdnow")),
         )
     ),
+    bad("opportunities that do not say what became of them", 65, "column 'outcome' is missing",
+        "data.opportunities.columns, or stage", config=beside("opportunities"),
+        files=FEW | {"more.csv": csv("1,r", header="opportunity_id,representative_id")}),
+    bad("opportunities of which no decision is mapped", 2, "'outcome' or 'stage' must be mapped",
+        config=beside("opportunities",
+                      columns={"opportunity_id": "i", "representative_id": "r"})),
+    bad("an outcome that is both", 2, "'done' must not be both won and lost",
+        config=beside("opportunities", won=["done"], lost=["Done"])),
+    bad("opportunities there twice", 65, TOO_MANY, "1 x duplicate_key", "row 2", "'1'",
+        "keep one row for each opportunity", config=beside("opportunities"), command="train",
+        files=FEW | {"more.csv": csv("1,r,won", "1,r,lost", header=DEALS)}),
+    bad("opportunities closed before they began", 65, TOO_MANY, "1 x closed_before_opened",
+        "row 2", "'2024-01-01'", config=beside("opportunities"), command="score",
+        files=FEW | {"more.csv": csv("1,r,won,,", "2,r,won,2024-01-02,2024-01-01",
+                                     header=f"{DEALS},opened_at,closed_at")}),
+    bad("points that are no numbers", 65, TOO_MANY, "1 x points_unreadable", "row 2", "'many'",
+        "data.points.format", config=beside("points"), command="backtest",
+        files=FEW | {"more.csv": csv("a,2024-03-01,5", "a,2024-03-01,many", header=POINTS)}),
+    bad("prospects without an id", 65, "column 'prospect_id' is missing", "mean 'prospct_id'?",
+        "data.prospects.columns", config=beside("prospects"),
+        files=FEW | {"more.csv": csv("a,x", header="prospct_id,region")}),
+    bad("prospects there twice", 65, TOO_MANY, "1 x duplicate_key", "row 2", "'p'",
+        "keep one row for each prospect", config=beside("prospects"), command="score",
+        files=FEW | {"more.csv": csv("p,x", "p,y", header="prospect_id,region")}),
     bad("no such merges file", 2, "there are no customer_merges to read", "no such file",
         files=FEW, config=beside("customer_merges")),
     bad("merges without the survivor", 65, "column 'new_id' is missing",
@@ -660,6 +686,9 @@ SEVERAL = {
     "people.csv": csv("a,x", "a,y", "c,z", header=PEOPLE),
     "calls.csv": csv("a,2024-03-01,call", ",2024-03-01,call", header=EVENTS["interactions"]),
     "letters.csv": csv("a,2024-03-01,letter", header=EVENTS["contacts"]),
+    "deals.csv": csv("1,r,won", "2,r,lost", "3,r,", "3,r,won", header=DEALS),
+    "points.csv": csv("a,2024-03-01,5", header=POINTS),
+    "leads.csv": csv("p,x", ",y", header="prospect_id,region"),
     "merges.csv": csv("x,a", "x,c", "y,a", header=MERGES),
 }
 ALL_TABLES = {
@@ -667,6 +696,9 @@ ALL_TABLES = {
     **beside("customers", "people.csv"),
     **beside("interactions", "calls.csv"),
     **beside("contacts", "letters.csv"),
+    **beside("opportunities", "deals.csv"),
+    **beside("points", "points.csv"),
+    **beside("prospects", "leads.csv"),
     **beside("customer_merges", "merges.csv"),
 }
 
@@ -692,6 +724,22 @@ class TestSeveralTables:
                 "rules": {"customer_id_missing": 1},
             },
             "contacts": {"read": 1, "kept": 1, "quarantined": 0, "rules": {}},
+            "opportunities": {
+                "read": 4,
+                "kept": 3,
+                "quarantined": 1,
+                "rules": {"duplicate_key": 1},
+                "won": 1,
+                "lost": 1,
+                "open": 1,
+            },
+            "points": {"read": 1, "kept": 1, "quarantined": 0, "rules": {}},
+            "prospects": {
+                "read": 2,
+                "kept": 1,
+                "quarantined": 1,
+                "rules": {"prospect_id_missing": 1},
+            },
             "customer_merges": {
                 "read": 3,
                 "kept": 2,
@@ -708,6 +756,8 @@ class TestSeveralTables:
             ("sales.csv", 2, "timestamp_unreadable"),
             ("people.csv", 2, "duplicate_key"),
             ("calls.csv", 2, "customer_id_missing"),
+            ("deals.csv", 4, "duplicate_key"),
+            ("leads.csv", 2, "prospect_id_missing"),
             ("merges.csv", 2, "duplicate_key"),
         ]
 
@@ -726,6 +776,20 @@ class TestSeveralTables:
         self.run(tmp_path, ALL_TABLES)
         note = json.loads(capsys.readouterr().out)["note"]
         assert note == "1 customer with transactions missing from people.csv"
+
+    def test_of_which_no_deal_is_decided_say_what_the_deals_say(self, tmp_path, capsys):
+        laid_out(Bad("", 0, (), SEVERAL, beside("opportunities", "deals.csv")), tmp_path)
+        config = written(
+            {
+                **ALL_TABLES,
+                **beside("opportunities", "deals.csv", won=["gewonnen"], lost=["verloren"]),
+            }
+        )
+        (tmp_path / "shop.yaml").write_text(config)
+        assert app.run(["validate", "-c", str(tmp_path / "shop.yaml"), "-q"]) == 0
+        told = " ".join(capsys.readouterr().out.split())
+        assert "no opportunity of deals.csv is won or lost: they say 'lost', 'won'; name" in told
+        assert "won: 0 lost: 0 open: 3" in told
 
     def test_add_features_and_change_none(self, tmp_path, capsys):
         out = tmp_path / "f.parquet"

@@ -118,6 +118,13 @@ GOOD = [
     ("excluded_periods", [{"first": date(2020, 3, 1), "last": "2020-05-01", "reason": "closed"}]),
     ("data.transactions.columns", {"customer_id": "a", "timestamp": "b", "amount": "p * q"}),
     ("data.customers", {"source": "c.csv", "columns": {"customer_id": "id", "shoe_size": "s"}}),
+    (
+        "data.opportunities",
+        {
+            "source": "d.csv",
+            "columns": {"opportunity_id": "i", "representative_id": "r", "stage": "s"},
+        },
+    ),
     ("data.rates", {"EUR": 1, "USD": 0.92}),
     ("data.max_staleness_days", None),
     ("activity.window_days", "auto"),
@@ -157,6 +164,10 @@ BAD = [
     ("data.transactions.columns", {"customer_id": "a", "timestamp": "b"}),
     ("data.transactions.columns.amuont", "x"),
     ("data.customers", {"source": "c.csv", "columns": {"customer_id": "id", "Shoe Size": "s"}}),
+    (
+        "data.opportunities",
+        {"source": "d.csv", "columns": {"opportunity_id": "i", "representative_id": "r"}},
+    ),
     ("delivery", [{"kind": "fax", "url": "x"}]),
     ("delivery", {"kind": "parquet", "path": "x"}),
     ("excluded_periods", [{"first": "2020-02-31", "last": "2020-05-01"}]),

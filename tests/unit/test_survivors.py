@@ -129,6 +129,32 @@ class TestEvents:
             assert table.kept == 2
 
 
+class TestDealsAndPoints:
+    def test_are_those_of_the_survivor_or_of_nobody(self, opened):
+        deals = ("opportunity_id,representative_id,outcome,customer_id", "1,r,won,a", "2,r,,")
+        points = ("customer_id,timestamp,points", "a,2024-01-01,5", "b,2024-01-02,5")
+        tables = {"opportunities": deals, "points": points}
+        with opened(**tables, customer_merges=(MERGES, "a,b,")) as portfolio:
+            rows = rows_of(portfolio, portfolio.opportunities.frame, "opportunity_id")
+            assert [row["customer_id"] for row in rows] == ["b", None]
+            rows = rows_of(portfolio, portfolio.points.frame, "day")
+            assert [row["customer_id"] for row in rows] == ["b", "b"]
+
+
+class TestProspects:
+    @pytest.mark.parametrize(
+        ("header", "row", "told"),
+        [
+            ("prospect_id,referred_by", "a,a", {"prospect_id": "a", "referred_by": "b"}),
+            ("prospect_id,region", "a,x", {"prospect_id": "a", "region": "x"}),
+        ],
+    )
+    def test_were_brought_by_who_survives(self, opened, header, row, told):
+        tables = {"prospects": (header, row), "customer_merges": (MERGES, "a,b,")}
+        with opened(**tables) as portfolio:
+            assert rows_of(portfolio, portfolio.prospects.frame, "prospect_id") == [told]
+
+
 class TestCustomers:
     def rows(self, opened, people, merged):
         with opened(customers=people, customer_merges=(MERGES, *merged)) as portfolio:

@@ -16,6 +16,9 @@ FILES = {
     "customers": ("customer_id,region", "a,north", "z,south"),
     "interactions": ("customer_id,timestamp,kind", "a,2024-03-01,call"),
     "contacts": ("customer_id,timestamp,action", "a,2024-03-01,letter"),
+    "opportunities": ("opportunity_id,representative_id,stage", "1,r,won", "2,r,lost"),
+    "points": ("customer_id,timestamp,points", "a,2024-03-01,5"),
+    "prospects": ("prospect_id,region", "p,north"),
     "customer_merges": ("old_id,new_id", "x,a"),
 }
 
@@ -35,7 +38,14 @@ def settings(tmp_path):
 
 @pytest.mark.parametrize(
     "names",
-    [(), ("customers",), ("interactions", "contacts"), ("customers", "interactions", "contacts")],
+    [
+        (),
+        ("customers",),
+        ("interactions", "contacts"),
+        ("points",),
+        ("opportunities", "prospects"),
+        ("customers", "interactions", "contacts", "opportunities", "points", "prospects"),
+    ],
 )
 def test_a_portfolio_is_opened_with_the_tables_that_are_configured(settings, names):
     said: list[str] = []
@@ -44,6 +54,9 @@ def test_a_portfolio_is_opened_with_the_tables_that_are_configured(settings, nam
             "customers": portfolio.customers,
             "interactions": portfolio.interactions,
             "contacts": portfolio.contacts,
+            "opportunities": portfolio.opportunities,
+            "points": portfolio.points,
+            "prospects": portfolio.prospects,
         }
         assert {name for name, table in tables.items() if table is not None} == {*names}
         assert [t.kept for t in tables.values() if t] == [len(FILES[n]) - 1 for n in names]

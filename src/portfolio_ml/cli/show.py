@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from portfolio_ml.exports import Export
 from portfolio_ml.judgement import Judgement, Supervised
 from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.opening import Validation
+from portfolio_ml.opportunities import Opportunities
 from portfolio_ml.pipeline import ScoringResult, TrainingResult
 from portfolio_ml.registry import Move
 from portfolio_ml.registry.address import address_of
@@ -52,7 +53,7 @@ from portfolio_ml.wording import TARGET_NAMES, command, counted
 def validation(checked: Validation) -> dict[str, Any]:
     """What loading kept and refused of the transactions, and of each other table."""
     history, others = checked.history, checked.tables.others
-    facts = {
+    facts: dict[str, Any] = {
         "read": history.kept + history.quarantined,
         "kept": history.kept,
         "repeated": checked.repeated,
@@ -72,10 +73,25 @@ def validation(checked: Validation) -> dict[str, Any]:
             for name, table in others.items()
         },
     }
+    if deals := checked.tables.opportunities:
+        facts["tables"]["opportunities"] |= deals.outcomes
+    if notes := [*_notes(checked)]:
+        facts["note"] = "; ".join(notes)
+    return facts
+
+
+def _notes(checked: Validation) -> Iterator[str]:
+    """What is no error, and should be known."""
     if checked.unlisted:
         buyers = f"{counted(checked.unlisted, 'customer')} with transactions"
-        facts["note"] = f"{buyers} missing from {others['customers'].source}"
-    return facts
+        yield f"{buyers} missing from {checked.tables.others['customers'].source}"
+    deals = checked.tables.opportunities
+    if deals and deals.kept == deals.outcomes["open"]:
+        values = ", ".join(map(repr, deals.undecided)) or "nothing"
+        yield (
+            f"no opportunity of {deals.source} is won or lost: they say {values}; name the values "
+            "that mean it under data.opportunities.won and lost"
+        )
 
 
 def _by_rule(quarantine: pa.Table) -> dict[str, int]:
@@ -166,6 +182,8 @@ def print_validation(checked: Validation) -> None:
     del facts["tables"]
     for name, table in checked.tables.others.items():
         counts = {"read": table.kept + table.quarantined, "kept": table.kept}
+        if isinstance(table, Opportunities):
+            counts |= table.outcomes
         facts[name] = counts | refused_by_rule(table.quarantine)
     print_rows({name: value for name, value in facts.items() if value not in (None, {})})
 

@@ -5,7 +5,12 @@ Every fault in a file is reported at once, with its path. Secrets come from the 
 package that reads the environment.
 """
 
-from portfolio_ml.config.data_sections import CsvFormat, CustomersSource, TableSource
+from portfolio_ml.config.data_sections import (
+    CsvFormat,
+    CustomersSource,
+    OpportunitiesSource,
+    TableSource,
+)
 from portfolio_ml.config.delivery_sections import (
     CsvTarget,
     HubSpotTarget,
@@ -53,6 +58,7 @@ __all__ = [
     "Goal",
     "HubSpotTarget",
     "Loyalty",
+    "OpportunitiesSource",
     "ParquetTarget",
     "Portfolio",
     "Representatives",

@@ -15,6 +15,9 @@ from portfolio_ml.schema import (
     CUSTOMER_MERGES,
     CUSTOMERS,
     INTERACTIONS,
+    OPPORTUNITIES,
+    POINTS,
+    PROSPECTS,
     TRANSACTIONS,
     Table,
 )
@@ -32,6 +35,8 @@ def _mapping_faults(columns: Mapping[str, str], table: Table) -> Iterator[str]:
     missing = [c.name for c in table.columns if c.required and c.name not in columns]
     if missing:
         yield f"{_listed(missing)} must be mapped"
+    if table.one_of and not any(name in columns for name in table.one_of):
+        yield f"{' or '.join(map(repr, table.one_of))} must be mapped"
     theirs = list(columns.values())
     if twice := sorted({c for c in theirs if theirs.count(c) > 1}):
         yield f"{_listed(twice)} must not be mapped more than once"
@@ -196,6 +201,56 @@ class ContactsSource(TableSource):
     of = CONTACTS
 
 
+def _in_lower_case(values: tuple[str, ...]) -> tuple[str, ...]:
+    plain = tuple(dict.fromkeys(value.strip().lower() for value in values))
+    if not plain or "" in plain:
+        raise ValueError("at least one value is needed, and none may be empty")
+    return plain
+
+
+Outcomes = Annotated[tuple[str, ...], AfterValidator(_in_lower_case)]
+
+
+class OpportunitiesSource(TableSource):
+    """Where the opportunities are: the deals of each representative, one row each.
+
+    Attributes:
+        columns: What our columns are called there; `outcome` or `stage` must be among them. With
+            both, the outcome decides, and the stage where the outcome is neither won nor lost.
+        won: The values of outcome or stage that mean a deal was won, in capitals or not.
+        lost: Those that mean it was lost. A deal of any other value is open.
+    """
+
+    of = OPPORTUNITIES
+
+    won: Outcomes = ("won", "closed won", "closed_won", "closedwon")
+    lost: Outcomes = ("lost", "closed lost", "closed_lost", "closedlost")
+
+    @model_validator(mode="after")
+    def _tells_won_from_lost(self) -> Self:
+        if both := [value for value in self.won if value in self.lost]:
+            raise ValueError(f"{_listed(both)} must not be both won and lost")
+        return self
+
+
+class PointsSource(TableSource):
+    """Where the loyalty points are: what customers earned and redeemed, one row an entry."""
+
+    of = POINTS
+
+
+class ProspectsSource(TableSource):
+    """Where the prospects are: those who may become customers, one row each.
+
+    Attributes:
+        columns: What our columns are called there: `prospect_id`, and the same attributes as those
+            of the customers, your own among them. Without it, every column whose name is in lower
+            case is an attribute.
+    """
+
+    of = PROSPECTS
+
+
 class CustomerMergesSource(TableSource):
     """Where the merges are: which id of a customer went over into which other one.
 
@@ -216,6 +271,9 @@ class Data(Section):
         customers: What is known of each customer.
         interactions: What customers did beside buying.
         contacts: What was done to win or keep customers.
+        opportunities: The deals of each representative, and what became of them.
+        points: What customers earned and redeemed of a loyalty programme.
+        prospects: Who may become a customer, and what is known of them.
         customer_merges: Which customers turned out to be one. Their rows in all other tables are
             those of the id that survives, over any number of merges. A table without a row is
             allowed.
@@ -236,6 +294,9 @@ class Data(Section):
     customers: CustomersSource | None = None
     interactions: InteractionsSource | None = None
     contacts: ContactsSource | None = None
+    opportunities: OpportunitiesSource | None = None
+    points: PointsSource | None = None
+    prospects: ProspectsSource | None = None
     customer_merges: CustomerMergesSource | None = None
     max_quarantined_share: Number = Field(default=0.05, ge=0, le=1)
     quarantine: Path = Path("quarantine.parquet")

@@ -83,6 +83,8 @@ def _mapping(table: Table) -> dict[str, Any]:
         "required": [column.name for column in table.columns if column.required],
         "additionalProperties": False,
     }
+    if table.one_of:
+        mapping["anyOf"] = [{"required": [name]} for name in table.one_of]
     if table.takes_attributes:
         mapping["patternProperties"] = {f"^{ATTRIBUTE.pattern}$": {"type": "string"}}
     return mapping
