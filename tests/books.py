@@ -209,4 +209,7 @@ def book_of_opened(portfolio: Opened, *, scores: pa.Table | None = None) -> Book
         customers=portfolio.customers,
         interactions=portfolio.interactions,
         contacts=portfolio.contacts,
+        opportunities=portfolio.opportunities,
+        points=portfolio.points,
+        prospects=portfolio.prospects,
     )

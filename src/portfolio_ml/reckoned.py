@@ -78,7 +78,12 @@ def reckoned(
         )
         scores = {each.as_of: each for each in found}
     say("computing the portfolio's figures")
-    book = book_at(portfolio, champions, scores=_rows(scores, portfolio.as_of))
+    book = book_at(
+        portfolio,
+        champions,
+        scores=_rows(scores, portfolio.as_of),
+        then_scores=_rows(scores, before),
+    )
     erased = suppression(portfolio.settings)
     done = [_without(erased, figure) for figure in figures(book, names)]
     return Reckoned(
@@ -90,13 +95,20 @@ def reckoned(
     )
 
 
-def book_at(portfolio: Opened, champions: Champions | None, *, scores: pa.Table | None) -> Book:
+def book_at(
+    portfolio: Opened,
+    champions: Champions | None,
+    *,
+    scores: pa.Table | None,
+    then_scores: pa.Table | None = None,
+) -> Book:
     """The book of a portfolio at its as-of date.
 
     Args:
         portfolio: The history.
         champions: The models in force, with what they froze; None where there are none.
         scores: The customer rows of that date; None where there are no champions.
+        then_scores: Those of the date that it is compared with, by the same champions.
     """
     settings = portfolio.settings
     if champions is None:
@@ -119,6 +131,10 @@ def book_at(portfolio: Opened, champions: Champions | None, *, scores: pa.Table 
         customers=portfolio.customers,
         interactions=portfolio.interactions,
         contacts=portfolio.contacts,
+        opportunities=portfolio.opportunities,
+        points=portfolio.points,
+        prospects=portfolio.prospects,
+        then_scores=then_scores,
     )
 
 

@@ -13,7 +13,10 @@ from portfolio_ml.customers import CustomerTable
 from portfolio_ml.events import Events
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.frozen import Frozen
+from portfolio_ml.opportunities import Opportunities
+from portfolio_ml.points import Points
 from portfolio_ml.portfolio.stock import Stock, stocks_at
+from portfolio_ml.prospects import Prospects
 from portfolio_ml.timeline import to_day
 
 SCORES = (
@@ -44,6 +47,10 @@ class Book:
         customers: What is known of the customers; None where no table is configured.
         interactions: What they did beside buying, likewise; also after the as-of date.
         contacts: What was done to win or keep them, likewise, those held out included.
+        opportunities: The deals, likewise; `known_on` gives what was known at a date.
+        points: The ledger of the loyalty programme, likewise.
+        prospects: Who may become a customer, likewise.
+        then_scores: The customer rows of then, by the same champions; None where there are none.
     """
 
     now: Stock
@@ -56,6 +63,10 @@ class Book:
     customers: CustomerTable | None = None
     interactions: Events | None = None
     contacts: Events | None = None
+    opportunities: Opportunities | None = None
+    points: Points | None = None
+    prospects: Prospects | None = None
+    then_scores: pa.Table | None = None
 
     @property
     def as_of(self) -> date:
@@ -95,6 +106,10 @@ def book_of(
     customers: CustomerTable | None = None,
     interactions: Events | None = None,
     contacts: Events | None = None,
+    opportunities: Opportunities | None = None,
+    points: Points | None = None,
+    prospects: Prospects | None = None,
+    then_scores: pa.Table | None = None,
 ) -> Book:
     """The book at a date.
 
@@ -108,6 +123,10 @@ def book_of(
         customers: What is known of the customers.
         interactions: What they did beside buying.
         contacts: What was done to win or keep them.
+        opportunities: The deals.
+        points: The ledger of the loyalty programme.
+        prospects: Who may become a customer.
+        then_scores: The customer rows of `compare_days` before, by the same champions.
     """
     day = to_day(as_of)
     before = day - settings.compare_days
@@ -127,6 +146,10 @@ def book_of(
         customers=customers,
         interactions=interactions,
         contacts=contacts,
+        opportunities=opportunities,
+        points=points,
+        prospects=prospects,
+        then_scores=then_scores,
     )
 
 
