@@ -80,6 +80,7 @@ def customer_rows(
         "missed_cycles": _counts(features["missed_cycles"]),
         "segment_id": predictions.segment_id.astype(np.int32),
         "segment_name": predictions.segment_name,
+        **{name: pa.nulls(count) for name in CUSTOMER_FIGURES},
         "abstention": _repeated(predictions.abstention, count),
         "churn_model_version": _repeated(lineage.versions["churn"], count),
         "ltv_model_version": _repeated(lineage.versions["lifetime_value"], count),
@@ -90,6 +91,28 @@ def customer_rows(
     }
     arrays = [_array(columns[c.name], c.type) for c in CUSTOMER_ROWS.columns]
     return pa.Table.from_arrays(arrays, schema=CUSTOMER_ROWS.arrow)
+
+
+CUSTOMER_FIGURES = (
+    "potential_gap", "winback_value", "next_category", "best_representative", "priority_rank",
+    "action", "payment_term", "delivery_term", "contact_policy",
+)  # fmt: skip
+"""The columns that the portfolio's figures give; null until `with_figures`."""
+
+
+def with_figures(rows: pa.Table, figures: pa.Table) -> pa.Table:
+    """The customer rows with what the portfolio's figures say of each.
+
+    Args:
+        rows: The rows of `customer_rows`.
+        figures: customer_id and `CUSTOMER_FIGURES`, in any order; null for those who are not there.
+    """
+    place = pc.index_in(rows["customer_id"], figures["customer_id"].combine_chunks())
+    for name in CUSTOMER_FIGURES:
+        column = rows.schema.get_field_index(name)
+        values = figures[name].combine_chunks().take(place).cast(rows.schema.field(name).type)
+        rows = rows.set_column(column, rows.schema.field(name), values)
+    return rows
 
 
 _SCORES = ("rfm_r", "rfm_f", "rfm_m")

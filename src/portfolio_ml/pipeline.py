@@ -32,7 +32,7 @@ from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.opening import Opened, Say, Validation, opened, validate
 from portfolio_ml.portfolio.catalogue import demand_known
 from portfolio_ml.publish import Training, models_as_files, publish
-from portfolio_ml.reckoned import Reckoned, reckoned
+from portfolio_ml.reckoned import Reckoned, reckoned, with_portfolio
 from portfolio_ml.report.facts import Facts, gather, history_facts
 from portfolio_ml.report.page import write as write_page
 from portfolio_ml.scored import Scored, scored, scored_dates, tables_of
@@ -296,6 +296,8 @@ def fill(
         now=now,
         say=say,
     ):
+        if settings.scoring.portfolio:
+            found = with_portfolio(found, portfolio, champions)  # noqa: PLW2901 - the same, fuller
         kept, run = delivering.allowed(found, portfolio, champions, now=now)
         yield found.as_of, delivering.deliver(kept.rows, settings, run)
 
@@ -406,13 +408,19 @@ def _scored(
 ) -> tuple[Scored, Champions, Mapping[str, dict[str, Any]]]:
     settings = portfolio.settings
     champions, judgements = champions_in_force(settings, say)
+    chosen = portfolio
     if customers is not None:
-        portfolio = portfolio.only(customers)
-        if lacking := len({*customers}) - portfolio.inputs.count():
+        chosen = portfolio.only(customers)
+        if lacking := len({*customers}) - chosen.inputs.count():
             say(f"{counted(lacking, 'customer')} of the file not in the history")
     bands_before = delivering.bands_before(settings)
+    if not settings.scoring.portfolio:
+        found = scored(chosen, champions, bands_before=bands_before, now=now, say=say)
+        return found, champions, judgements
     found = scored(portfolio, champions, bands_before=bands_before, now=now, say=say)
-    return found, champions, judgements
+    say("computing the portfolio's figures")
+    found = with_portfolio(found, portfolio, champions)
+    return (found if customers is None else found.only(customers)), champions, judgements
 
 
 def _facts(

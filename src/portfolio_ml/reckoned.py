@@ -1,4 +1,4 @@
-"""A portfolio's own figures, reckoned at one date by the champions in force, if there are any."""
+"""A portfolio's own figures, reckoned at a date by the champions in force, if there are any."""
 
 import uuid
 from collections.abc import Callable, Collection, Mapping
@@ -9,10 +9,13 @@ import pyarrow as pa
 
 from portfolio_ml.champions import champions_in_force
 from portfolio_ml.config import Settings
+from portfolio_ml.customer_rows import with_figures
 from portfolio_ml.errors import MissingChampionError
+from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.opening import Opened, Say
 from portfolio_ml.portfolio.book import Book, book_of
 from portfolio_ml.portfolio.catalogue import contents, figures
+from portfolio_ml.portfolio.customer_figures import NEEDS, customer_figures
 from portfolio_ml.portfolio.figure import Figure
 from portfolio_ml.portfolio.stock import frozen_at
 from portfolio_ml.scored import BandsBefore, Scored, scored_dates
@@ -69,23 +72,23 @@ def reckoned(
     """
     champions = _champions(portfolio.settings, say)
     before = portfolio.as_of - timedelta(days=portfolio.settings.portfolio.compare_days)
-    first = to_date(portfolio.span.first_day)
-    scores: dict[date, Scored] = {}
+    scores: dict[date, pa.Table] = {}
     if champions is not None:
+        first = to_date(portfolio.span.first_day)
         days = [day for day in (before, portfolio.as_of) if day >= first]
-        found = scored_dates(
+        for found in scored_dates(
             portfolio, champions, days, bands_before=bands_before, now=now, say=say
-        )
-        scores = {each.as_of: each for each in found}
+        ):
+            scores[found.as_of] = found.rows
     say("computing the portfolio's figures")
     book = book_at(
         portfolio,
         champions,
-        scores=_rows(scores, portfolio.as_of),
-        then_scores=_rows(scores, before),
+        as_of=portfolio.as_of,
+        scores=scores.get(portfolio.as_of),
+        then_scores=scores.get(before),
     )
-    erased = suppression(portfolio.settings)
-    done = [_without(erased, figure) for figure in figures(book, names)]
+    done = figures(book, names)
     return Reckoned(
         as_of=portfolio.as_of,
         figures=(*done, contents(done, book)),
@@ -95,26 +98,43 @@ def reckoned(
     )
 
 
+def with_portfolio(found: Scored, portfolio: Opened, champions: Champions) -> Scored:
+    """The scored customers with what the portfolio's figures say of each.
+
+    Args:
+        found: Everybody at a date, scored.
+        portfolio: The history; it may go on after that date.
+        champions: The models in force.
+    """
+    book = book_at(portfolio, champions, as_of=found.as_of, scores=found.rows)
+    by_name = {figure.name: figure for figure in figures(book, NEEDS)}
+    return replace(found, rows=with_figures(found.rows, customer_figures(book, by_name)))
+
+
 def book_at(
     portfolio: Opened,
     champions: Champions | None,
     *,
+    as_of: date,
     scores: pa.Table | None,
     then_scores: pa.Table | None = None,
 ) -> Book:
-    """The book of a portfolio at its as-of date.
+    """The book of a portfolio at a date, without those who were erased.
 
     Args:
         portfolio: The history.
         champions: The models in force, with what they froze; None where there are none.
+        as_of: The date.
         scores: The customer rows of that date; None where there are no champions.
         then_scores: Those of the date that it is compared with, by the same champions.
     """
     settings = portfolio.settings
+    erased = suppression(settings)
+    inputs = _without(erased, portfolio.inputs)
     if champions is None:
         window = settings.activity.window_days
         frozen = frozen_at(
-            portfolio.inputs,
+            inputs,
             portfolio.as_of_day,
             horizons=portfolio.recipe.horizons,
             activity_days=None if window == "auto" else window,
@@ -122,9 +142,9 @@ def book_at(
     else:
         frozen = champions.frozen["churn"]
     return book_of(
-        portfolio.inputs,
+        inputs,
         frozen,
-        as_of=portfolio.as_of,
+        as_of=as_of,
         settings=settings.portfolio,
         scores=scores,
         currency=portfolio.history.currency,
@@ -134,19 +154,15 @@ def book_at(
         opportunities=portfolio.opportunities,
         points=portfolio.points,
         prospects=portfolio.prospects,
-        then_scores=then_scores,
+        then_scores=None if then_scores is None else erased.without(then_scores),
     )
 
 
-def _without(erased: Suppression, figure: Figure) -> Figure:
-    """The figure without rows of customers who were erased; totals count them still."""
-    if "customer_id" not in figure.contract.names:
-        return figure
-    return replace(figure, rows=erased.without(figure.rows))
-
-
-def _rows(scores: Mapping[date, Scored], day: date) -> pa.Table | None:
-    return scores[day].rows if day in scores else None
+def _without(erased: Suppression, inputs: Inputs) -> Inputs:
+    if not erased.hashes:
+        return inputs
+    ids = inputs.engine.collect(inputs.customers.select("customer_id"))["customer_id"]
+    return inputs.without(ids.filter(erased.holds(ids)).to_pylist())
 
 
 def _champions(settings: Settings, say: Say) -> Champions | None:

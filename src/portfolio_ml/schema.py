@@ -384,6 +384,43 @@ CUSTOMER_ROWS = Table(
         Column("segment_id", pa.int32(), "the segment's identity, which outlives retraining"),
         Column("segment_name", pa.string(), "what sets the segment apart, in words"),
         Column(
+            "potential_gap",
+            pa.float64(),
+            "the 75th percentile of net spend of the last 365 days among the customer's peers "
+            "minus the customer's own, currency units",
+            null="inactive, at that percentile already, or scoring.portfolio is off",
+            decimals=2,
+        ),
+        Column(
+            "winback_value",
+            pa.float64(),
+            "what a contact is expected to bring by the customer's return, its cost taken off",
+            null="active, not above 0, no uplift is known, or scoring.portfolio is off",
+            decimals=2,
+        ),
+        Column(
+            "next_category",
+            pa.string(),
+            "what the customer may add next",
+            null="inactive, nothing to recommend, no categories, or scoring.portfolio is off",
+        ),
+        Column(
+            "best_representative",
+            pa.string(),
+            "whose results with the customer's section promise most, within workloads",
+            null="the present one, nobody surely better, or scoring.portfolio is off",
+        ),
+        Column(
+            "priority_rank",
+            pa.int64(),
+            "the customer's place on the daily list, from 1",
+            null="not on it, or scoring.portfolio is off",
+        ),
+        Column("action", pa.string(), "what to do today", null="as for priority_rank"),
+        Column("payment_term", pa.string(), "that of its section", null="none is configured"),
+        Column("delivery_term", pa.string(), "that of its section", null="none is configured"),
+        Column("contact_policy", pa.string(), "that of its section", null="none is configured"),
+        Column(
             "abstention",
             pa.string(),
             "what a score rests on where no trained model stands behind it: customer_base_model "

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import pyarrow as pa
@@ -38,6 +38,11 @@ class Scored:
     rows: pa.Table
     features: pa.Table
     run_id: str
+
+    def only(self, customers: Sequence[str]) -> "Scored":
+        """The same for some of the customers."""
+        chosen = pc.is_in(self.rows["customer_id"], value_set=pa.array(customers, pa.string()))
+        return replace(self, rows=self.rows.filter(chosen), features=self.features.filter(chosen))
 
 
 def scored(

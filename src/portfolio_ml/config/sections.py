@@ -329,12 +329,17 @@ class Scoring(Section):
     Attributes:
         reasons: How many churn reasons a customer gets, at most; 0 for none.
         bands: Where a churn probability is called low, medium or high.
+        portfolio: Whether the rows tell what the portfolio's figures say of each customer:
+            potential, win-back, next category, best representative, place on the daily list. These
+            look at everybody, so that `score --customers` scores everybody, too; and the night
+            takes longer.
         bundle: A folder with exported models, to score with instead of the registry's.
         bundle_digest: The digest that `models export` printed for that folder.
     """
 
     reasons: Annotated[Whole, Field(ge=0, le=10)] = 3
     bands: Bands = Bands()
+    portfolio: bool = True
     bundle: Path | None = None
     bundle_digest: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
 

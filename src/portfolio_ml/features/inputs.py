@@ -83,10 +83,25 @@ class Inputs:
 
     def only(self, customer_ids: Sequence[str]) -> "Inputs":
         """The same for some of the customers; ids that no line names are left out."""
-        wanted = pa.table({"customer_id": pa.array(sorted({*customer_ids}), pa.string())})
-        chosen = self.engine.keep(
-            self.customers.join(self.engine.from_arrow(wanted), on="customer_id", how="inner")
+        return self._chosen(
+            self.customers.join(self._ids(customer_ids), on="customer_id", how="inner")
         )
+
+    def without(self, customer_ids: Sequence[str]) -> "Inputs":
+        """The same without some customers."""
+        if not customer_ids:
+            return self
+        return self._chosen(
+            self.customers.join(self._ids(customer_ids), on="customer_id", how="anti")
+        )
+
+    def _ids(self, customer_ids: Sequence[str]) -> Frame:
+        ids = pa.array(sorted({*customer_ids}), pa.string())
+        return self.engine.from_arrow(pa.table({"customer_id": ids}))
+
+    def _chosen(self, customers: Frame) -> "Inputs":
+        """The same for those of the customers who are in the frame."""
+        chosen = self.engine.keep(customers)
         numbers = chosen.select("customer")
         return replace(
             self._each(lambda frame: frame.join(numbers, on="customer", how="semi")),

@@ -1,20 +1,41 @@
 """Every figure of the portfolio, in the order in which people read them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import pyarrow as pa
 
 from portfolio_ml.errors import ConfigError, nearest
 from portfolio_ml.portfolio.book import Book
+from portfolio_ml.portfolio.daily_list import DAILY_LIST, NEEDS, daily_list
 from portfolio_ml.portfolio.figure import Figure, contract_of, present
 from portfolio_ml.portfolio.sections import SECTIONS, sections
 from portfolio_ml.schema import Column, Table
 
 Compute = Callable[[Book], Figure]
 
-FIGURES: Mapping[Table, Compute] = MappingProxyType({SECTIONS: sections})
-"""What computes each figure, by its contract."""
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A figure that is computed from others.
+
+    Attributes:
+        compute: Computes it from the book and those others.
+        needs: The names of those others.
+    """
+
+    compute: Callable[[Book, Mapping[str, Figure]], Figure]
+    needs: tuple[str, ...]
+
+
+FIGURES: Mapping[Table, Compute | Derived] = MappingProxyType(
+    {
+        DAILY_LIST: Derived(daily_list, NEEDS),
+        SECTIONS: sections,
+    }
+)
+"""What computes each figure, by its contract, in the order in which people read them."""
 
 CONTENTS = contract_of(
     "figures",
@@ -51,16 +72,28 @@ def demand_known(names: Collection[str]) -> None:
             )
 
 
-def figures(book: Book, names: Collection[str] = ()) -> Iterator[Figure]:
-    """The figures, one after the other.
+def figures(book: Book, names: Collection[str] = ()) -> list[Figure]:
+    """The figures, in the order in which people read them.
 
     Args:
         book: What they are computed from.
         names: Which ones; all of them where none is named.
     """
-    for contract, compute in FIGURES.items():
-        if not names or contract.name in names:
-            yield compute(book)
+    by_name = {contract.name: compute for contract, compute in FIGURES.items()}
+    wanted = [name for name in by_name if not names or name in names]
+    found: dict[str, Figure] = {}
+
+    def compute(name: str) -> Figure:
+        if name not in found:
+            how = by_name[name]
+            found[name] = (
+                how.compute(book, {need: compute(need) for need in how.needs})
+                if isinstance(how, Derived)
+                else how(book)
+            )
+        return found[name]
+
+    return [compute(name) for name in wanted]
 
 
 def contents(found: Collection[Figure], book: Book) -> Figure:
