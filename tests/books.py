@@ -24,6 +24,7 @@ from portfolio_ml.opening import Opened, opened
 from portfolio_ml.portfolio.book import Book, book_of
 from portfolio_ml.portfolio.stock import frozen_at
 from portfolio_ml.schema import CONTACTS, CUSTOMER_ROWS, CUSTOMERS, INTERACTIONS, QUARANTINE, Table
+from portfolio_ml.valuations import Valuations
 
 FOLDER = "PORTFOLIO_ML_DATA"
 RESELLERS_AS_OF = date(2020, 4, 30)  # the last whole month
@@ -49,6 +50,8 @@ def small_book(
     customers: Iterable[Mapping[str, Any]] | None = None,
     interactions: Iterable[Mapping[str, Any]] | None = None,
     contacts: Iterable[Mapping[str, Any]] | None = None,
+    then_scores: pa.Table | None = None,
+    valuations: Valuations | None = None,
 ) -> Book:
     """The book of a few lines; tables beside them as rows, dates as `date`.
 
@@ -65,10 +68,12 @@ def small_book(
         as_of=as_of,
         settings=Portfolio.model_validate(settings or {}),
         scores=None if scores is None else scores_of(scores),
+        then_scores=then_scores,
         currency="EUR",
         customers=known,
         interactions=talks,
         contacts=letters,
+        valuations=valuations,
     )
 
 
@@ -209,4 +214,5 @@ def book_of_opened(portfolio: Opened, *, scores: pa.Table | None = None) -> Book
         customers=portfolio.customers,
         interactions=portfolio.interactions,
         contacts=portfolio.contacts,
+        valuations=portfolio.valuations,
     )

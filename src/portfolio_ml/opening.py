@@ -27,6 +27,7 @@ from portfolio_ml.timeline import Span, to_day
 from portfolio_ml.training import Recipe
 from portfolio_ml.transactions import History
 from portfolio_ml.validation import TooManyRefusedError
+from portfolio_ml.valuations import Valuations
 
 __all__ = ["Opened", "Say", "Validation", "opened", "validate"]
 
@@ -46,6 +47,7 @@ class Opened:
         customers: What is known of each customer; None where no table is configured.
         interactions: What customers did beside buying, likewise; also after `as_of`.
         contacts: What was done to win or keep them, likewise; also after `as_of`.
+        valuations: What the portfolio was worth at some dates, likewise; also after `as_of`.
         merged: One row per id that was merged by `as_of` and is named in no table here: old_id,
             and the new_id that survives; None where no merges are configured.
     """
@@ -60,6 +62,7 @@ class Opened:
     customers: CustomerTable | None = None
     interactions: Events | None = None
     contacts: Events | None = None
+    valuations: Valuations | None = None
     merged: pa.Table | None = None
 
     @property
@@ -161,6 +164,7 @@ def opened(
             customers=tables.customers,
             interactions=tables.interactions,
             contacts=tables.contacts,
+            valuations=tables.valuations,
             merged=_told(tables.merged, reader),
         )
 

@@ -13,6 +13,8 @@ import pyarrow as pa
 MONEY_SCALE = 10_000
 QUANTITY_SCALE = 10_000
 """The whole numbers in which a day's units are held are 1/10,000 of them, like money."""
+POINTS_SCALE = 10_000
+"""Loyalty points are held in 1/10,000 of one, likewise."""
 Measure = Literal["revenue", "margin"]
 """What a customer's value is: net spend, or what is left of it after the cost of the goods."""
 ATTRIBUTE = re.compile("[a-z][a-z0-9_]*")
@@ -169,6 +171,22 @@ CUSTOMER_MERGES = Table(
         ),
     ),
     may_be_empty=True,
+)
+
+VALUATIONS = Table(
+    name="valuations",
+    grain="one date on which the portfolio was valued",
+    key=("date",),
+    columns=(
+        Column("date", pa.date32(), "when it was valued", required=True),
+        Column("value", pa.float64(), "after the cash flow, in currency units", required=True),
+        Column(
+            "flow",
+            pa.float64(),
+            "currency units put in on the date; negative is taken out",
+            null="none",
+        ),
+    ),
 )
 
 HISTORY = Table(

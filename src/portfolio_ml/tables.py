@@ -7,7 +7,7 @@ from datetime import date
 import narwhals as nw
 import pyarrow as pa
 
-from portfolio_ml import customers, events, merges, survivors, transactions
+from portfolio_ml import customers, events, merges, survivors, transactions, valuations
 from portfolio_ml.config import Settings
 from portfolio_ml.customers import CustomerTable
 from portfolio_ml.engine import Engine, Frame, Reader, distinct
@@ -19,10 +19,12 @@ from portfolio_ml.schema import (
     CUSTOMERS,
     INTERACTIONS,
     TRANSACTIONS,
+    VALUATIONS,
     Table,
 )
 from portfolio_ml.transactions import History
 from portfolio_ml.validation import TooManyRefusedError
+from portfolio_ml.valuations import Valuations
 
 Say = Callable[[str], None]
 Progress = Callable[[float], None]  # told which share is done, from 0 to 1
@@ -37,6 +39,7 @@ class Tables:
         customers: What is known of each customer.
         interactions: What customers did beside buying.
         contacts: What was done to win or keep them.
+        valuations: What the portfolio was worth at some dates.
         merges: Which of them turned out to be one.
         merged: What of the merges is known by the date for which the tables were loaded, as
             `Merges.known_on` gives it: ids that no table names. None without merges.
@@ -46,16 +49,18 @@ class Tables:
     customers: CustomerTable | None = None
     interactions: Events | None = None
     contacts: Events | None = None
+    valuations: Valuations | None = None
     merges: Merges | None = None
     merged: Frame | None = None
 
     @property
-    def others(self) -> Mapping[str, CustomerTable | Events | Merges]:
+    def others(self) -> Mapping[str, CustomerTable | Events | Valuations | Merges]:
         """The tables beside the transactions, by name."""
         named = {
             CUSTOMERS.name: self.customers,
             INTERACTIONS.name: self.interactions,
             CONTACTS.name: self.contacts,
+            VALUATIONS.name: self.valuations,
             CUSTOMER_MERGES.name: self.merges,
         }
         return {name: table for name, table in named.items() if table is not None}
@@ -115,6 +120,10 @@ def load_all(
             _tell(CONTACTS, say)
             rows = events.load(CONTACTS, settings, engine, today=today)
             loaded = replace(loaded, contacts=rows)
+        if data.valuations is not None:
+            _tell(VALUATIONS, say)
+            told = valuations.load(settings, engine, today=today)
+            loaded = replace(loaded, valuations=told)
     except TooManyRefusedError as error:
         raise error.after(loaded.quarantine) from None
     return _of_survivors(loaded, engine)
