@@ -1,18 +1,15 @@
 """Loyalty points, worked out by hand: by a rule, from a table, and what the programme owes."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pyarrow as pa
 import pytest
-from tests.books import small_book
-from tests.histories import Line, after, bought, day_of
+from tests.books import points_of, small_book
+from tests.histories import Line, after, bought
 
-from portfolio_ml.engine import Engine, Frame, opened
+from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.loyalty import loyalty
-from portfolio_ml.schema import POINTS_SCALE
 
 # Day 400 is the as-of date: days 36 to 400 are the last year.
 LINES = [
@@ -27,37 +24,6 @@ REGIONS = [
     {"customer_id": "bob", "region": "South"},
 ]
 TIERS = {"silver": 55, "gold": 200}
-
-
-@dataclass(frozen=True)
-class Table:
-    """A loaded table of points."""
-
-    frame: Frame
-    columns: frozenset[str] = field(default=frozenset({"reason", "expires_at"}))
-
-
-def points_of(
-    engine: Engine,
-    entries: Sequence[tuple[str, int, float, int | None, str | None]],
-    *,
-    tells_expiry: bool = True,
-) -> Table:
-    """Entries of customer, day, points, the day of expiry and the reason."""
-    zero = day_of(after(0))
-    table = pa.table(
-        {
-            "customer_id": [e[0] for e in entries],
-            "day": pa.array([zero + e[1] for e in entries], pa.int32()),
-            "points": pa.array([round(e[2] * POINTS_SCALE) for e in entries], pa.int64()),
-            "reason": pa.array([e[4] for e in entries], pa.string()),
-            "expires_day": pa.array(
-                [None if e[3] is None else zero + e[3] for e in entries], pa.int32()
-            ),
-        }
-    )
-    named = {"reason", "expires_at"} if tells_expiry else {"reason"}
-    return Table(engine.keep(engine.from_arrow(table)), frozenset(named))
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def ledger_of(book: Book, points: PointsTable | None = None) -> Ledger | None:
     parts = [_by_rule(book, rule)] if by_rule else []
     customers = book.inputs.customers.select(nw.col("customer").cast(nw.Int64), "customer_id")
     if points is not None:
-        seen = points.frame.filter(in_history(nw.col("day"), book.as_of_day))
+        seen = engine.taken(points.frame).filter(in_history(nw.col("day"), book.as_of_day))
         customers = engine.keep(_with_strangers(customers, seen, engine))
         tells_expiry = "expires_at" in points.columns
         parts.append(_by_table(seen.join(customers, on="customer_id", how="inner"), rule,
