@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,27 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pytest
-from tests.histories import FROZEN, Line, day_of, history_of
+from tests.histories import FROZEN, Line, after, day_of, history_of
 
 from portfolio_ml.config import Portfolio, Settings, settings_from
 from portfolio_ml.customers import CustomerTable
-from portfolio_ml.engine import Engine
+from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.events import Events
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.opening import Opened, opened
 from portfolio_ml.portfolio.book import Book, book_of
 from portfolio_ml.portfolio.stock import frozen_at
-from portfolio_ml.schema import CONTACTS, CUSTOMER_ROWS, CUSTOMERS, INTERACTIONS, QUARANTINE, Table
+from portfolio_ml.schema import (
+    CONTACTS,
+    CUSTOMER_ROWS,
+    CUSTOMERS,
+    INTERACTIONS,
+    POINTS_SCALE,
+    QUARANTINE,
+    Table,
+)
+from portfolio_ml.valuations import Valuations
 
 FOLDER = "PORTFOLIO_ML_DATA"
 RESELLERS_AS_OF = date(2020, 4, 30)  # the last whole month
@@ -49,6 +58,8 @@ def small_book(
     customers: Iterable[Mapping[str, Any]] | None = None,
     interactions: Iterable[Mapping[str, Any]] | None = None,
     contacts: Iterable[Mapping[str, Any]] | None = None,
+    then_scores: pa.Table | None = None,
+    valuations: Valuations | None = None,
 ) -> Book:
     """The book of a few lines; tables beside them as rows, dates as `date`.
 
@@ -65,10 +76,12 @@ def small_book(
         as_of=as_of,
         settings=Portfolio.model_validate(settings or {}),
         scores=None if scores is None else scores_of(scores),
+        then_scores=then_scores,
         currency="EUR",
         customers=known,
         interactions=talks,
         contacts=letters,
+        valuations=valuations,
     )
 
 
@@ -117,6 +130,37 @@ def events(rows: Iterable[Mapping[str, Any]], of: Table, engine: Engine) -> Even
         columns=frozenset(types) - always,
         source="a test",
     )
+
+
+@dataclass(frozen=True)
+class PointsRows:
+    """A loaded table of points."""
+
+    frame: Frame
+    columns: frozenset[str] = field(default=frozenset({"reason", "expires_at"}))
+
+
+def points_of(
+    engine: Engine,
+    entries: Sequence[tuple[str, int, float, int | None, str | None]],
+    *,
+    tells_expiry: bool = True,
+) -> PointsRows:
+    """A table of entries: customer, day after the histories' first, points, expiry and reason."""
+    zero = day_of(after(0))
+    table = pa.table(
+        {
+            "customer_id": [e[0] for e in entries],
+            "day": pa.array([zero + e[1] for e in entries], pa.int32()),
+            "points": pa.array([round(e[2] * POINTS_SCALE) for e in entries], pa.int64()),
+            "reason": pa.array([e[4] for e in entries], pa.string()),
+            "expires_day": pa.array(
+                [None if e[3] is None else zero + e[3] for e in entries], pa.int32()
+            ),
+        }
+    )
+    named = {"reason", "expires_at"} if tells_expiry else {"reason"}
+    return PointsRows(engine.keep(engine.from_arrow(table)), frozenset(named))
 
 
 def _arrow(rows: Sequence[Mapping[str, Any]], types: Mapping[str, pa.DataType]) -> pa.Table:
@@ -212,4 +256,5 @@ def book_of_opened(portfolio: Opened, *, scores: pa.Table | None = None) -> Book
         opportunities=portfolio.opportunities,
         points=portfolio.points,
         prospects=portfolio.prospects,
+        valuations=portfolio.valuations,
     )

@@ -30,6 +30,7 @@ from portfolio_ml.timeline import Span, to_day
 from portfolio_ml.training import Recipe
 from portfolio_ml.transactions import History
 from portfolio_ml.validation import TooManyRefusedError
+from portfolio_ml.valuations import Valuations
 
 __all__ = ["Opened", "Say", "Validation", "opened", "validate"]
 
@@ -54,6 +55,7 @@ class Opened:
         points: What customers earned and redeemed of a loyalty programme, likewise; also after
             `as_of`.
         prospects: Who may become a customer, likewise.
+        valuations: What the portfolio was worth at some dates, likewise; also after `as_of`.
         merged: One row per id that was merged by `as_of` and is named in no table here: old_id,
             and the new_id that survives; None where no merges are configured.
     """
@@ -71,6 +73,7 @@ class Opened:
     opportunities: Opportunities | None = None
     points: Points | None = None
     prospects: Prospects | None = None
+    valuations: Valuations | None = None
     merged: pa.Table | None = None
 
     @property
@@ -175,6 +178,7 @@ def opened(
             opportunities=tables.opportunities,
             points=tables.points,
             prospects=tables.prospects,
+            valuations=tables.valuations,
             merged=_told(tables.merged, reader),
         )
 

@@ -154,6 +154,8 @@ def book_at(
         opportunities=portfolio.opportunities,
         points=portfolio.points,
         prospects=portfolio.prospects,
+        valuations=portfolio.valuations,
+        measure=portfolio.recipe.measure,
         then_scores=None if then_scores is None else erased.without(then_scores),
     )
 

@@ -236,6 +236,22 @@ CUSTOMER_MERGES = Table(
     may_be_empty=True,
 )
 
+VALUATIONS = Table(
+    name="valuations",
+    grain="one date on which the portfolio was valued",
+    key=("date",),
+    columns=(
+        Column("date", pa.date32(), "when it was valued", required=True),
+        Column("value", pa.float64(), "after the cash flow, in currency units", required=True),
+        Column(
+            "flow",
+            pa.float64(),
+            "currency units put in on the date; negative is taken out",
+            null="none",
+        ),
+    ),
+)
+
 HISTORY = Table(
     name="history",
     grain="one validated line",

@@ -18,6 +18,7 @@ from portfolio_ml import (
     prospects,
     survivors,
     transactions,
+    valuations,
 )
 from portfolio_ml.config import Settings
 from portfolio_ml.customers import CustomerTable
@@ -36,14 +37,16 @@ from portfolio_ml.schema import (
     POINTS,
     PROSPECTS,
     TRANSACTIONS,
+    VALUATIONS,
     Table,
 )
 from portfolio_ml.transactions import History
 from portfolio_ml.validation import TooManyRefusedError
+from portfolio_ml.valuations import Valuations
 
 Say = Callable[[str], None]
 Progress = Callable[[float], None]  # told which share is done, from 0 to 1
-Beside = CustomerTable | Events | Opportunities | Points | Prospects
+Beside = CustomerTable | Events | Opportunities | Points | Prospects | Valuations
 """A table beside the transactions, loaded."""
 
 
@@ -59,6 +62,7 @@ class Tables:
         opportunities: The deals of each representative.
         points: What customers earned and redeemed of a loyalty programme.
         prospects: Who may become a customer.
+        valuations: What the portfolio was worth at some dates.
         merges: Which of them turned out to be one.
         merged: What of the merges is known by the date for which the tables were loaded, as
             `Merges.known_on` gives it: ids that no table names. None without merges.
@@ -71,6 +75,7 @@ class Tables:
     opportunities: Opportunities | None = None
     points: Points | None = None
     prospects: Prospects | None = None
+    valuations: Valuations | None = None
     merges: Merges | None = None
     merged: Frame | None = None
 
@@ -84,6 +89,7 @@ class Tables:
             OPPORTUNITIES.name: self.opportunities,
             POINTS.name: self.points,
             PROSPECTS.name: self.prospects,
+            VALUATIONS.name: self.valuations,
             CUSTOMER_MERGES.name: self.merges,
         }
         return {name: table for name, table in named.items() if table is not None}
@@ -153,6 +159,7 @@ def _beside(
         (OPPORTUNITIES, partial(opportunities.load, settings, engine, today=today)),
         (POINTS, partial(points.load, settings, engine, today=today)),
         (PROSPECTS, partial(prospects.load, settings, engine)),
+        (VALUATIONS, partial(valuations.load, settings, engine, today=today)),
     )
 
 

@@ -19,6 +19,7 @@ from portfolio_ml.schema import (
     POINTS,
     PROSPECTS,
     TRANSACTIONS,
+    VALUATIONS,
     Table,
 )
 
@@ -263,6 +264,17 @@ class CustomerMergesSource(TableSource):
     of = CUSTOMER_MERGES
 
 
+class ValuationsSource(TableSource):
+    """Where the valuations are: what the portfolio was worth at some dates, one row each.
+
+    Attributes:
+        columns: What our columns are called there: `date`, `value` after the cash flow of that
+            date, and `flow`, which is positive where money was put in.
+    """
+
+    of = VALUATIONS
+
+
 class Data(Section):
     """The tables, how much of them may be refused, how old they may be and what converts them.
 
@@ -277,6 +289,7 @@ class Data(Section):
         customer_merges: Which customers turned out to be one. Their rows in all other tables are
             those of the id that survives, over any number of merges. A table without a row is
             allowed.
+        valuations: What the portfolio was worth at some dates, for its returns.
         max_quarantined_share: The share of a table's rows that may break a rule; beyond it, no
             command goes on, and the exit code is 65.
         quarantine: The Parquet file that `validate` keeps the refused rows in, even where they are
@@ -298,6 +311,7 @@ class Data(Section):
     points: PointsSource | None = None
     prospects: ProspectsSource | None = None
     customer_merges: CustomerMergesSource | None = None
+    valuations: ValuationsSource | None = None
     max_quarantined_share: Number = Field(default=0.05, ge=0, le=1)
     quarantine: Path = Path("quarantine.parquet")
     max_staleness_days: Count | None = None

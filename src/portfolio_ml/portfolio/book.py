@@ -17,7 +17,9 @@ from portfolio_ml.opportunities import Opportunities
 from portfolio_ml.points import Points
 from portfolio_ml.portfolio.stock import Stock, stocks_at
 from portfolio_ml.prospects import Prospects
+from portfolio_ml.schema import Measure
 from portfolio_ml.timeline import to_day
+from portfolio_ml.valuations import Valuations
 
 SCORES = (
     "p_churn", "p_return", "churn_band", "churn_reasons", "expected_orders", "ltv", "ltv_low",
@@ -44,13 +46,16 @@ class Book:
         settings: What the config says of the figures.
         currency: What the amounts are in; empty where nothing tells.
         has_scores: Whether champions scored the customers.
+        then_scores: The customer rows of one or several earlier dates by the same champions, each
+            with its `as_of`; None where nobody was scored at an earlier date.
+        measure: What the customers' value is: net spend, or margin.
         customers: What is known of the customers; None where no table is configured.
         interactions: What they did beside buying, likewise; also after the as-of date.
         contacts: What was done to win or keep them, likewise, those held out included.
         opportunities: The deals, likewise; `known_on` gives what was known at a date.
         points: The ledger of the loyalty programme, likewise.
         prospects: Who may become a customer, likewise.
-        then_scores: The customer rows of then, by the same champions; None where there are none.
+        valuations: What the portfolio was worth at some dates, likewise; also after the as-of date.
     """
 
     now: Stock
@@ -60,13 +65,15 @@ class Book:
     settings: Portfolio
     currency: str = ""
     has_scores: bool = False
+    then_scores: pa.Table | None = None
+    measure: Measure = "revenue"
     customers: CustomerTable | None = None
     interactions: Events | None = None
     contacts: Events | None = None
     opportunities: Opportunities | None = None
     points: Points | None = None
     prospects: Prospects | None = None
-    then_scores: pa.Table | None = None
+    valuations: Valuations | None = None
 
     @property
     def as_of(self) -> date:
@@ -102,6 +109,8 @@ def book_of(
     as_of: date,
     settings: Portfolio,
     scores: pa.Table | None = None,
+    then_scores: pa.Table | None = None,
+    measure: Measure = "revenue",
     currency: str = "",
     customers: CustomerTable | None = None,
     interactions: Events | None = None,
@@ -109,7 +118,7 @@ def book_of(
     opportunities: Opportunities | None = None,
     points: Points | None = None,
     prospects: Prospects | None = None,
-    then_scores: pa.Table | None = None,
+    valuations: Valuations | None = None,
 ) -> Book:
     """The book at a date.
 
@@ -119,6 +128,8 @@ def book_of(
         as_of: The last day to use.
         settings: What the config says of the figures.
         scores: The customer rows of that date; None where there are no champions.
+        then_scores: Those of earlier dates by the same champions; None where there are none.
+        measure: What the customers' value is: net spend, or margin.
         currency: What the amounts are in.
         customers: What is known of the customers.
         interactions: What they did beside buying.
@@ -126,7 +137,7 @@ def book_of(
         opportunities: The deals.
         points: The ledger of the loyalty programme.
         prospects: Who may become a customer.
-        then_scores: The customer rows of `compare_days` before, by the same champions.
+        valuations: What the portfolio was worth at some dates.
     """
     day = to_day(as_of)
     before = day - settings.compare_days
@@ -143,13 +154,15 @@ def book_of(
         settings=settings,
         currency=currency,
         has_scores=scores is not None,
+        then_scores=then_scores,
+        measure=measure,
         customers=customers,
         interactions=interactions,
         contacts=contacts,
         opportunities=opportunities,
         points=points,
         prospects=prospects,
-        then_scores=then_scores,
+        valuations=valuations,
     )
 
 
