@@ -1,4 +1,4 @@
-"""Cross-selling and reorders of the resellers against plain loops over their lines."""
+"""Cross-selling to the resellers against plain loops over their lines."""
 
 from collections.abc import Iterator
 
