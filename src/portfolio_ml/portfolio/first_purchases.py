@@ -1,0 +1,103 @@
+"""The first time each customer bought each category: what cross-selling is learnt from.
+
+A day here is the day from which a purchase was known, so that nothing that was recorded later can
+be seen from a day in the history.
+"""
+
+from dataclasses import dataclass
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from portfolio_ml.engine import Frame
+from portfolio_ml.features.inputs import Inputs
+from portfolio_ml.timeline import in_history
+
+NO_CATEGORY = "lines tell no category: map data.transactions.columns.category"
+MOST_CATEGORIES = 100
+"""So many of the categories are looked at, those with the most customers."""
+NEVER = np.iinfo(np.int32).max
+"""The day of what has not been bought."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPurchases:
+    """Who bought which category first on which day.
+
+    Attributes:
+        categories: The names of the categories, the most customers first.
+        customers: The customers' numbers in the inputs, ascending.
+        days: The day of each customer's first purchase of each category, `NEVER` where there is
+            none, shape (customers, categories).
+        amounts: What that day's purchases of it came to, 1/10,000 unit, 0 where there are none.
+        left_out: How many categories there are beside them, with fewer customers.
+    """
+
+    categories: tuple[str, ...]
+    customers: NDArray[np.int64]
+    days: NDArray[np.int32]
+    amounts: NDArray[np.float32]
+    left_out: int = 0
+
+    def of(self, customers: NDArray[np.int64]) -> "FirstPurchases":
+        """The same for some of its customers, by their numbers, ascending."""
+        place = np.searchsorted(self.customers, customers)
+        return FirstPurchases(
+            categories=self.categories,
+            customers=customers,
+            days=self.days[place],
+            amounts=self.amounts[place],
+            left_out=self.left_out,
+        )
+
+    def owned_by(self, day: int) -> NDArray[np.bool_]:
+        """What each customer had bought on a day, shape (customers, categories)."""
+        return self.days <= day
+
+
+def first_purchases(inputs: Inputs, as_of_day: int) -> FirstPurchases:
+    """The first purchase of each category by each customer, in history at a day.
+
+    Args:
+        inputs: The portfolio's tables; lines have a category.
+        as_of_day: The last day to see.
+    """
+    rows = inputs.engine.collect(_firsts(inputs, as_of_day).sort("customer", "category"))
+    names, place, left_out = _largest(rows["category"].combine_chunks())
+    is_kept = place >= 0
+    numbers = rows["customer"].to_numpy()[is_kept].astype(np.int64)
+    customers, row = np.unique(numbers, return_inverse=True)
+    days = np.full((customers.size, len(names)), NEVER, np.int32)
+    amounts = np.zeros((customers.size, len(names)), np.float32)
+    days[row, place[is_kept]] = rows["day"].to_numpy()[is_kept]
+    amounts[row, place[is_kept]] = rows["amount"].to_numpy()[is_kept]
+    return FirstPurchases(names, customers, days, amounts, left_out)
+
+
+def _firsts(inputs: Inputs, as_of_day: int) -> Frame:
+    """One row per customer and category: the first day, and what was bought of it then."""
+    known = nw.col("known_day") if "known_day" in inputs.columns else nw.col("day")
+    bought = inputs.lines.filter(
+        in_history(known, as_of_day) & (nw.col("amount") >= 0) & ~nw.col("category").is_null()
+    )
+    keys = ("customer", "category")
+    days = inputs.engine.keep(
+        bought.with_columns(day=known)
+        .group_by(*keys, "day")
+        .agg(amount=nw.col("amount").cast(nw.Float64).sum())
+    )
+    firsts = days.group_by(*keys).agg(day=nw.col("day").min())
+    return firsts.join(days, on=[*keys, "day"], how="inner")
+
+
+def _largest(category: pa.Array) -> tuple[tuple[str, ...], NDArray[np.int64], int]:
+    """The names of the largest categories, the place of each row in them or -1, and the others."""
+    counts = category.value_counts()
+    by_size = sorted(zip(counts.field(1).to_pylist(), counts.field(0).to_pylist(), strict=True),
+                     key=lambda found: (-found[0], found[1]))  # fmt: skip
+    names = tuple(name for _, name in by_size[:MOST_CATEGORIES])
+    place = pc.fill_null(pc.index_in(category, pa.array(names, pa.string())), -1)
+    return names, place.to_numpy(zero_copy_only=False).astype(np.int64), len(by_size) - len(names)
