@@ -22,7 +22,8 @@ Floats = NDArray[np.float64]
 
 INTERVAL = 0.8
 """The chance with which the truth lies in an interval."""
-_WIDE = float(ndtri(0.5 + INTERVAL / 2))
+WIDE = float(ndtri(0.5 + INTERVAL / 2))
+"""How many standard deviations it reaches to either side."""
 DRAWS = 999
 """How often cases are dealt out anew to see how far groups differ by chance alone."""
 _EDGES = np.concatenate([[0.0], np.geomspace(1e-8, 0.01, 13), np.linspace(0.02, 1, 50)])
@@ -117,7 +118,7 @@ def means(values: ArrayLike, errors: ArrayLike, *, peers: ArrayLike | None = Non
     variance = spread * (1 - weight) + (1 - weight) ** 2 * unsure[:, group]
     expected, uncertain, own = _averaged(likelihood, mean, variance, 1 - weight)
     sd = np.sqrt(uncertain)
-    return Shrunk(expected, sd, expected - _WIDE * sd, expected + _WIDE * sd, own)
+    return Shrunk(expected, sd, expected - WIDE * sd, expected + WIDE * sd, own)
 
 
 def chance_of_difference(
