@@ -64,8 +64,8 @@ GOAL_CUSTOMERS: Table = contract_of(
         Column("place", pa.int64(), "1 is who adds most"),
         Column("customer_id", pa.string(), "who"),
         Column("adds", pa.float64(), "expected, in the unit of the goal: for customers the "
-               "probability of a return within the churn horizon, for average_ticket and revenue_share what the portfolio's "
-               "figure gains", decimals=6),
+               "probability of a return within the churn horizon; for average_ticket and "
+               "revenue_share what the goal's figure gains", decimals=6),
         Column("reaches", pa.float64(), "what the goal's figure comes to with all up to this one",
                decimals=4),
         Column("reason", pa.string(), "why this customer"),
