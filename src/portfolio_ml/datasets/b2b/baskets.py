@@ -14,9 +14,9 @@ PRODUCTS = 60
 TYPICAL_PRICE = (6.0, 34.0, 22.0, 26.0, 14.0, 11.0, 8.0, 9.0)  # EUR, by category
 PAIRS = 4
 PAIR_DAYS = 182
-BEGINS_A_MONTH = 0.008  # probability to begin with a category, without a lead
-# How much each segment needs of each category, beside the average.
-AFFINITY = np.array(
+BEGINS_A_MONTH = 0.01  # probability to begin with a category, without a lead
+# How much each segment needs of each category, beside the average, where segments say all of it.
+_AFFINITY = np.array(
     [
         [2.0, 1.8, 1.4, 1.6, 1.2, 0.4, 0.4, 0.4],  # construction
         [1.4, 1.4, 1.4, 0.8, 1.4, 0.7, 1.4, 0.7],  # manufacturing
@@ -73,7 +73,7 @@ def filled_baskets(world: World, accounts: Accounts, lives: Lives) -> Baskets:
     begun = np.where(
         first, np.where(accounts.signup < 0, -np.inf, accounts.signup)[:, None], np.inf
     )
-    chance, pairs = world.chance("categories"), _pairs(world)
+    chance, pairs, needs = world.chance("categories"), _pairs(world), affinity(world)
     part = np.where(accounts.is_underserved, 1 - world.underserved_depth, 1.0)[:, None]
     for day in range(0, world.days, MONTH_DAYS):
         draws = chance.random((2, *begun.shape))
@@ -81,20 +81,26 @@ def filled_baskets(world: World, accounts: Accounts, lives: Lives) -> Baskets:
         for lead, led in pairs:
             is_led = (begun[:, lead] < day) & (day - begun[:, lead] <= PAIR_DAYS)
             times[is_led, led] += world.cross_sell_lift
-        likely = BEGINS_A_MONTH * AFFINITY[accounts.segment[:, day]] * times * part
+        likely = BEGINS_A_MONTH * needs[accounts.segment[:, day]] * times * part
         begins = lives.alive[:, [day]] & np.isinf(begun) & (begun > 0)
         begins &= draws[0] < np.minimum(likely, 0.9)
         begun[begins] = np.floor(day + draws[1][begins] * MONTH_DAYS)
-    taste = AFFINITY[accounts.segment[:, 0]] * np.exp(0.6 * chance.normal(size=begun.shape))
+    taste = needs[accounts.segment[:, 0]] * np.exp(0.6 * chance.normal(size=begun.shape))
     return Baskets(begun, taste, pairs)
 
 
+def affinity(world: World) -> Floats:
+    """How much each segment needs of each category: a row per segment, 1 where it says nothing."""
+    found: Floats = _AFFINITY ** (0.6 * world.attribute_effect)
+    return found
+
+
 def _first_categories(world: World, accounts: Accounts) -> NDArray[np.bool_]:
-    """One to three categories that an account begins with; one, where it buys elsewhere too."""
+    """One or two categories that an account begins with, one more if it was there before."""
     chance = world.chance("first categories")
     draws = chance.exponential(size=(world.accounts, len(CATEGORIES)))
-    order = (draws / AFFINITY[accounts.segment[:, 0]]).argsort(axis=1).argsort(axis=1)
-    count = chance.integers(1, 4, world.accounts) + (accounts.signup < 0)
+    order = (draws / affinity(world)[accounts.segment[:, 0]]).argsort(axis=1).argsort(axis=1)
+    count = chance.integers(1, 3, world.accounts) + (accounts.signup < 0)
     found: NDArray[np.bool_] = order < np.where(accounts.is_underserved, 1, count)[:, None]
     return found
 

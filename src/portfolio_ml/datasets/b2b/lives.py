@@ -24,7 +24,8 @@ RETURNED_PACE = 0.8
 HALF_YEAR = 182
 CYCLE_JITTER = 0.06  # standard deviation of a cycle, as a share of it
 UPLIFT_BY_RELATIONSHIP = (1.75, 1.1, 0.5)
-PEAKS = (160, 100, 190, 330, 310)  # the day of the year on which a segment orders most
+PEAK = 150  # the day of the year on which accounts order most, and how much later a segment does
+PEAK_LATER = (10, -50, 40, 180, 160)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ def lived(world: World, accounts: Accounts) -> Lives:
 def season_of(world: World) -> Floats:
     """The pace of orders on every day by segment, 1 over a year: a row per segment."""
     day_of_year = (np.arange(world.days) + world.first_day + 0.5) % 365.25
-    turns = 2 * np.pi * (day_of_year - np.array(PEAKS)[:, None]) / 365.25
+    peak = PEAK + world.attribute_effect * np.array(PEAK_LATER)[:, None]
+    turns = 2 * np.pi * (day_of_year - peak) / 365.25
     quiet = np.where((day_of_year > 357) | (day_of_year < 5), 0.4, 1.0)  # over the holidays
     pace: Floats = (1 + world.season * np.cos(turns)) * quiet
     return pace

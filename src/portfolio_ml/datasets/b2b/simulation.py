@@ -17,11 +17,11 @@ from portfolio_ml.datasets.b2b.truth import Simulated, truth_of
 from portfolio_ml.datasets.b2b.world import World
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def simulate(world: World | None = None) -> Simulated:
     """The tables of a simulated portfolio and, apart from them, what is true of it.
 
-    The same world gives the same tables; the last one is kept, so that reading its tables one by
+    The same world gives the same tables; the last two are kept, so that reading its tables one by
     one simulates once.
 
     Args:

@@ -44,7 +44,7 @@ class World:
         median_spend: The median account's spend, EUR a year.
         spend_spread: How unequal accounts are: standard deviation of the log of yearly spend.
         season: How far the pace of orders rises above, and falls below, the usual over a year, as
-            a share; construction peaks in June, the others in other months.
+            a share; segments peak in different months.
         churn_rate: Accounts that leave without a sign, per account and year; twice that in an
             account's first half year.
         return_rate: Lapsed accounts that come back without being asked, per account and year.
@@ -67,8 +67,9 @@ class World:
         underserved_share: Accounts that buy much of what they need elsewhere, as a share.
         underserved_depth: How much of it they buy elsewhere, as a share.
         advocate_share: Accounts that are satisfied, stay longer and bring others, as a share.
-        attribute_effect: How much an account's size and segment say of its spend: 1 for the usual
-            differences (a factor of 2.2 from one size to the next), 0 for none.
+        attribute_effect: How much an account's size and segment say of its spend, and the segment
+            of what it buys and in which season: 1 for the usual differences (a factor of 2.2 in
+            spend from one size to the next), 0 for none.
         fit_effect: How much a prospect's likeness to good accounts says of whether it will buy:
             log odds per standard deviation of log spend as its attributes tell it.
         growth_spread: How far segments differ in growth: the fastest, and minus the slowest, as
@@ -104,7 +105,7 @@ class World:
     satisfaction_effect: float = 0.8
     satisfaction_drop: float = 1.2
     response_uplift: float = 0.12
-    cross_sell_lift: float = 5.0
+    cross_sell_lift: float = 7.0
     steady_share: float = 0.35
     underserved_share: float = 0.15
     underserved_depth: float = 0.6
