@@ -19,7 +19,7 @@ def demo(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Walk from raw transactions to scores in a CRM, on built-in data.
+    """Walk from raw rows to scores in a CRM, on a built-in data set.
 
     Everything is left in the folder, with a config that every other command can be run on.
     """
