@@ -456,6 +456,21 @@ class TestTheParameters:
             for n in usual.truth.__dataclass_fields__
         )
 
+    def test_spend_follows_the_skill_of_who_is_in_charge(self):
+        strong = simulate(replace(SMALL, skill_on_spend=0.5))
+        spend = [
+            s.tables["transactions"].to_pandas().groupby("customer_id")["amount"].sum()
+            for s in (strong, simulate(replace(SMALL, skill_on_spend=0.0)))
+        ]
+        ratio = np.log(spend[0] / spend[1]).rename("ratio")
+        skill = strong.truth.representatives.to_pandas()
+        skill["odds"] = np.log(skill["win_rate"] / (1 - skill["win_rate"]))
+        who = strong.tables["customers"].to_pandas().drop_duplicates("customer_id", keep=False)
+        both = who.merge(skill, on=["representative_id", "segment"]).join(ratio, on="customer_id")
+        both = both.dropna(subset="ratio")
+        slope = stats.linregress(both["odds"], both["ratio"])
+        assert slope.slope == pytest.approx(0.5, abs=0.05)
+
     def test_an_effect_on_deals_leaves_the_orders_as_they_are(self):
         usual = simulate(SMALL).tables
         other = simulate(replace(SMALL, skill_spread=0.0, skill_on_spend=0.0)).tables

@@ -6,8 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from portfolio_ml.datasets.b2b.accounts import Accounts
-from portfolio_ml.datasets.b2b.days import Floats, Ints, dates, days_at_random, workday
-from portfolio_ml.datasets.b2b.lives import Lives
+from portfolio_ml.datasets.b2b.days import Bools, Floats, Ints, dates, days_at_random, workday
 from portfolio_ml.datasets.b2b.representatives import names, win_rates
 from portfolio_ml.datasets.b2b.world import CATEGORIES, REGIONS, SEGMENTS, World
 
@@ -30,9 +29,9 @@ class _Begun:
     amount: Floats
 
 
-def opportunities(world: World, accounts: Accounts, lives: Lives) -> pa.Table:
+def opportunities(world: World, accounts: Accounts, seen: Bools) -> pa.Table:
     """The deals, won, lost or still open; those with newcomers have no customer_id."""
-    begun, chance = _begun(world, accounts, lives), world.chance("decisions")
+    begun, chance = _begun(world, accounts, seen), world.chance("decisions")
     count = len(begun.row)
     offered = begun.opened + np.ceil(chance.gamma(2.0, 5.0, count))
     decided = offered + np.ceil(np.exp(chance.normal(np.log(24.0), 0.6, count)))
@@ -59,11 +58,10 @@ def opportunities(world: World, accounts: Accounts, lives: Lives) -> pa.Table:
     return pa.table({name: pa.array(values) for name, values in columns.items()})
 
 
-def _begun(world: World, accounts: Accounts, lives: Lives) -> _Begun:
+def _begun(world: World, accounts: Accounts, seen: Bools) -> _Begun:
     """Deals with accounts, mostly by their own representative, and with newcomers, by anybody."""
     chance = world.chance("deals")
-    here = lives.alive * accounts.buys[:, None].astype(float)
-    known, opened = days_at_random(chance, here, DEALS_A_YEAR / 365.25)
+    known, opened = days_at_random(chance, seen.astype(float), DEALS_A_YEAR / 365.25)
     more = round(WITH_NEWCOMERS * len(known))
     row = np.concatenate([known, np.full(more, -1)])
     day = np.concatenate([opened, chance.integers(0, world.days, more)])

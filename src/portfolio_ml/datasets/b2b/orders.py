@@ -6,7 +6,7 @@ import numpy as np
 
 from portfolio_ml.datasets.b2b.accounts import Accounts
 from portfolio_ml.datasets.b2b.days import Bools, Floats, Ints, day_reached, workday
-from portfolio_ml.datasets.b2b.lives import Lives
+from portfolio_ml.datasets.b2b.lives import LAPSED_DAYS, Lives
 from portfolio_ml.datasets.b2b.world import SEGMENTS, World
 
 STEADY_PART = 0.3  # of an account's spend goes into what it reorders at a steady cycle
@@ -72,3 +72,15 @@ def placed_orders(world: World, accounts: Accounts, lives: Lives, level: Floats)
     order = np.lexsort((steady, row, moved))
     order = order[moved[order] < world.days]
     return Orders(row[order], moved[order], steady[order], ticket[order])
+
+
+def is_seen(world: World, orders: Orders) -> Bools:
+    """Whether an account has ordered within the last 120 days, on every day: a row per account.
+
+    It is all that the business knows of who is still there; whom it visits, asks and offers to
+    follows from it, and so tells no more than the orders do.
+    """
+    last = np.full((world.accounts, world.days), -LAPSED_DAYS - 1)
+    last[orders.row, orders.day] = orders.day
+    found: Bools = np.arange(world.days) - np.maximum.accumulate(last, axis=1) <= LAPSED_DAYS
+    return found

@@ -8,7 +8,7 @@ from portfolio_ml.datasets.b2b.baskets import catalogue, filled_baskets
 from portfolio_ml.datasets.b2b.deals import opportunities
 from portfolio_ml.datasets.b2b.lines import transactions
 from portfolio_ml.datasets.b2b.lives import lived
-from portfolio_ml.datasets.b2b.orders import placed_orders, spend_level
+from portfolio_ml.datasets.b2b.orders import is_seen, placed_orders, spend_level
 from portfolio_ml.datasets.b2b.points import ledger
 from portfolio_ml.datasets.b2b.prospects import drawn_prospects
 from portfolio_ml.datasets.b2b.relations import contacts, interactions
@@ -41,13 +41,14 @@ def simulate(world: World | None = None) -> Simulated:
     baskets = filled_baskets(world, accounts, lives)
     level = spend_level(world, accounts, lives, skills(world))
     orders = placed_orders(world, accounts, lives, level)
+    seen = is_seen(world, orders)
     prospects = drawn_prospects(world, accounts)
     tables = {
         "transactions": transactions(world, accounts, orders, baskets, catalogue(world)),
         "customers": customers(world, accounts, lives),
-        "interactions": interactions(world, accounts, lives),
-        "contacts": contacts(world, accounts, lives),
-        "opportunities": opportunities(world, accounts, lives),
+        "interactions": interactions(world, accounts, lives=lives, orders=orders, seen=seen),
+        "contacts": contacts(world, accounts, lives, seen),
+        "opportunities": opportunities(world, accounts, seen),
         "points": ledger(world, accounts, orders),
         "prospects": prospects.table,
     }

@@ -131,7 +131,8 @@ class World:
         """The same world in which nothing is planted: every effect is 0.
 
         Customers still come, buy in their own rhythm, follow the year, leave without a sign and
-        change hands; but nothing that is known of them tells any more of it than their purchases.
+        change hands; but nothing that is known of them tells any more of it than their orders do,
+        but for a contract's end.
         """
         return replace(self, **dict.fromkeys(EFFECTS, 0.0))  # type: ignore[arg-type]
 
