@@ -16,7 +16,7 @@ from portfolio_ml.datasets.dataset import Dataset
 from portfolio_ml.datasets.grocery import GROCERY, read_grocery
 from portfolio_ml.errors import ConfigError
 
-__all__ = ["DATASETS", "Dataset", "dataset", "read_cdnow", "read_grocery"]
+__all__ = ["DATASETS", "Dataset", "dataset", "is_simulated", "read_cdnow", "read_grocery"]
 
 DATASETS = {d.name: d for d in (CDNOW, GROCERY, B2B)}
 
@@ -35,3 +35,13 @@ def dataset(name: str) -> Dataset:
         known = ", ".join(DATASETS)
         raise ConfigError(f"there is no built-in data set {name!r}", do=f"choose one of {known}")
     return DATASETS[name]
+
+
+def is_simulated(source: str | None) -> bool:
+    """Whether a source of the config, or a table's label, is a data set that nobody ever lived.
+
+    Example:
+        >>> is_simulated("b2b"), is_simulated("sales.csv")
+        (True, False)
+    """
+    return any(d.is_simulated for name, d in DATASETS.items() if name == source)

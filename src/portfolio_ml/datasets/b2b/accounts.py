@@ -18,10 +18,11 @@ SIZE_SHARES = (0.42, 0.34, 0.17, 0.07)
 SEGMENT_SHARES = (0.26, 0.24, 0.18, 0.12, 0.20)
 RELATIONSHIP_SHARES = (0.26, 0.30, 0.44)
 CHANGES_A_YEAR = {"region": 0.012, "segment": 0.02, "representative": 0.15}
-SIZE_LOG_SPEND = 0.8  # from one size to the next
+SIZE_LOG_SPEND = 1.2  # from one size to the next
 SEGMENT_LOG_SPEND = (0.3, 0.4, -0.4, 0.2, -0.5)
 MEAN_SATISFACTION = 3.8
 CYCLES = (28, 35, 42, 56, 70, 84)  # days
+COSTLY_BELOW = 4.0  # times the median spend: no large account costs more than it earns
 BEFORE_HISTORY = 0.45  # of the accounts were there already
 
 Codes = NDArray[np.int16]
@@ -86,6 +87,7 @@ def drawn_accounts(world: World) -> Accounts:
     special = _special(world)
     spend = needs * np.where(special["is_underserved"], 1 - world.underserved_depth, 1.0)
     z = np.log(needs / world.median_spend) / world.spend_spread
+    special["is_unprofitable"] &= spend < COSTLY_BELOW * world.median_spend
     gap = np.exp(np.log(32.0) - 0.3 * z + 0.45 * chance.normal(size=n))
     satisfaction = chance.normal(MEAN_SATISFACTION, 0.5, n) + 0.6 * special["is_advocate"]
     cycle = chance.choice(CYCLES, n).astype(float)

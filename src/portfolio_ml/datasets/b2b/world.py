@@ -68,7 +68,7 @@ class World:
         underserved_depth: How much of it they buy elsewhere, as a share.
         advocate_share: Accounts that are satisfied, stay longer and bring others, as a share.
         attribute_effect: How much an account's size and segment say of its spend, and the segment
-            of what it buys and in which season: 1 for the usual differences (a factor of 2.2 in
+            of what it buys and in which season: 1 for the usual differences (a factor of 3.3 in
             spend from one size to the next), 0 for none.
         fit_effect: How much a prospect's likeness to good accounts says of whether it will buy:
             log odds per standard deviation of log spend as its attributes tell it.
@@ -76,7 +76,8 @@ class World:
             the change of log spend a year.
         margin_spread: How far segments differ in margin: the best, and minus the worst, as a share
             of net spend above the average.
-        unprofitable_share: Accounts whose service costs more than they earn, as a share.
+        unprofitable_share: Accounts whose service costs more than they earn, as a share of those
+            that spend less than four times the median.
 
     Raises:
         ConfigError: There is nothing to simulate, or a share is none.
@@ -104,11 +105,11 @@ class World:
     cooling_depth: float = 0.75
     satisfaction_effect: float = 0.8
     satisfaction_drop: float = 1.2
-    response_uplift: float = 0.12
+    response_uplift: float = 0.15
     cross_sell_lift: float = 7.0
     steady_share: float = 0.35
     underserved_share: float = 0.15
-    underserved_depth: float = 0.6
+    underserved_depth: float = 0.7
     advocate_share: float = 0.05
     attribute_effect: float = 1.0
     fit_effect: float = 1.0
