@@ -497,6 +497,12 @@ class TestTheParameters:
     def test_more_gives_more(self, change, measure):
         assert measure(simulate(replace(SMALL, **change)).tables) > measure(simulate(SMALL).tables)
 
+    @pytest.mark.parametrize("seed", [1, 31])  # the latter's account never orders
+    def test_may_make_the_smallest_portfolio(self, seed):
+        tiny = World(seed=seed, accounts=1, years=1, representatives=1, prospects=1)
+        for world in (tiny, tiny.null()):
+            assert {*simulate(world).tables["customers"]["customer_id"].to_pylist()} == {"A00001"}
+
     @pytest.mark.parametrize("change", [{"accounts": 0}, {"held_out_share": 1.5}, {"years": 0}])
     def test_that_make_no_sense_are_refused(self, change):
         with pytest.raises(ConfigError, match=f"{next(iter(change))} = "):

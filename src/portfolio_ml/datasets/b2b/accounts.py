@@ -21,6 +21,7 @@ CHANGES_A_YEAR = {"region": 0.012, "segment": 0.02, "representative": 0.15}
 SIZE_LOG_SPEND = 1.2  # from one size to the next
 SEGMENT_LOG_SPEND = (0.3, 0.4, -0.4, 0.2, -0.5)
 MEAN_SATISFACTION = 3.8
+SHORTEST_GAP_DAYS, LONGEST_GAP_DAYS = 7.0, 150.0
 CYCLES = (28, 35, 42, 56, 70, 84)  # days
 COSTLY_BELOW = 4.0  # times the median spend: no large account costs more than it earns
 BEFORE_HISTORY = 0.45  # of the accounts were there already
@@ -104,7 +105,7 @@ def drawn_accounts(world: World) -> Accounts:
         size=size,
         needs=needs,
         spend=spend,
-        gap=np.clip(gap, 7.0, 150.0),
+        gap=np.clip(gap, SHORTEST_GAP_DAYS, LONGEST_GAP_DAYS),
         cycle=np.where(special.pop("is_steady"), cycle, np.inf),
         steady_category=chance.integers(0, len(CATEGORIES), n).astype(np.int16),
         satisfaction=np.clip(satisfaction, 1.5, 4.9),

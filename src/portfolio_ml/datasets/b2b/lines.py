@@ -62,7 +62,7 @@ def _lines(
     category = np.where(orders.is_steady[order], accounts.steady_category[row], drawn)
     parts = chance.exponential(size=len(order)) + 0.3
     share = parts / np.bincount(order, parts, len(counts))[order]
-    begun, led = _first_of_categories(orders, baskets)
+    begun, led = _first_of_categories(orders, baskets, world.days)
     return (
         np.concatenate([order, begun]),
         np.concatenate([category, led]).astype(np.int64),
@@ -70,18 +70,18 @@ def _lines(
     )
 
 
-def _first_of_categories(orders: Orders, baskets: Baskets) -> tuple[Ints, Ints]:
+def _first_of_categories(orders: Orders, baskets: Baskets, days: int) -> tuple[Ints, Ints]:
     """The order with which an account begins to buy a category, for all that began in history."""
     row, category = np.nonzero((baskets.begun >= 0) & np.isfinite(baskets.begun))
     plain = np.flatnonzero(~orders.is_steady)
-    days = int(orders.day.max()) + 2
     key = orders.row[plain] * days + orders.day[plain]
     plain, key = plain[np.argsort(key, kind="stable")], np.sort(key)
     begun = np.minimum(baskets.begun[row, category], days - 1).astype(np.int64)
     place = np.searchsorted(key, row * days + begun)
-    found = plain[np.minimum(place, len(plain) - 1)]
-    is_there = (place < len(plain)) & (orders.row[found] == row)
-    return found[is_there], category[is_there]
+    follows = place < len(plain)
+    found, row, category = plain[place[follows]], row[follows], category[follows]
+    is_own = orders.row[found] == row
+    return found[is_own], category[is_own]
 
 
 def _sold(
@@ -158,7 +158,7 @@ def _returned(world: World, sold: _Columns) -> _Columns:
     return back | {
         "day": day[chosen],
         "timestamp": moments(day[chosen], world.first_day, chance),
-        "order_id": np.char.replace(back["order_id"], "O", "R"),
+        "order_id": np.array([f"R{name[1:]}" for name in back["order_id"]], sold["order_id"].dtype),
         "quantity": -quantity,
         "amount": -(back["amount"] * share).round(2),
         "cost": -(back["cost"] * share).round(2),

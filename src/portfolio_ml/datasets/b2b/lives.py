@@ -8,7 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from portfolio_ml.datasets.b2b.accounts import CYCLES, MEAN_SATISFACTION, Accounts
+from portfolio_ml.datasets.b2b.accounts import (
+    CYCLES,
+    MEAN_SATISFACTION,
+    SHORTEST_GAP_DAYS,
+    Accounts,
+)
 from portfolio_ml.datasets.b2b.days import Bools, Floats, Ints, day_reached
 from portfolio_ml.datasets.b2b.world import World
 
@@ -111,7 +116,7 @@ def order_marks(world: World, accounts: Accounts) -> tuple[Floats, Floats]:
     Gaps of the account's own regularity, added up; accounts without a cycle reorder never.
     """
     chance = world.chance("rhythm")
-    count = int(world.days * (1 + world.season) / accounts.gap.min()) + 30
+    count = int(2 * world.days / SHORTEST_GAP_DAYS) + 30  # enough for the liveliest season
     regularity = np.exp(chance.uniform(np.log(1.5), np.log(8.0), world.accounts))[:, None]
     gaps = chance.gamma(regularity, accounts.gap[:, None] / regularity, (world.accounts, count))
     begin = chance.random(world.accounts) * accounts.gap

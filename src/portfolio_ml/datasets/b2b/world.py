@@ -131,9 +131,10 @@ class World:
     def null(self) -> "World":
         """The same world in which nothing is planted: every effect is 0.
 
-        Customers still come, buy in their own rhythm, follow the year, leave without a sign and
-        change hands; but nothing that is known of them tells any more of it than their orders do,
-        but for a contract's end.
+        Customers still come, buy in a rhythm and at a level of their own, follow the year, leave
+        without a sign and change hands. What their service costs and their deals are worth follows
+        that level, and a contract's end is told; nothing else that is known of them says more of
+        what they buy than their orders do.
         """
         return replace(self, **dict.fromkeys(EFFECTS, 0.0))  # type: ignore[arg-type]
 
