@@ -8,6 +8,7 @@ from importlib import import_module
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from scipy import stats
 
 from portfolio_ml import tables
@@ -73,13 +74,12 @@ class TestItsTables:
             assert getattr(first.truth, name).equals(getattr(again.truth, name)), name
 
     def test_load_without_a_refused_row(self):
-        sections = ("customers", "interactions", "contacts")
-        data = {name: {"source": "b2b"} for name in ("transactions", *sections)}
-        settings = settings_from({"name": "b2b", "timezone": B2B.timezone, "data": data})
+        config = yaml.safe_load(B2B.config)
+        settings = settings_from(config)
         with opened(settings.engine) as engine:
             loaded = tables.load_all(settings, engine, today=date(2026, 11, 26), say=lambda _: None)
             assert loaded.quarantine.num_rows == 0
-            assert {*loaded.others} == {*sections}
+            assert {*loaded.others} == {*config["data"]} - {"transactions"}
             assert loaded.customers.is_dated
             assert loaded.history.kept == B2B.read().num_rows
 

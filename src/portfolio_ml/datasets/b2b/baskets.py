@@ -96,12 +96,14 @@ def affinity(world: World) -> Floats:
 
 
 def _first_categories(world: World, accounts: Accounts) -> NDArray[np.bool_]:
-    """One or two categories that an account begins with, one more if it was there before."""
+    """One or two categories, one more if the account was there before, and its steady one."""
     chance = world.chance("first categories")
     draws = chance.exponential(size=(world.accounts, len(CATEGORIES)))
     order = (draws / affinity(world)[accounts.segment[:, 0]]).argsort(axis=1).argsort(axis=1)
     count = chance.integers(1, 3, world.accounts) + (accounts.signup < 0)
-    found: NDArray[np.bool_] = order < np.where(accounts.is_underserved, 1, count)[:, None]
+    is_first = order < np.where(accounts.is_underserved, 1, count)[:, None]
+    is_own = np.arange(len(CATEGORIES)) == accounts.steady_category[:, None]
+    found: NDArray[np.bool_] = is_first | (is_own & np.isfinite(accounts.cycle)[:, None])
     return found
 
 

@@ -106,11 +106,7 @@ def truth_of(
 def _of_accounts(world: World, accounts: Accounts, lives: Lives, level: Floats) -> pa.Table:
     is_customer = lives.alive[:, -1] & accounts.buys
     has_left = ~lives.alive[:, -1] & accounts.buys
-    last = lives.spells[np.append(np.diff(lives.spells[:, 0]) > 0, True)]
-    left_on, cools_from = np.full((2, world.accounts), np.inf)
-    left_on[last[:, 0].astype(int)] = np.where(has_left[last[:, 0].astype(int)], last[:, 2], np.inf)
-    for row, cools in lives.spells[:, [0, 3]]:
-        cools_from[int(row)] = cools if np.isfinite(cools) else cools_from[int(row)]
+    left_on, cools_from = _last_changes(world, lives)
     pace = np.diff(lives.steady_clock[:, -2:], axis=1)[:, 0]
     returned = accounts.spend * level * RETURNED_PACE * _stay(world, accounts)
     uplift = response_of(world, accounts)
@@ -122,7 +118,7 @@ def _of_accounts(world: World, accounts: Accounts, lives: Lives, level: Floats) 
     return _table(
         customer_id=accounts.ids,
         is_customer=is_customer,
-        left_on=dates(left_on, world.first_day),
+        left_on=dates(np.where(has_left, left_on, np.inf), world.first_day),
         is_cooling=is_customer & (lives.cooling[:, -1] > 0),
         cools_from=dates(cools_from, world.first_day),
         spend_now=accounts.spend * level * pace,
@@ -140,6 +136,15 @@ def _of_accounts(world: World, accounts: Accounts, lives: Lives, level: Floats) 
         referred=referred,
         is_unprofitable=accounts.is_unprofitable,
     )
+
+
+def _last_changes(world: World, lives: Lives) -> tuple[Floats, Floats]:
+    """The day on which each account last stopped, and on which it last began to cool down."""
+    left_on, cools_from = np.full((2, world.accounts), np.inf)
+    for row, _, stop, cools in lives.spells:  # in the order of their beginnings
+        left_on[int(row)] = stop
+        cools_from[int(row)] = cools if np.isfinite(cools) else cools_from[int(row)]
+    return left_on, cools_from
 
 
 def _stay(world: World, accounts: Accounts) -> Floats:
