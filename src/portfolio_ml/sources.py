@@ -69,30 +69,30 @@ def unread(
             ...); the configured source is not looked at then.
 
     Raises:
-        ConfigError: The source or its mapping is wrong.
+        ConfigError: The source or its mapping is wrong, or a built-in data set has no such table.
         DataError: A column is missing, or a file or the table cannot be read.
         ServiceUnavailableError: The database does not answer.
     """
     source: TableSource = getattr(settings.data, of.name)
-    built_in = DATASETS.get(source.source) if of is TRANSACTIONS and table is None else None
+    built_in = DATASETS.get(source.source) if table is None else None
     label = IN_MEMORY if table is not None else _label(source, of)
     if table is not None:
         frame = _numbered(_in_memory(table), label, engine)
     elif built_in is not None:
-        frame = _numbered(built_in.read(), label, engine)
+        frame = _numbered(built_in.table(of.name), label, engine)
     elif source.is_database:
         frame = _numbered(_from_database(source, settings), label, engine)
     else:
         found = files_of(source.source, settings, of=of)
         frame = _partitioned(engine.scan(found, source.format), found, engine)
-    own_names = built_in.columns if built_in else None
+    own_names = built_in.columns if built_in and of is TRANSACTIONS else None
     return Unread(frame, _columns(frame, source.columns or own_names, of, label), label)
 
 
 def _label(source: TableSource, of: Table) -> str:
-    if not source.is_database:
+    if not source.is_database and source.source not in DATASETS:
         return source.source
-    place = redacted(source.source)
+    place = redacted(source.source) if source.is_database else source.source
     return place if of is TRANSACTIONS else f"{place} ({of.name})"
 
 
@@ -185,7 +185,7 @@ def _no_file(of: Table, source: str, path: Path) -> ConfigError:
     is_pattern = any(sign in source for sign in "*?[")
     missing = "no file that matches" if is_pattern else "no such file"
     file = None if is_pattern or path.is_dir() else nearest_file(path, KINDS)
-    built_in = nearest(source, DATASETS) if of is TRANSACTIONS else None
+    built_in = nearest(source, _built_in(of))
     guess = f"the built-in data set {built_in!r}" if built_in else None
     if file is not None:
         guess = str(Path(source).with_name(file))
@@ -198,8 +198,13 @@ def _no_file(of: Table, source: str, path: Path) -> ConfigError:
 
 
 def _nothing_to_read(of: Table, where: str, *, saw: str, do: str | None = None) -> ConfigError:
-    forms = f"{_FORMS}, or one of {', '.join(DATASETS)}" if of is TRANSACTIONS else _FORMS
+    forms = f"{_FORMS}, or one of {', '.join(_built_in(of))}" if _built_in(of) else _FORMS
     return ConfigError(f"there are no {of.name} to read", where=where, saw=saw, do=do or forms)
+
+
+def _built_in(of: Table) -> Sequence[str]:
+    """The built-in data sets that have such a table."""
+    return [name for name, d in DATASETS.items() if of is TRANSACTIONS or of.name in d.tables]
 
 
 def _written(settings: Settings) -> Iterable[Path]:

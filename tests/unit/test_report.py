@@ -551,6 +551,15 @@ def test_a_chart_may_fetch_nothing():
 # Page
 
 
+def test_simulated_data_are_called_so_at_the_top():
+    real, simulated = (
+        page.render(some_facts([], history=replace(HISTORY, is_simulated=told)))
+        for told in (False, True)
+    )
+    assert "Simulated data" in simulated.partition("</header>")[0]
+    assert "Simulated data" not in real
+
+
 def test_every_element_is_closed_and_the_page_opens_in_english(html):
     seen = Seen(html)
 

@@ -15,6 +15,7 @@ from portfolio_ml.models.files import DESCRIPTION, described
 from portfolio_ml.models.lifetime_value import LifetimeValueModel
 from portfolio_ml.models.seasonality import AS_OF, FACTS, MOST, Seasonality, seasonality_of
 from portfolio_ml.models.serving import outputs
+from portfolio_ml.monitoring.profile import FILE, Profile, Seen, with_profiles
 from portfolio_ml.season import Season
 from portfolio_ml.training import fit_candidates
 
@@ -185,6 +186,16 @@ def test_a_served_model_asks_for_the_day(snapshots, seasonal):
     model = seasonal.churn["blend"]
     expected = model.predict(snapshots.inputs(model.names))
     assert np.array_equal(given["p_churn"], expected)
+
+
+def test_the_profile_of_a_training_holds_what_a_served_model_says(snapshots, seasonal):
+    """A training keeps the scores of its own rows, for which it must name their days."""
+    files = seasonal.churn["blend"].to_files()
+    rows = (snapshots.names, snapshots.features, snapshots.day)
+    seen = Seen(*rows, mix={}, filling=frozenset())
+    kept = Profile.from_json(with_profiles({"churn": files}, seen)["churn"][FILE])
+    assert {*kept.scores} == {"p_churn"}
+    assert AS_OF not in kept.features
 
 
 @pytest.mark.parametrize("target", ["churn", "lifetime_value"])

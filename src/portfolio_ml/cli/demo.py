@@ -10,14 +10,16 @@ from portfolio_ml.cli.options import Json, Quiet, now
 
 
 def demo(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="cdnow or grocery.")] = "cdnow",
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="cdnow, grocery or b2b (simulated).")
+    ] = "cdnow",
     folder: Annotated[
         Path, typer.Option("--dir", "-d", metavar="DIR", help="Where everything is written to.")
     ] = Path("demo"),
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Walk from raw transactions to scores in a CRM, on real data.
+    """Walk from raw rows to scores in a CRM, on a built-in data set.
 
     Everything is left in the folder, with a config that every other command can be run on.
     """

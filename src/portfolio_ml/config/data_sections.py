@@ -102,11 +102,11 @@ class TableSource(Section):
     """Where a table is, and what its columns are called there.
 
     Attributes:
-        source: A file, a folder or a glob (`.csv` or `.parquet`, all of one kind), or a database
-            URL with `table` or `query`. A folder stands for all its files at any depth but those
-            that begin with `.` or `_`, and `**` in a glob for any depth; what the runs themselves
-            write is left out. Folders such as `year=2024` give their files a text column `year`,
-            which can be mapped like any other.
+        source: A file, a folder or a glob (`.csv` or `.parquet`, all of one kind), a database URL
+            with `table` or `query`, or a built-in data set that has such a table (`b2b`). A folder
+            stands for all its files at any depth but those that begin with `.` or `_`, and `**` in
+            a glob for any depth; what the runs themselves write is left out. Folders such as
+            `year=2024` give their files a text column `year`, which can be mapped like any other.
         format: How its CSV files are written.
         columns: What our columns are called there; without it, they go by our own names.
         table: The table of the database.
@@ -147,7 +147,7 @@ class TransactionsSource(TableSource):
     """Where the transactions are.
 
     Attributes:
-        source: As for other tables, or a built-in data set (`cdnow`, `grocery`).
+        source: As for other tables, or a built-in data set (`cdnow`, `grocery`, `b2b`).
         columns: What our columns are called there. An amount may be the product of exactly two
             columns, as in `amount: "UnitPrice * Quantity"`.
     """

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.feature import Feature
 from portfolio_ml.models.files import ModelFiles
+from portfolio_ml.models.seasonality import AS_OF
 from portfolio_ml.models.serving import outputs
 from portfolio_ml.monitoring.distribution import Counts, Distribution
 
@@ -123,6 +124,7 @@ class Seen:
 def with_profiles(models: Mapping[str, ModelFiles], seen: Seen) -> dict[str, ModelFiles]:
     """The models' files, each with the profile of what it saw and says in `FILE`."""
     table = pd.DataFrame(seen.features, columns=list(seen.names), copy=False)
+    table[AS_OF] = seen.day  # what a model that follows the season is asked with
     columns = dict(zip(seen.names, seen.features.T, strict=True))
     shared = Profile(
         days=tuple(map(int, np.unique(seen.day))),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from portfolio_ml.datasets import is_simulated
 from portfolio_ml.report import customers
 from portfolio_ml.report.customers import Abstention, Attention, Group, Headline, Profile
 from portfolio_ml.report.evidence import ModelFacts, model_facts
@@ -38,6 +39,7 @@ class HistoryFacts:
         kept: Rows kept.
         quarantined: Rows refused.
         refused: The refused rows by rule, most first.
+        is_simulated: Whether it is a built-in data set that was simulated.
     """
 
     first_day: date
@@ -45,6 +47,7 @@ class HistoryFacts:
     kept: int
     quarantined: int
     refused: tuple[Refused, ...]
+    is_simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,7 @@ def history_facts(history: History) -> HistoryFacts:
         kept=history.kept,
         quarantined=history.quarantined,
         refused=_refused(history.quarantine),
+        is_simulated=is_simulated(history.source),
     )
 
 
