@@ -93,6 +93,16 @@ class Book:
             return tuple((name,) for name in _USUAL_SECTIONS if self.now.has(name))
         return tuple((name,) if isinstance(name, str) else name for name in chosen)
 
+    def deals(self) -> pa.Table | None:
+        """The opportunities as they were known on the as-of date; None where none are configured.
+
+        Columns are those of `opportunities.Opportunities.frame`, sorted by opportunity_id.
+        """
+        if self.opportunities is None:
+            return None
+        known = self.inputs.engine.taken(self.opportunities.known_on(self.as_of))
+        return self.inputs.engine.collect(known.sort("opportunity_id"))
+
     def then_of_now(self, name: str) -> NDArray[np.float64]:
         """A number column of then for today's customers, shape (customers,); NaN for newcomers."""
         found = np.full(self.now.count, np.nan)

@@ -166,8 +166,9 @@ def _representatives(book: Book, customer_ids: pd.Series) -> NDArray[np.object_]
 
 def _also(lines: pd.DataFrame, rested: pd.DataFrame) -> pd.Series:
     """The other occasions of the listed customers."""
-    others = rested[rested["customer_id"].isin(lines["customer_id"])]
-    others = others[others.duplicated("customer_id")]
+    mine = rested[rested["customer_id"].isin(lines["customer_id"])]
+    kinds = mine.drop_duplicates(["customer_id", "occasion"])
+    others = kinds[kinds.duplicated("customer_id")]
     joined = others.groupby("customer_id")["occasion"].agg(", ".join)
     return pd.Series(lines["customer_id"].map(joined))
 

@@ -15,6 +15,7 @@ from portfolio_ml.schema import MONEY_SCALE, Column, Table
 from portfolio_ml.timeline import to_date
 
 CONTRACT_DAYS = 60
+CONTRACT_ENDS = "contract ends"
 """A contract's end is a key date so many days ahead."""
 PLACEHOLDER_SHARE = 0.05
 """A birthday that more than this share of the customers have in common, year and all, is not one:
@@ -178,7 +179,7 @@ def _contracts(book: Book, notes: list[str]) -> list[_Dates]:
     place = np.flatnonzero((ahead >= 0) & (ahead <= CONTRACT_DAYS))
     day = ends[place].astype(np.int64)
     reasons = [f"the contract ends on {_said(one)}" for one in day]
-    return [_Dates("contract ends", place, day, [None] * place.size, reasons)]
+    return [_Dates(CONTRACT_ENDS, place, day, [None] * place.size, reasons)]
 
 
 def _seasons(book: Book, notes: list[str]) -> list[_Dates]:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure
+from portfolio_ml.portfolio.key_dates import CONTRACT_ENDS
 from portfolio_ml.portfolio.stock import YEAR_DAYS
 
 COLUMNS = ("customer_id", "occasion", "reason", "amount", "due")
@@ -70,16 +70,19 @@ def _potential(book: Book, found: Found) -> pd.DataFrame:
 
 
 def _reorder(book: Book, found: Found) -> pd.DataFrame:
+    """Reorders that are due, with what is lost where they are not bought unasked."""
     del book
     rows = _table(found, "reorders")
-    return _rows(rows["customer_id"], rows["reason"], rows["amount"], due=rows["due"])
+    lost = (1 - rows["bought_soon"]) * rows["usual_amount"]
+    return _rows(rows["customer_id"], rows["reason"], lost.fillna(0), due=rows["due_date"])
 
 
 def _key_date(book: Book, found: Found) -> pd.DataFrame:
-    del book
+    """Key dates: with a contract that ends, its revenue of a horizon is at stake; else nothing."""
     rows = _table(found, "key_dates")
-    nothing = pd.Series(np.zeros(len(rows)), index=rows.index)
-    return _rows(rows["customer_id"], rows["reason"], nothing, due=rows["date"])
+    share = book.frozen.horizons.churn_days / YEAR_DAYS
+    at_stake = rows["revenue"].where(rows["kind"] == CONTRACT_ENDS, 0.0) * share
+    return _rows(rows["customer_id"], rows["reason"], at_stake, due=rows["date"])
 
 
 def _table(found: Found, name: str) -> pd.DataFrame:
