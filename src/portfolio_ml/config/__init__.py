@@ -24,6 +24,7 @@ from portfolio_ml.config.portfolio_sections import (
     Portfolio,
     Representatives,
     Response,
+    Satisfaction,
     Terms,
 )
 from portfolio_ml.config.sections import (
@@ -51,6 +52,7 @@ __all__ = [
     "Portfolio",
     "Representatives",
     "Response",
+    "Satisfaction",
     "SalesforceTarget",
     "Settings",
     "Spark",
