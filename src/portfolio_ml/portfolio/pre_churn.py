@@ -5,7 +5,6 @@ portfolio is found in its history: the same signs one churn horizon ago, and who
 did not buy since.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.proportions import Proportion, lift
 from portfolio_ml.portfolio.signs import ANY, Sign, Signs, in_words, signs_of
 from portfolio_ml.portfolio.stock import stocks_at
+from portfolio_ml.portfolio.texts import Texts, joined, only
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 from portfolio_ml.timeline import to_date
 from portfolio_ml.wording import counted
@@ -208,34 +208,26 @@ def _listed(book: Book, signs: Signs, quality: Figure) -> Figure:
     some = some[np.lexsort((some, -stock.money("revenue")[some], -proofs[some]))]
     columns = {
         "customer_id": stock.rows["customer_id"].take(pa.array(some)),
-        "signs": _joined([_coded(sign, signs) for sign in order], ", ", some),
+        "signs": joined([_coded(sign, signs) for sign in order], ", ")[some],
         "sign_count": np.sum(found, axis=0)[some],
         "proven_signs": proofs[some],
-        "words": _joined([_worded(sign, signs) for sign in order], "; ", some),
+        "words": joined([_worded(sign, signs) for sign in order], "; ")[some],
         **{name: values[some] for name, values in _strengths(signs).items()},
     }
     return present(PRE_CHURN, TITLE, columns, as_of=book.as_of, notes=_notes(book, some, quality))
 
 
-def _coded(sign: Sign, signs: Signs) -> NDArray[np.object_]:
+def _coded(sign: Sign, signs: Signs) -> Texts:
     """The code of a sign for those who show it, None for the others; shape (customers,)."""
-    codes = np.full(signs.stock.count, None, object)
-    codes[signs.found[sign]] = sign.code
-    return codes
+    return only(np.full(signs.stock.count, sign.code, object), signs.found[sign])
 
 
-def _worded(sign: Sign, signs: Signs) -> NDArray[np.object_]:
+def _worded(sign: Sign, signs: Signs) -> Texts:
     """The words of a sign for those who show it, None for the others; shape (customers,)."""
     words = np.full(signs.stock.count, None, object)
     where = np.flatnonzero(signs.found[sign])
     words[where] = in_words(sign, signs, where)
     return words
-
-
-def _joined(texts: Sequence[NDArray[np.object_]], by: str, some: NDArray[np.int64]) -> pa.Array:
-    """The texts that each customer has, joined."""
-    parts = [pa.array(text[some], pa.string()) for text in texts]
-    return pc.binary_join_element_wise(*parts, by, null_handling="skip")
 
 
 def _strengths(signs: Signs) -> dict[str, Floats]:
