@@ -32,6 +32,7 @@ from portfolio_ml.config.portfolio_sections import (
     Portfolio,
     Representatives,
     Response,
+    Satisfaction,
     Terms,
 )
 from portfolio_ml.config.sections import (
@@ -64,6 +65,7 @@ __all__ = [
     "Representatives",
     "Response",
     "SalesforceTarget",
+    "Satisfaction",
     "Settings",
     "Spark",
     "SqlTarget",

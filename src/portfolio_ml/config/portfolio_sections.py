@@ -42,6 +42,22 @@ class Response(Section):
     uplift: Annotated[Number, Field(gt=0, le=1)] | None = None
 
 
+class Satisfaction(Section):
+    """Which interactions tell how customers feel.
+
+    Attributes:
+        kinds: The kinds of interactions whose value tells satisfaction, more being better. Without
+            it, those whose name says so, such as `survey`, `rating` or `nps`.
+        complaints: The kinds that are complaints; without it, those whose name says so.
+        satisfied_from: The mean value from which on a customer is satisfied. Without it, 4 where
+            values lie between 0 and 5, otherwise what a quarter of the customers exceeds.
+    """
+
+    kinds: tuple[str, ...] | None = None
+    complaints: tuple[str, ...] | None = None
+    satisfied_from: Annotated[Number, Field(allow_inf_nan=False)] | None = None
+
+
 class Representatives(Section):
     """How representatives are compared and matched with customers.
 
@@ -182,6 +198,7 @@ class Portfolio(Section):
             each of these and of region, segment and relationship_type that there are.
         terms: What holds for the customers of a section, by attribute and value.
         response: What a contact costs and brings.
+        satisfaction: Which interactions tell how customers feel.
         representatives: How representatives are compared and matched.
         goals: What is to be reached.
         daily_list: Whom to contact today.
@@ -193,6 +210,7 @@ class Portfolio(Section):
     sections: tuple[SectionName | tuple[SectionName, ...], ...] | None = None
     terms: dict[SectionName, dict[str, Terms]] = Field(default={})
     response: Response = Response()
+    satisfaction: Satisfaction = Satisfaction()
     representatives: Representatives = Representatives()
     goals: tuple[Goal, ...] = ()
     daily_list: DailyList = DailyList()

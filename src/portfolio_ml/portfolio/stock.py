@@ -111,6 +111,21 @@ class Stock:
         joined = pc.binary_join_element_wise(*parts, " / ").combine_chunks()
         return np.asarray(joined.to_numpy(zero_copy_only=False), np.object_)
 
+    def beside(self, found: pa.Table) -> dict[str, NDArray[np.float64]]:
+        """The number columns of a table of customers and days, one value per customer of this one.
+
+        Args:
+            found: At most one row per `customer` and `as_of` day, with columns of numbers.
+
+        Returns:
+            Per column an array of shape (customers,); NaN for a customer without a row on the
+            stock's day, and where the table has a null.
+        """
+        there = found.filter(pc.equal(found["as_of"], self.as_of_day))
+        place = pc.index_in(self.rows["customer"], there["customer"].combine_chunks())
+        rows = Stock(self.as_of, there.take(place.combine_chunks()))
+        return {name: rows.column(name) for name in found.column_names if name not in KEYS}
+
     def with_scores(self, scores: pa.Table, names: Collection[str]) -> "Stock":
         """The same with some columns of the customer rows; null for customers who have none."""
         place = pc.index_in(self.rows["customer_id"], scores["customer_id"].combine_chunks())
