@@ -14,7 +14,7 @@ import pyarrow.csv as pacsv
 import pytest
 from tests.histories import FROZEN, Line, day_of, history_of
 
-from portfolio_ml.config import Portfolio, Settings, settings_from
+from portfolio_ml.config import Lifecycle, Portfolio, Settings, settings_from
 from portfolio_ml.customers import CustomerTable
 from portfolio_ml.engine import Engine
 from portfolio_ml.events import Events
@@ -49,6 +49,7 @@ def small_book(
     customers: Iterable[Mapping[str, Any]] | None = None,
     interactions: Iterable[Mapping[str, Any]] | None = None,
     contacts: Iterable[Mapping[str, Any]] | None = None,
+    lifecycle: Lifecycle | None = None,
 ) -> Book:
     """The book of a few lines; tables beside them as rows, dates as `date`.
 
@@ -69,6 +70,7 @@ def small_book(
         customers=known,
         interactions=talks,
         contacts=letters,
+        lifecycle=lifecycle or Lifecycle(),
     )
 
 
@@ -209,4 +211,5 @@ def book_of_opened(portfolio: Opened, *, scores: pa.Table | None = None) -> Book
         customers=portfolio.customers,
         interactions=portfolio.interactions,
         contacts=portfolio.contacts,
+        lifecycle=portfolio.settings.lifecycle,
     )

@@ -30,6 +30,7 @@ from portfolio_ml.config.sections import (
     Bands,
     DuckDB,
     ExcludedPeriod,
+    Lifecycle,
     Spark,
 )
 from portfolio_ml.config.settings import ENVIRONMENT_PREFIX, Settings
@@ -45,6 +46,7 @@ __all__ = [
     "DuckDB",
     "ExcludedPeriod",
     "Goal",
+    "Lifecycle",
     "HubSpotTarget",
     "Loyalty",
     "ParquetTarget",

@@ -8,12 +8,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from portfolio_ml.config import Portfolio
+from portfolio_ml.config import Lifecycle, Portfolio
 from portfolio_ml.customers import CustomerTable
 from portfolio_ml.events import Events
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.portfolio.stock import Stock, stocks_at
+from portfolio_ml.standing import USUAL_LIFECYCLE
 from portfolio_ml.timeline import to_day
 
 SCORES = (
@@ -44,6 +45,7 @@ class Book:
         customers: What is known of the customers; None where no table is configured.
         interactions: What they did beside buying, likewise; also after the as-of date.
         contacts: What was done to win or keep them, likewise, those held out included.
+        lifecycle: The tenures and the trend that part the lifecycle stages.
     """
 
     now: Stock
@@ -56,6 +58,7 @@ class Book:
     customers: CustomerTable | None = None
     interactions: Events | None = None
     contacts: Events | None = None
+    lifecycle: Lifecycle = USUAL_LIFECYCLE
 
     @property
     def as_of(self) -> date:
@@ -95,6 +98,7 @@ def book_of(
     customers: CustomerTable | None = None,
     interactions: Events | None = None,
     contacts: Events | None = None,
+    lifecycle: Lifecycle = USUAL_LIFECYCLE,
 ) -> Book:
     """The book at a date.
 
@@ -108,11 +112,14 @@ def book_of(
         customers: What is known of the customers.
         interactions: What they did beside buying.
         contacts: What was done to win or keep them.
+        lifecycle: The tenures and the trend that part the lifecycle stages.
     """
     day = to_day(as_of)
     before = day - settings.compare_days
     days = [day] if before < inputs.span.first_day else [before, day]
-    stocks: Mapping[int, Stock] = stocks_at(inputs, days, frozen=frozen, customers=customers)
+    stocks: Mapping[int, Stock] = stocks_at(
+        inputs, days, frozen=frozen, customers=customers, lifecycle=lifecycle
+    )
     now = stocks[day]
     if scores is not None:
         now = now.with_scores(scores, SCORES)
@@ -127,6 +134,7 @@ def book_of(
         customers=customers,
         interactions=interactions,
         contacts=contacts,
+        lifecycle=lifecycle,
     )
 
 
