@@ -15,7 +15,7 @@ from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.portfolio.stock import Stock, stocks_at
 from portfolio_ml.standing import USUAL_LIFECYCLE
-from portfolio_ml.timeline import to_day
+from portfolio_ml.timeline import to_date, to_day
 
 SCORES = (
     "p_churn", "p_return", "churn_band", "churn_reasons", "expected_orders", "ltv", "ltv_low",
@@ -69,6 +69,23 @@ class Book:
     def as_of_day(self) -> int:
         """Its day number."""
         return self.now.as_of_day
+
+    @property
+    def no_then(self) -> str:
+        """Why there is nothing to compare with, where `then` is None."""
+        days = self.settings.compare_days
+        return (
+            f"the history begins on {to_date(self.inputs.span.first_day)}, less than {days} days "
+            f"before {self.as_of}: there is no portfolio to compare with; a smaller "
+            "portfolio.compare_days would give one"
+        )
+
+    @property
+    def days_before_then(self) -> int:
+        """How many days of history there are up to the day of `then`; 0 where it is None."""
+        if self.then is None:
+            return 0
+        return self.then.as_of_day - self.inputs.span.first_day + 1
 
     @property
     def sections(self) -> tuple[tuple[str, ...], ...]:
