@@ -14,7 +14,7 @@ import pyarrow.csv as pacsv
 import pytest
 from tests.histories import FROZEN, Line, after, day_of, history_of
 
-from portfolio_ml.config import Portfolio, Settings, settings_from
+from portfolio_ml.config import Lifecycle, Portfolio, Settings, settings_from
 from portfolio_ml.customers import CustomerTable
 from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.events import Events
@@ -60,6 +60,7 @@ def small_book(
     contacts: Iterable[Mapping[str, Any]] | None = None,
     then_scores: pa.Table | None = None,
     valuations: Valuations | None = None,
+    lifecycle: Lifecycle | None = None,
 ) -> Book:
     """The book of a few lines; tables beside them as rows, dates as `date`.
 
@@ -82,6 +83,7 @@ def small_book(
         interactions=talks,
         contacts=letters,
         valuations=valuations,
+        lifecycle=lifecycle or Lifecycle(),
     )
 
 
@@ -257,4 +259,5 @@ def book_of_opened(portfolio: Opened, *, scores: pa.Table | None = None) -> Book
         points=portfolio.points,
         prospects=portfolio.prospects,
         valuations=portfolio.valuations,
+        lifecycle=portfolio.settings.lifecycle,
     )

@@ -443,6 +443,7 @@ def _facts(
         pace_ahead=value.pace_ahead(portfolio.as_of_day),
         coverage=value.intervals.coverage,
         measure=value.measure,
+        new_days=settings.lifecycle.new_days,
         history=history_facts(portfolio.history),
         judgements={t: judged[t] for t in PRIMARY if judged[t]["cutoffs"]},
         decisions=None,

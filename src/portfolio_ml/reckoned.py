@@ -156,6 +156,7 @@ def book_at(
         prospects=portfolio.prospects,
         valuations=portfolio.valuations,
         measure=portfolio.recipe.measure,
+        lifecycle=settings.lifecycle,
         then_scores=None if then_scores is None else erased.without(then_scores),
     )
 

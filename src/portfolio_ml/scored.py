@@ -138,6 +138,7 @@ def _scored(
             features,
             activity_days=frozen.activity_days,
             tier_edges=frozen.reference.tier_edges,
+            lifecycle=settings.lifecycle,
         ),
         as_of=as_of,
         lineage=Lineage(

@@ -2,7 +2,8 @@
 
 - *active*: bought within the activity window.
 - *lifecycle stage*: by tenure *new* (up to 1 year), *developing* (up to 2) and *mature*;
-  *veteran* is mature and declining, *lapsed* is inactive.
+  *veteran* is mature and declining, *lapsed* is inactive. The config's `lifecycle` sets other
+  limits; no model depends on them.
 - *value tier*: by net spend so far, A for the top 10 %, B the next 20 %, C the next 30 %, D the
   rest, parted at the edges frozen in the reference.
 """
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from portfolio_ml.config import Lifecycle
 from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.features.cut import seen_at
 from portfolio_ml.features.inputs import Inputs
@@ -24,10 +26,8 @@ from portfolio_ml.repurchase import RepurchaseTimes, repurchase_times
 
 ACTIVE_PERCENTILE = 0.9
 SHORTEST_WINDOW_DAYS = 28
-DEVELOPING_AFTER_DAYS = 365
-MATURE_AFTER_DAYS = 730
-DECLINING_BELOW = -0.25
 TIER_NAMES = ("D", "C", "B", "A")
+USUAL_LIFECYCLE = Lifecycle()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,20 @@ class Standing:
     value_tier: NDArray[np.str_]
 
 
-def standing_of(rows: pa.Table, *, activity_days: int, tier_edges: Sequence[float]) -> Standing:
+def standing_of(
+    rows: pa.Table,
+    *,
+    activity_days: int,
+    tier_edges: Sequence[float],
+    lifecycle: Lifecycle = USUAL_LIFECYCLE,
+) -> Standing:
     """The standing of the customers in a feature table's rows.
 
     Args:
         rows: One row per customer, with recency_days, tenure_days, net_spend and spend_trend.
         activity_days: The activity window.
         tier_edges: The net spend that parts the tiers D, C, B and A, ascending.
+        lifecycle: The tenures and the trend that part the stages.
 
     Example:
         >>> rows = pa.table(
@@ -68,9 +75,9 @@ def standing_of(rows: pa.Table, *, activity_days: int, tier_edges: Sequence[floa
     stage = np.select(
         [
             ~is_active,
-            tenure <= DEVELOPING_AFTER_DAYS,
-            tenure <= MATURE_AFTER_DAYS,
-            np.nan_to_num(trend, nan=0.0) < DECLINING_BELOW,
+            tenure <= lifecycle.new_days,
+            tenure <= lifecycle.mature_days,
+            np.nan_to_num(trend, nan=0.0) < lifecycle.declining_below,
         ],
         ["lapsed", "new", "developing", "veteran"],
         default="mature",

@@ -369,6 +369,7 @@ def test_a_history_of_less_than_a_year_says_that_nobody_can_be_older_than_new():
     assert note in (words.young_history(some_facts(history=short)) or "")
     assert note in page.render(some_facts(history=short))
     assert words.young_history(some_facts()) is None
+    assert words.young_history(some_facts(history=short, new_days=90)) is None
     assert "The history covers" not in page.render(some_facts())
 
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from tests.histories import HORIZONS, Line, after, bought, day_of, history_of
 
+from portfolio_ml.config import Lifecycle
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.table import at
 from portfolio_ml.standing import activity_windows, repurchase_at, standing_of
@@ -65,6 +66,20 @@ def test_active_is_who_bought_within_the_window_the_as_of_day_included(recency, 
 )
 def test_the_stage_follows_from_tenure_and_for_the_mature_from_the_trend(tenure, trend, stage):
     assert standing(tenure=tenure, trend=trend).lifecycle_stage.tolist() == [stage]
+
+
+def test_other_limits_of_the_stages_are_a_matter_of_the_config():
+    rows = [("new", 20, None), ("developing", 100, None), ("veteran", 900, -0.15)]
+    limits = Lifecycle(new_days=30, mature_days=180, declining_below=-0.1)
+
+    for stage, tenure, trend in rows:
+        found = standing_of(
+            rows_of(tenure=tenure, trend=trend),
+            activity_days=56,
+            tier_edges=(40.0, 70.0, 90.0),
+            lifecycle=limits,
+        )
+        assert found.lifecycle_stage.tolist() == [stage]
 
 
 def test_the_inactive_have_lapsed_whatever_their_tenure():

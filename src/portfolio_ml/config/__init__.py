@@ -39,6 +39,7 @@ from portfolio_ml.config.sections import (
     Bands,
     DuckDB,
     ExcludedPeriod,
+    Lifecycle,
     Spark,
 )
 from portfolio_ml.config.settings import ENVIRONMENT_PREFIX, Settings
@@ -58,6 +59,7 @@ __all__ = [
     "FiguresTarget",
     "Goal",
     "HubSpotTarget",
+    "Lifecycle",
     "Loyalty",
     "OpportunitiesSource",
     "ParquetTarget",

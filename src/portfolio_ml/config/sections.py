@@ -141,6 +141,27 @@ class Activity(Section):
     window_days: Count | Literal["auto"] = "auto"
 
 
+class Lifecycle(Section):
+    """How an active customer's stage follows from its tenure, for display alone.
+
+    Attributes:
+        new_days: Up to so many days after the first purchase a customer is *new*.
+        mature_days: After so many days a customer is *mature*, and *developing* in between.
+        declining_below: Who is mature and whose `spend_trend` lies below is a *veteran*; the
+            spend of the last 365 days / that of the 365 before, minus 1.
+    """
+
+    new_days: Count = 365
+    mature_days: Count = 730
+    declining_below: Annotated[Number, Field(ge=-1, allow_inf_nan=False)] = -0.25
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        if self.new_days >= self.mature_days:
+            raise ValueError("new_days must be below mature_days: between them lies developing")
+        return self
+
+
 class Churn(Section):
     """No purchase within the horizon.
 

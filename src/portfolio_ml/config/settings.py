@@ -18,6 +18,7 @@ from portfolio_ml.config.sections import (
     DuckDB,
     ExcludedPeriod,
     Gate,
+    Lifecycle,
     Report,
     Scoring,
     Targets,
@@ -55,6 +56,7 @@ class Settings(BaseSettings):
         features: Modules with features of your own: Python files, or installed modules.
         engine: Where tables are computed.
         activity: When a customer counts as active.
+        lifecycle: When an active customer counts as new, developing, mature or a veteran.
         targets: What is predicted.
         training: Which snapshots the models learn from.
         backtest: How the recipe is judged.
@@ -84,6 +86,7 @@ class Settings(BaseSettings):
     features: tuple[str, ...] = ()
     engine: AnyEngine = DuckDB()
     activity: Activity = Activity()
+    lifecycle: Lifecycle = Lifecycle()
     targets: Targets = Targets()
     training: Training = Training()
     backtest: Backtest = Backtest()

@@ -14,7 +14,6 @@ from portfolio_ml.portfolio.habits import habits_of
 from portfolio_ml.portfolio.stock import Stock
 from portfolio_ml.portfolio.talks import Talks, talks_of
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
-from portfolio_ml.standing import MATURE_AFTER_DAYS
 from portfolio_ml.wording import counted
 
 LOYAL_PURCHASE_DAYS = 5
@@ -94,7 +93,7 @@ def advocates(book: Book) -> Figure:
     talks = talks_of(book.inputs, [stock], settings=book.settings.satisfaction).get(stock.as_of_day)
     brought = referrals_of(stock)
     marks = {
-        "is_loyal": _loyal(stock, habits.irregularity),
+        "is_loyal": _loyal(book, habits.irregularity),
         "is_growing": stock.column("spend_trend") >= GROWING_FROM,
         **_satisfied(talks),
         **({} if brought is None else {"is_referring": brought.active > 0}),
@@ -153,8 +152,9 @@ def referrals_of(stock: Stock) -> Referrals | None:
     return Referrals(summed(np.ones(stock.count)), summed(stock.is_active), summed(revenue))
 
 
-def _loyal(stock: Stock, irregularity: Floats) -> Flags:
-    is_old = stock.column("tenure_days") > MATURE_AFTER_DAYS
+def _loyal(book: Book, irregularity: Floats) -> Flags:
+    stock = book.now
+    is_old = stock.column("tenure_days") > book.lifecycle.mature_days
     is_often = stock.column("purchase_days") >= LOYAL_PURCHASE_DAYS
     return is_old & is_often & (irregularity < REGULAR_BELOW)
 

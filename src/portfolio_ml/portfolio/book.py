@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from portfolio_ml.config import Portfolio
+from portfolio_ml.config import Lifecycle, Portfolio
 from portfolio_ml.customers import CustomerTable
 from portfolio_ml.events import Events
 from portfolio_ml.features.inputs import Inputs
@@ -18,7 +18,8 @@ from portfolio_ml.points import Points
 from portfolio_ml.portfolio.stock import Stock, stocks_at
 from portfolio_ml.prospects import Prospects
 from portfolio_ml.schema import Measure
-from portfolio_ml.timeline import to_day
+from portfolio_ml.standing import USUAL_LIFECYCLE
+from portfolio_ml.timeline import to_date, to_day
 from portfolio_ml.valuations import Valuations
 
 SCORES = (
@@ -56,6 +57,7 @@ class Book:
         points: The ledger of the loyalty programme, likewise.
         prospects: Who may become a customer, likewise.
         valuations: What the portfolio was worth at some dates, likewise; also after the as-of date.
+        lifecycle: The tenures and the trend that part the lifecycle stages.
     """
 
     now: Stock
@@ -74,6 +76,7 @@ class Book:
     points: Points | None = None
     prospects: Prospects | None = None
     valuations: Valuations | None = None
+    lifecycle: Lifecycle = USUAL_LIFECYCLE
 
     @property
     def as_of(self) -> date:
@@ -84,6 +87,23 @@ class Book:
     def as_of_day(self) -> int:
         """Its day number."""
         return self.now.as_of_day
+
+    @property
+    def no_then(self) -> str:
+        """Why there is nothing to compare with, where `then` is None."""
+        days = self.settings.compare_days
+        return (
+            f"the history begins on {to_date(self.inputs.span.first_day)}, less than {days} days "
+            f"before {self.as_of}: there is no portfolio to compare with; a smaller "
+            "portfolio.compare_days would give one"
+        )
+
+    @property
+    def days_before_then(self) -> int:
+        """How many days of history there are up to the day of `then`; 0 where it is None."""
+        if self.then is None:
+            return 0
+        return self.then.as_of_day - self.inputs.span.first_day + 1
 
     @property
     def sections(self) -> tuple[tuple[str, ...], ...]:
@@ -129,6 +149,7 @@ def book_of(
     points: Points | None = None,
     prospects: Prospects | None = None,
     valuations: Valuations | None = None,
+    lifecycle: Lifecycle = USUAL_LIFECYCLE,
 ) -> Book:
     """The book at a date.
 
@@ -148,11 +169,14 @@ def book_of(
         points: The ledger of the loyalty programme.
         prospects: Who may become a customer.
         valuations: What the portfolio was worth at some dates.
+        lifecycle: The tenures and the trend that part the lifecycle stages.
     """
     day = to_day(as_of)
     before = day - settings.compare_days
     days = [day] if before < inputs.span.first_day else [before, day]
-    stocks: Mapping[int, Stock] = stocks_at(inputs, days, frozen=frozen, customers=customers)
+    stocks: Mapping[int, Stock] = stocks_at(
+        inputs, days, frozen=frozen, customers=customers, lifecycle=lifecycle
+    )
     now = stocks[day]
     if scores is not None:
         now = now.with_scores(scores, SCORES)
@@ -173,6 +197,7 @@ def book_of(
         points=points,
         prospects=prospects,
         valuations=valuations,
+        lifecycle=lifecycle,
     )
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from portfolio_ml.config import Loyalty
+from portfolio_ml.config import Lifecycle, Loyalty
 from portfolio_ml.engine import Engine
 from portfolio_ml.metrics import draws
 from portfolio_ml.portfolio.book import Book
@@ -23,7 +23,6 @@ from portfolio_ml.portfolio.points_ledger import PointsTable
 from portfolio_ml.portfolio.stock import Stock
 from portfolio_ml.portfolio.takings import of_customers, taken_between
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
-from portfolio_ml.standing import DEVELOPING_AFTER_DAYS, MATURE_AFTER_DAYS
 from portfolio_ml.timeline import in_history
 from portfolio_ml.wording import counted
 
@@ -56,7 +55,6 @@ LOYALTY_MEMBERS: Table = contract_of(
 TITLE = "Members of the programme beside customers like them"
 EVERYBODY = "the rule gives points to everybody who buys, so there are no non-members to compare"
 NO_TABLE = "there is no table of points: name one under data.points"
-TENURE_EDGES = (DEVELOPING_AFTER_DAYS, MATURE_AFTER_DAYS)
 """Within one of these bands of days since the first purchase, customers are alike."""
 FEW = 30
 LEVEL = 0.9
@@ -101,7 +99,7 @@ def members(book: Book, points: PointsTable | None = None) -> Figure:
     joined = _joined(then, points, book.as_of_day, book.inputs.engine)
     is_known = np.isnan(joined) | (joined <= then.as_of_day)
     is_member = ~np.isnan(joined)
-    alike = _alike(then, section)
+    alike = _alike(book.lifecycle, then, section)
     chosen = is_known & _in_both(alike, is_member, is_known)
     if not chosen.any():
         return absent(LOYALTY_MEMBERS, TITLE, "no member has a non-member like them to compare")
@@ -214,12 +212,13 @@ def _joined(then: Stock, points: PointsTable, as_of_day: int, engine: Engine) ->
     return np.asarray(pc.fill_null(day, np.nan).to_numpy(zero_copy_only=False))
 
 
-def _alike(then: Stock, section: str | None) -> Ints:
+def _alike(lifecycle: Lifecycle, then: Stock, section: str | None) -> Ints:
     """The number of the group that each customer was in."""
-    tenure = np.digitize(then.column("tenure_days"), TENURE_EDGES)
+    edges = (lifecycle.new_days, lifecycle.mature_days)
+    tenure = np.digitize(then.column("tenure_days"), edges)
     names = ["value_tier"] if section is None else ["value_tier", section]
     _, other = np.unique(then.section(*names).astype(str), return_inverse=True)
-    return np.asarray(other * (len(TENURE_EDGES) + 1) + tenure, np.int64)
+    return np.asarray(other * (len(edges) + 1) + tenure, np.int64)
 
 
 def _outcomes(book: Book, then: Stock) -> Mapping[str, Floats]:

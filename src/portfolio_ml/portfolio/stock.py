@@ -15,13 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from portfolio_ml.config import Lifecycle
 from portfolio_ml.customers import CustomerTable
 from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.features.cut import KEYS, seen_at
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.features.table import Horizons, at
 from portfolio_ml.frozen import Frozen
-from portfolio_ml.standing import activity_windows, standing_of
+from portfolio_ml.standing import USUAL_LIFECYCLE, activity_windows, standing_of
 from portfolio_ml.timeline import in_history, in_window, is_among_last, to_date, to_day
 
 YEAR_DAYS = 365
@@ -141,6 +142,7 @@ def stocks_at(
     *,
     frozen: Frozen,
     customers: CustomerTable | None = None,
+    lifecycle: Lifecycle = USUAL_LIFECYCLE,
 ) -> Mapping[int, Stock]:
     """The stock at each of some days, in one query; one at which nobody had bought is empty.
 
@@ -150,6 +152,7 @@ def stocks_at(
         frozen: The activity window, the tiers and the typical gap that hold at all of them.
         customers: What is known of the customers; None where no table is configured. An attribute
             without a date is taken to have held always.
+        lifecycle: The tenures and the trend that part the stages.
     """
     known = replace(inputs, catalogue=inputs.catalogue.only(_STANDING))
     references = dict.fromkeys(days, frozen.reference)
@@ -158,7 +161,7 @@ def stocks_at(
     found = {}
     for day in days:
         rows = _with_money(features.on(day), money.filter(pc.equal(money["as_of"], day)))
-        rows = _with_standing(rows, frozen)
+        rows = _with_standing(rows, frozen, lifecycle)
         attributes: frozenset[str] = frozenset()
         if customers is not None:
             attributes = customers.columns - {*rows.column_names}
@@ -227,9 +230,12 @@ def _with_money(features: pa.Table, money: pa.Table) -> pa.Table:
     return rows.append_column("net_spend", features["net_spend"])
 
 
-def _with_standing(rows: pa.Table, frozen: Frozen) -> pa.Table:
+def _with_standing(rows: pa.Table, frozen: Frozen, lifecycle: Lifecycle) -> pa.Table:
     standing = standing_of(
-        rows, activity_days=frozen.activity_days, tier_edges=frozen.reference.tier_edges
+        rows,
+        activity_days=frozen.activity_days,
+        tier_edges=frozen.reference.tier_edges,
+        lifecycle=lifecycle,
     )
     rows = rows.drop_columns("net_spend")
     for name in ("is_active", "lifecycle_stage", "value_tier"):

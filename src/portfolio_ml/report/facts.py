@@ -14,6 +14,7 @@ from portfolio_ml.report import customers
 from portfolio_ml.report.customers import Abstention, Attention, Group, Headline, Profile
 from portfolio_ml.report.evidence import ModelFacts, model_facts
 from portfolio_ml.schema import Measure
+from portfolio_ml.standing import USUAL_LIFECYCLE
 from portfolio_ml.timeline import to_date
 from portfolio_ml.transactions import History
 
@@ -97,6 +98,7 @@ class Facts:
             None where the value model knows no season.
         coverage: The nominal coverage of value intervals.
         measure: What value is.
+        new_days: Up to which tenure an active customer is new.
         history: The rows that were read.
         headline: The portfolio in five numbers.
         attention: The active customers of the highest value at risk.
@@ -119,6 +121,7 @@ class Facts:
     pace_ahead: float | None
     coverage: float
     measure: Measure
+    new_days: int
     history: HistoryFacts
     headline: Headline
     attention: tuple[Attention, ...]
@@ -159,6 +162,7 @@ def gather(
     value_days: int,
     coverage: float,
     measure: Measure = "revenue",
+    new_days: int = USUAL_LIFECYCLE.new_days,
     learned_value_days: int | None = None,
     pace_ahead: float | None = None,
     history: HistoryFacts,
@@ -180,6 +184,7 @@ def gather(
         value_days: The value horizon.
         coverage: The nominal coverage of value intervals.
         measure: What value is.
+        new_days: Up to which tenure an active customer is new.
         learned_value_days: The horizon that the value model learnt; `value_days` where not given.
         pace_ahead: The pace of purchases within the value horizon, in that of an average day.
         history: The rows that were read.
@@ -200,6 +205,7 @@ def gather(
         pace_ahead=pace_ahead,
         coverage=coverage,
         measure=measure,
+        new_days=new_days,
         history=history,
         headline=customers.headline(rows),
         attention=customers.attention(rows, features),

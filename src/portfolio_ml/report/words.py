@@ -10,7 +10,6 @@ from portfolio_ml.report.evidence import Figure, Gain, ModelFacts
 from portfolio_ml.report.facts import Facts, HistoryFacts
 from portfolio_ml.report.number import ABSENT, decimals, percent, plain, share, signed
 from portfolio_ml.scoring import CUSTOMER_BASE, EXTENDED
-from portfolio_ml.standing import DEVELOPING_AFTER_DAYS
 from portfolio_ml.training import FEWEST_CUSTOMERS, extension_note
 from portfolio_ml.wording import TARGET_NAMES, counted, model_name, value_name
 
@@ -213,11 +212,11 @@ def season(facts: Facts) -> str | None:
 def young_history(facts: Facts) -> str | None:
     """Why nobody is older than new, where the history is too short for anyone to be."""
     days = (facts.as_of - facts.history.first_day).days
-    if days > DEVELOPING_AFTER_DAYS:
+    if days > facts.new_days:
         return None
     return (
         f"the history covers {counted(days + 1, 'day')}, so no active customer can be older than "
-        f'"new" (up to {DEVELOPING_AFTER_DAYS} days)'
+        f'"new" (up to {facts.new_days} days)'
     )
 
 
