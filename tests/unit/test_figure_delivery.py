@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from portfolio_ml import figure_delivery
 from portfolio_ml.config import Settings, settings_from
 from portfolio_ml.delivering import Deliveries
 from portfolio_ml.errors import ServiceUnavailableError
 from portfolio_ml.figure_delivery import deliver_figures, erase_from_figures
-from portfolio_ml.portfolio import catalogue
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.reckoned import Reckoned
 from portfolio_ml.schema import Column
@@ -134,7 +134,7 @@ def test_figures_of_an_older_date_go_into_the_history_alone(tmp_path: Path) -> N
 def test_a_customer_is_erased_from_every_figure_that_names_customers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalogue, "FIGURES", {REGIONS: None, PEOPLE: None})
+    monkeypatch.setattr(figure_delivery, "contracts", lambda: (REGIONS, PEOPLE))
     settings = settings_with(
         tmp_path,
         {"kind": "sql", "url": "sqlite:///crm.db"},

@@ -1,41 +1,154 @@
 """Every figure of the portfolio, in the order in which people read them."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import pyarrow as pa
 
 from portfolio_ml.errors import ConfigError, nearest
+from portfolio_ml.portfolio import (
+    advocates,
+    concentration,
+    cross_sell_pairs,
+    daily_list,
+    decision_times,
+    engagement,
+    flow,
+    goals,
+    handover,
+    key_dates,
+    leaving,
+    lifecycle,
+    loyalty,
+    matches,
+    members,
+    monthly_flow,
+    next_category,
+    next_category_evidence,
+    potential,
+    pre_churn,
+    profitability,
+    release,
+    reorder_evidence,
+    reorders,
+    representatives,
+    response,
+    sections,
+    touches,
+    winback,
+)
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.daily_list import DAILY_LIST, NEEDS, daily_list
 from portfolio_ml.portfolio.figure import Figure, contract_of, present
-from portfolio_ml.portfolio.sections import SECTIONS, sections
+from portfolio_ml.portfolio.matching import matching
+from portfolio_ml.portfolio.reordering import reordering
 from portfolio_ml.schema import Column, Table
 
-Compute = Callable[[Book], Figure]
+Found = Mapping[str, Figure]
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
-    """A figure that is computed from others.
+class Group:
+    """Figures that are computed together.
 
     Attributes:
-        compute: Computes it from the book and those others.
-        needs: The names of those others.
+        contracts: Their tables, in the order in which `compute` gives the figures.
+        compute: Computes them from the book, and from the figures that `needs` names.
+        needs: Figures of other groups.
     """
 
-    compute: Callable[[Book, Mapping[str, Figure]], Figure]
-    needs: tuple[str, ...]
+    contracts: tuple[Table, ...]
+    compute: Callable[[Book, Found], Sequence[Figure]]
+    needs: tuple[str, ...] = ()
 
 
-FIGURES: Mapping[Table, Compute | Derived] = MappingProxyType(
-    {
-        DAILY_LIST: Derived(daily_list, NEEDS),
-        SECTIONS: sections,
-    }
+def _alone(contract: Table, compute: Callable[[Book], Figure]) -> Group:
+    return Group((contract,), lambda book, _: (compute(book),))
+
+
+def _next_category(book: Book, _: Found) -> tuple[Figure, ...]:
+    learnt = next_category.cross_selling(book)
+    return (
+        next_category.next_category(book, learnt),
+        next_category_evidence.next_category_evidence(book, learnt),
+        cross_sell_pairs.cross_sell_pairs(book, learnt),
+    )
+
+
+def _reorders(book: Book, _: Found) -> tuple[Figure, ...]:
+    learnt = reordering(book)
+    return reorders.reorders(book, learnt), reorder_evidence.reorder_evidence(book, learnt)
+
+
+def _representatives(book: Book, _: Found) -> tuple[Figure, ...]:
+    deals = book.deals()
+    return (
+        representatives.representatives(book, deals),
+        representatives.representatives_by_section(book, deals),
+    )
+
+
+def _matches(book: Book, _: Found) -> tuple[Figure, ...]:
+    found = matching(book, book.deals())
+    return matches.matches(book, found), matches.workloads(book, found)
+
+
+def _handovers(book: Book, _: Found) -> tuple[Figure, ...]:
+    found = handover.handovers(book, book.deals())
+    return found, handover.handovers_by_pair(book, found)
+
+
+def _goals(book: Book, _: Found) -> tuple[Figure, ...]:
+    progress = goals.progress(book)
+    return goals.goals(book, progress), goals.goal_customers(book, progress)
+
+
+GROUPS: tuple[Group, ...] = (
+    Group(
+        (daily_list.DAILY_LIST,),
+        lambda book, found: (daily_list.daily_list(book, found),),
+        needs=daily_list.NEEDS,
+    ),
+    _alone(sections.SECTIONS, sections.sections),
+    _alone(concentration.CONCENTRATION, concentration.concentration),
+    _alone(concentration.LORENZ, concentration.lorenz),
+    _alone(concentration.CORE_CUSTOMERS, concentration.core_customers),
+    _alone(lifecycle.LIFECYCLE, lifecycle.lifecycle),
+    _alone(lifecycle.TRANSITIONS, lifecycle.transitions),
+    _alone(flow.FLOW, flow.flow),
+    _alone(monthly_flow.MONTHLY_FLOW, monthly_flow.monthly_flow),
+    Group((pre_churn.PRE_CHURN, pre_churn.QUALITY), lambda book, _: pre_churn.pre_churn(book)),
+    Group((potential.POTENTIAL, potential.REACH), lambda book, _: potential.potential(book)),
+    _alone(response.RESPONSE, response.response),
+    _alone(winback.WINBACK, winback.winback),
+    _alone(leaving.LEAVING, leaving.leaving),
+    _alone(release.RELEASE, release.release),
+    _alone(advocates.ADVOCATES, advocates.advocates),
+    Group(
+        (
+            next_category.NEXT_CATEGORY,
+            next_category_evidence.NEXT_CATEGORY_EVIDENCE,
+            cross_sell_pairs.CROSS_SELL_PAIRS,
+        ),
+        _next_category,
+    ),
+    Group((reorders.REORDERS, reorder_evidence.REORDER_EVIDENCE), _reorders),
+    _alone(key_dates.KEY_DATES, key_dates.key_dates),
+    _alone(engagement.ENGAGEMENT, engagement.engagement),
+    _alone(touches.TOUCHES, touches.touches),
+    _alone(decision_times.DECISION_TIMES, decision_times.decision_times),
+    Group((representatives.REPRESENTATIVES, representatives.BY_SECTION), _representatives),
+    Group((matches.MATCHES, matches.WORKLOADS), _matches),
+    Group((handover.HANDOVERS, handover.BY_PAIR), _handovers),
+    Group((goals.GOALS, goals.GOAL_CUSTOMERS), _goals),
+    _alone(profitability.VALUATION_RETURNS, profitability.valuation_returns),
+    _alone(profitability.STOCK_RETURNS, profitability.stock_returns),
+    Group(
+        (loyalty.LOYALTY_BALANCES, loyalty.LOYALTY_PROGRAMME, loyalty.LOYALTY_TIERS),
+        lambda book, _: loyalty.loyalty(book, book.points),
+    ),
+    _alone(members.LOYALTY_MEMBERS, lambda book: members.members(book, book.points)),
 )
-"""What computes each figure, by its contract, in the order in which people read them."""
+"""The figures in the order in which people read them, those that share a computation together."""
 
 CONTENTS = contract_of(
     "figures",
@@ -53,7 +166,7 @@ CONTENTS = contract_of(
 
 def contracts() -> tuple[Table, ...]:
     """The tables of all figures, in their order."""
-    return (*FIGURES, CONTENTS)
+    return (*(contract for group in GROUPS for contract in group.contracts), CONTENTS)
 
 
 def demand_known(names: Collection[str]) -> None:
@@ -62,7 +175,7 @@ def demand_known(names: Collection[str]) -> None:
     Raises:
         ConfigError: One of them is no figure; the message lists those there are.
     """
-    known = [contract.name for contract in FIGURES]
+    known = [contract.name for contract in contracts() if contract is not CONTENTS]
     for name in names:
         if name not in known:
             guess = nearest(name, known)
@@ -79,21 +192,23 @@ def figures(book: Book, names: Collection[str] = ()) -> list[Figure]:
         book: What they are computed from.
         names: Which ones; all of them where none is named.
     """
-    by_name = {contract.name: compute for contract, compute in FIGURES.items()}
-    wanted = [name for name in by_name if not names or name in names]
+    groups = {contract.name: group for group in GROUPS for contract in group.contracts}
+    wanted = [name for name in groups if not names or name in names]
     found: dict[str, Figure] = {}
+    for name in wanted:
+        _compute(name, groups, book, found)
+    return [found[name] for name in wanted]
 
-    def compute(name: str) -> Figure:
-        if name not in found:
-            how = by_name[name]
-            found[name] = (
-                how.compute(book, {need: compute(need) for need in how.needs})
-                if isinstance(how, Derived)
-                else how(book)
-            )
-        return found[name]
 
-    return [compute(name) for name in wanted]
+def _compute(
+    name: str, groups: Mapping[str, Group], book: Book, found: dict[str, Figure]
+) -> Figure:
+    """A figure, computed now with those of its group and those that it needs, if it was not yet."""
+    if name not in found:
+        group = groups[name]
+        needs = {need: _compute(need, groups, book, found) for need in group.needs}
+        found.update({figure.name: figure for figure in group.compute(book, needs)})
+    return found[name]
 
 
 def contents(found: Collection[Figure], book: Book) -> Figure:

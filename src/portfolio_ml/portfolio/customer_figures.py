@@ -15,7 +15,7 @@ _SOURCES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "potential_gap": ("potential", "potential_gap"),
         "winback_value": ("winback", "winback_value"),
         "next_category": ("next_category", "category"),
-        "best_representative": ("matches", "best_representative"),
+        "best_representative": ("matches", "assigned_representative_id"),
         "priority_rank": ("daily_list", "rank"),
         "action": ("daily_list", "action"),
     }
