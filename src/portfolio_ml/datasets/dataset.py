@@ -26,6 +26,7 @@ class Dataset:
         timezone: The zone of its timestamps.
         sections: The sections of its config beside `data.transactions`, as YAML indented for
             their place under `data`.
+        portfolio: The section `portfolio` of its config, as YAML.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Dataset:
     currency: str = "USD"
     timezone: str = "UTC"
     sections: str = ""
+    portfolio: str = ""
 
     def table(self, name: str) -> pa.Table:
         """One of its tables, by the name of its section of the config.
@@ -68,6 +70,7 @@ class Dataset:
             currency=self.currency,
             mapping=mapping,
             sections=self.sections,
+            portfolio=self.portfolio,
             horizon=self.horizon_days,
         )
 
@@ -92,5 +95,5 @@ tracking: {{uri: "sqlite:///mlflow.db"}}
 delivery:
   - {{kind: sql, url: "sqlite:///crm.db", table: customer_scores}}
   - {{kind: parquet, path: scores.parquet}}
-report: {{path: report.html}}
+{portfolio}report: {{path: report.html}}
 """

@@ -12,7 +12,15 @@ from portfolio_ml.datasets.b2b.simulation import simulate
 from portfolio_ml.datasets.b2b.truth import Simulated, Truth
 from portfolio_ml.datasets.b2b.world import World
 from portfolio_ml.datasets.dataset import Dataset
-from portfolio_ml.schema import CONTACTS, CUSTOMERS, INTERACTIONS, TRANSACTIONS
+from portfolio_ml.schema import (
+    CONTACTS,
+    CUSTOMERS,
+    INTERACTIONS,
+    OPPORTUNITIES,
+    POINTS,
+    PROSPECTS,
+    TRANSACTIONS,
+)
 
 __all__ = ["B2B", "Simulated", "Truth", "World", "simulate"]
 
@@ -21,22 +29,37 @@ def _table(name: str) -> pa.Table:
     return simulate().tables[name]
 
 
-FURTHER = (CUSTOMERS.name, INTERACTIONS.name, CONTACTS.name, "opportunities", "points", "prospects")
+FURTHER = (CUSTOMERS, INTERACTIONS, CONTACTS, OPPORTUNITIES, POINTS, PROSPECTS)
 """Its tables beside the transactions."""
 
 SECTIONS = """\
   customers: {source: b2b}
   interactions: {source: b2b, kinds: [survey, complaint]}
   contacts: {source: b2b}
-"""
-"""Where its further tables are, as far as a config has sections for them."""
-
-PORTFOLIO_SECTIONS = """\
   opportunities: {source: b2b}
   points: {source: b2b}
   prospects: {source: b2b}
 """
-"""The same of those that only the portfolio's figures read."""
+"""Where its further tables are."""
+
+PORTFOLIO = """\
+portfolio:
+  sections: [value_tier, lifecycle_stage, region, segment, relationship_type, [segment, region]]
+  terms:
+    relationship_type:
+      contract: {payment_term: 60 days net, contact_policy: a visit every quarter}
+      framework: {payment_term: 30 days net, contact_policy: a call every month}
+      spot: {payment_term: 14 days net}
+  response: {contact_cost: 40}
+  goals:
+    - {figure: customers, target: 900, by: 2026-03-31, since: 2025-03-31}
+    - {figure: average_ticket, target: 1000, by: 2026-03-31, since: 2025-03-31}
+  daily_list: {contacts: 8, holdout: 0.1}
+  loyalty: {value_per_point: 0.01, expire_days: 730, tiers: {silver: 2000, gold: 10000}}
+  delivery:
+    - {kind: sql, url: "sqlite:///crm.db"}
+"""
+"""What its figures are told."""
 
 B2B = Dataset(
     name="b2b",
@@ -58,9 +81,10 @@ B2B = Dataset(
         )
     },
     horizon_days=90,
-    tables={name: partial(_table, name) for name in FURTHER},
+    tables={of.name: partial(_table, of.name) for of in FURTHER},
     is_simulated=True,
     currency="EUR",
     timezone="Europe/Berlin",
     sections=SECTIONS,
+    portfolio=PORTFOLIO,
 )
