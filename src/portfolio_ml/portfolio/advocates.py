@@ -184,7 +184,8 @@ def _notes(stock: Stock, told: Mapping[str, Flags], talks: Talks | None, count: 
     needed = min(NEEDED, len(told))
     notes = [f"{count:,} of {active} have {needed} of the {len(told)} marks that can be told"]
     for name, flags in told.items():
-        notes.append(f"{name}: {int((flags & stock.is_active).sum()):,} active customers")
+        has_it = int((flags & stock.is_active).sum())
+        notes.append(f"{name}: {counted(has_it, 'active customer')}")
     if talks is not None and "is_satisfied" in told:
         notes.append(
             f"satisfaction is the value of {talks.kinds.words}, and is good from "

@@ -45,8 +45,9 @@ RELEASE: Table = contract_of(
         Column("service_cost", pa.float64(), "of a year, as the customers table has it",
                null="the customers table tells none", decimals=2),
         Column("fits", pa.string(),
-               "the sections of the customer where money is earned, that is, whose customers of over "
-               "a year bring more than they cost together; joined by '; '", null="there is none"),
+               "the sections of the customer where money is earned, that is, whose customers of "
+               "over a year bring more than they cost together; joined by '; '",
+               null="there is none"),
         Column("is_active", pa.bool_(), "whether the customer bought within the activity window"),
     ),
 )  # fmt: skip

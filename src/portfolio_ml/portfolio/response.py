@@ -155,7 +155,7 @@ def _counts(book: Book, contacts: Events) -> list[dict[str, Any]]:
                   told.with_columns(scope=nw.col("action"))):  # fmt: skip
         keys = ["scope", "action", "campaign", "is_inactive", "held_out"]
         counted = scope.group_by(keys).agg(
-            customers=nw.len(), bought=nw.col("bought").cast(nw.Int64).sum()
+            customers=nw.len(), bought=nw.col("bought").cast(nw.Int64).sum().cast(nw.Int64)
         )
         rows += engine.collect(counted.sort(*keys)).to_pylist()
     return rows

@@ -21,6 +21,8 @@ from portfolio_ml.portfolio.talks import Talks, talks_of
 
 FLAGGED_CYCLES = 2
 OWN_PERCENTILE = 0.9
+LATE_FROM = 1.25
+"""So many typical gaps have passed: a day more than usual is not late, however regular they are."""
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -36,7 +38,7 @@ class Sign(NamedTuple):
 MISSED = Sign(
     "missed_cycles", "two cycles missed or more, and away for longer than in 9 gaps of 10"
 )
-LATE = Sign("late", "away for longer than in 9 gaps of 10, but no two cycles missed")
+LATE = Sign("late", "a quarter longer away than usual, and longer than in 9 gaps of 10")
 SMALLER = Sign("smaller_orders", "the last three purchase days were smaller than usual")
 LARGER = Sign("larger_orders", "the last three purchase days were larger than usual")
 NARROWER = Sign("fewer_lines", "the last three purchase days had fewer lines than usual")
@@ -85,12 +87,13 @@ def signs_of(book: Book, stocks: Sequence[Stock]) -> Mapping[int, Signs]:
 def _signs(stock: Stock, habits: Habits, talks: Talks | None, gap_90: Floats) -> Signs:
     with np.errstate(invalid="ignore"):
         is_late = stock.column("recency_days") > gap_90
+        is_due = stock.column("recency_days") >= LATE_FROM * stock.column("typical_gap_days")
         is_missed = stock.column("missed_cycles") >= FLAGGED_CYCLES
     ticket, lines = habits.ticket, habits.lines
     has_rhythm = np.isfinite(stock.column("missed_cycles"))
     found = {
         MISSED: (is_late & is_missed, has_rhythm),
-        LATE: (is_late & ~is_missed, has_rhythm & ~(is_late & is_missed)),
+        LATE: (is_late & is_due & ~is_missed, has_rhythm & ~(is_late & is_missed)),
         SMALLER: (ticket.is_less, np.isfinite(ticket.earlier)),
         LARGER: (ticket.is_more, np.isfinite(ticket.earlier)),
         NARROWER: (lines.is_less, np.isfinite(lines.earlier)),
