@@ -196,6 +196,6 @@ def _what_value_is(book: Book, horizon: int) -> tuple[str, ...]:
     value = f"value is the {what} expected within {counted(horizon, 'day')}"
     beside = "against_steady tells how the stock did beside one that keeps its value"
     return (
-        f"{value}, and is earned anew as often as those pass, so rates for a year are high: {beside}",
+        f"{value}, and is earned anew as often as those pass, so yearly rates are high: {beside}",
         f"earnings are {what} too, before what it cost to win and to serve the customers",
     )
