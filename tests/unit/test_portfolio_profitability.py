@@ -154,6 +154,12 @@ def test_a_stock_returns_what_its_customers_kept_and_earned(engine: Engine) -> N
     assert row["annual_return"] == pytest.approx(1.35**3.65 - 1)
     assert row["money_weighted"] == pytest.approx(1.35**3.65 - 1)
     assert row["steady_return"] == pytest.approx(100 / 180)
+    assert row["against_steady"] == pytest.approx(1.35 / (1 + 100 / 180) - 1)
+    assert row["total_against_steady"] == pytest.approx(row["against_steady"])
+    assert figure.notes[0] == (
+        "the customers of 2020-04-10 were worth 20.0% less on 2020-07-19 and brought 55 EUR in "
+        "between; 1 recruit put 90 EUR of value in"
+    )
 
 
 def test_several_periods_are_chained(engine: Engine) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from portfolio_ml import valuations
+from portfolio_ml import opening, valuations
 from portfolio_ml.config import settings_from
 from portfolio_ml.engine import reading
 from portfolio_ml.errors import ConfigError, DataError
@@ -83,3 +83,21 @@ def test_a_column_that_is_not_there_is_named(load) -> None:
         load("date,worth", "2024-01-31,155")
     with pytest.raises(ConfigError, match="'flows' is no column of valuations"):
         load("date,value", columns={"date": "date", "value": "value", "flows": "x"})
+
+
+def test_a_portfolio_is_opened_with_its_valuations(tmp_path: Path) -> None:
+    (tmp_path / "sales.csv").write_text("customer_id,timestamp,amount\na,2024-01-05,3\n")
+    (tmp_path / "values.csv").write_text("date,value\n2024-01-31,155\nsoon,1\n")
+    data = {
+        "transactions": {"source": "sales.csv"},
+        "valuations": {"source": "values.csv"},
+        "max_quarantined_share": 0.5,
+    }
+    settings = settings_from({"name": "fund", "data": data}, base=tmp_path)
+
+    with opening.opened(settings, today=TODAY, as_of=None, say=lambda _: None) as portfolio:
+        assert portfolio.valuations is not None
+        assert portfolio.valuations.rows["value"].to_pylist() == [155.0]
+    checked = opening.validate(settings, today=TODAY, say=lambda _: None)
+    assert checked.tables.quarantine["rule"].to_pylist() == ["date_unreadable"]
+    assert checked.tables.others["valuations"].kept == 1

@@ -133,7 +133,8 @@ class Loyalty(Section):
             table of points says counts.
         section: The attribute by which multipliers differ.
         multipliers: Times how many points a section's customers earn.
-        expire_days: After so many days points expire; without it, never.
+        expire_days: So many days after they were earned points count for the last time; without
+            it, they never expire.
         value_per_point: What a point is worth to its holder, in currency units.
         tiers: The points that were earned within a year from which on a tier is reached, such as
             `{silver: 500, gold: 2000}`.

@@ -1,9 +1,9 @@
 """Balances: what each customer earned, used, let expire and has left of a programme's points.
 
-Used are the points that expire first, of those that the customer has. Where points never expire
-before others that were earned earlier, what expired by a day is a matter of sums: along the days on
+Used are the points that expire first, of those that the customer has. Where all of a customer's
+points expire after the same time, what expired by a day is a matter of sums: along the days on
 which points expire, it is the most by which what was earned until there exceeds what was used until
-there. Points used
+there. Where times differ, entries are followed (`points_used`). Points used
 beyond those that there were are owed, and settled by the next ones.
 """
 
@@ -21,6 +21,9 @@ from portfolio_ml.timeline import in_history, in_window
 
 SOON_DAYS = 90
 YEAR_DAYS = 365
+_LONGEST = 1_000_000
+"""A time to expiry of so many days or more is for ever."""
+_FOLLOWED = ("customer", "day", "is_use", "until")
 
 Ints = NDArray[np.int64]
 
@@ -46,17 +49,18 @@ def balances(ledger: Ledger, as_of_day: int, engine: Engine) -> pa.Table:
     column = {name: _ints(sums[name]) for name in sums.column_names if name != "customer_id"}
     used = column["returned"] + column["redeemed"]
     expired = column["matured"].copy()
-    if used.any():
-        users = engine.keep(entries.join(_users(entries), on="customer", how="semi"))
-        found = engine.collect(_expired(users, as_of_day))
+    differ = column["lags_differ"] > 0
+    if (one := (used > 0) & ~differ).any():
+        found = engine.collect(_expired(_of(entries, column["customer"][one], engine), as_of_day))
         _put(expired, column["customer"], found["customer"], _ints(found["expired"]))
     gone = used + expired
     soon = np.maximum(column["until_soon"] - gone, 0)
     pending = np.maximum(column["matured"] + column["pending"] - gone, 0)
-    if used.any() and not ledger.in_order:
-        followed = _followed(users, as_of_day, engine)
+    if (several := (used > 0) & differ).any():
+        rows = _of(entries, column["customer"][several], engine).sort(*_FOLLOWED)
+        followed = _followed(engine.collect(rows.select(*_FOLLOWED, "points")), as_of_day)
         for name, array in (("expired", expired), ("soon", soon), ("pending_left", pending)):
-            _put(array, column["customer"], followed["customer"], _ints(followed[name]))
+            _put(array, column["customer"], followed["customer"], followed[name])
     told = ("first_day", "earned", "returned", "redeemed")
     return pa.table(
         {
@@ -75,22 +79,24 @@ def balances(ledger: Ledger, as_of_day: int, engine: Engine) -> pa.Table:
 
 
 def _timed(entries: Frame) -> Frame:
-    """The entries with `is_earned` and `until`: their expiry, or the day on which they are used."""
+    """The entries with `is_earned`, `is_use` and `until`: their expiry, or the day of their use."""
     is_earned = nw.col("points") > 0
     expires = nw.col("expires_day").cast(nw.Int64).fill_null(int(NEVER))
     until = nw.when(is_earned).then(expires).otherwise(nw.col("day").cast(nw.Int64))
-    return entries.with_columns(is_earned=is_earned, until=until)
+    return entries.with_columns(is_earned=is_earned, is_use=~is_earned, until=until)
 
 
 def _sums(entries: Frame, as_of_day: int) -> Frame:
     points, until, is_earned = nw.col("points"), nw.col("until"), nw.col("is_earned")
     is_recent = in_window(as_of_day - nw.col("day"), YEAR_DAYS)
+    lag = nw.when(is_earned).then(nw.min_horizontal(until - nw.col("day"), nw.lit(_LONGEST)))
 
     def summed(value: nw.Expr, where: nw.Expr) -> nw.Expr:
         return nw.when(where).then(value).otherwise(0).sum().cast(nw.Int64)
 
     return entries.group_by("customer").agg(
         first_day=nw.col("day").min(),
+        lags_differ=(lag.max() - lag.min()).fill_null(0).cast(nw.Int64),
         earned=summed(points, is_earned),
         returned=summed(-points, nw.col("is_return")),
         redeemed=summed(-points, ~is_earned & ~nw.col("is_return")),
@@ -106,13 +112,14 @@ def _is_past(until: nw.Expr, as_of_day: int) -> nw.Expr:
     return in_history(until, as_of_day - 1)
 
 
-def _users(entries: Frame) -> Frame:
-    """The customers who used any points."""
-    return entries.filter(~nw.col("is_earned")).group_by("customer").agg(_uses=nw.len())
+def _of(entries: Frame, customers: Ints, engine: Engine) -> Frame:
+    """The entries of some customers."""
+    chosen = engine.from_arrow(pa.table({"customer": pa.array(customers, pa.int64())}))
+    return entries.join(chosen, on="customer", how="semi")
 
 
 def _expired(entries: Frame, as_of_day: int) -> Frame:
-    """What expired of each customer's points, where they expire in the order they are earned in.
+    """What expired of each customer's points, where all expire after the same time.
 
     On the day on which points expire they can still be used, so uses come first.
     """
@@ -126,27 +133,19 @@ def _expired(entries: Frame, as_of_day: int) -> Frame:
     )
 
 
-def _followed(entries: Frame, as_of_day: int, engine: Engine) -> Mapping[str, pa.Array]:
-    """Those of the customers some of whose points expire before earlier ones, followed."""
-    latest = nw.col("until").cum_max().over("customer", order_by=["day", "until"])
-    earned = entries.filter(nw.col("is_earned")).with_columns(_latest=latest)
-    mixed = earned.filter(nw.col("until") < nw.col("_latest"))
-    mixed = mixed.group_by("customer").agg(_mixed=nw.len())
-    names = ("customer", "day", "points", "until", "is_earned")
-    rows = engine.collect(entries.join(mixed, on="customer", how="semi").select(*names))
+def _followed(rows: pa.Table, as_of_day: int) -> Mapping[str, Ints]:
+    """What expired and what is left, of customers whose entries are followed one by one."""
     customer, points = _ints(rows["customer"]), _ints(rows["points"])
     until = np.where(points > 0, _ints(rows["until"]), NEVER)
     left = left_over(customer, _ints(rows["day"]), points, until)
-    who, place = np.unique(customer, return_inverse=True)
+    starts = np.flatnonzero(np.r_[True, customer[1:] != customer[:-1]])
 
-    def summed(where: NDArray[np.bool_]) -> pa.Array:
-        total = np.zeros(who.size, np.int64)
-        np.add.at(total, place[where], left[where])
-        return pa.array(total)
+    def summed(where: NDArray[np.bool_]) -> Ints:
+        return np.asarray(np.add.reduceat(np.where(where, left, 0), starts), np.int64)
 
     is_left = until >= as_of_day
     return {
-        "customer": pa.array(who),
+        "customer": customer[starts],
         "expired": summed(~is_left),
         "soon": summed(is_left & (until <= as_of_day + SOON_DAYS)),
         "pending_left": summed(is_left & (until < NEVER)),
@@ -158,7 +157,8 @@ def _ints(column: pa.ChunkedArray | pa.Array) -> Ints:
     return np.asarray(whole.to_numpy(zero_copy_only=False), np.int64)
 
 
-def _put(into: Ints, customers: Ints, who: pa.Array, values: Ints) -> None:
+def _put(into: Ints, customers: Ints, who: pa.ChunkedArray | Ints, values: Ints) -> None:
     """Values of some customers, put where each of them stands."""
     order = np.argsort(customers)
-    into[order[np.searchsorted(customers[order], _ints(who))]] = values
+    numbers = who if isinstance(who, np.ndarray) else _ints(who)
+    into[order[np.searchsorted(customers[order], numbers)]] = values

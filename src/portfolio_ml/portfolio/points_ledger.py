@@ -44,14 +44,12 @@ class Ledger:
             where they were used), is_return (whether a return took them back), expires_day (the
             last day on which they count; null where they never expire, and where they were used).
         customers: `customer` and `customer_id` of everyone who may have an entry.
-        in_order: Whether points that are earned earlier surely expire no later.
         by_rule: Whether the rule gave points.
         by_table: Whether a table did.
     """
 
     entries: Frame
     customers: Frame
-    in_order: bool
     by_rule: bool
     by_table: bool
 
@@ -78,7 +76,6 @@ def ledger_of(book: Book, points: PointsTable | None = None) -> Ledger | None:
     return Ledger(
         entries=engine.keep(nw.concat(parts) if len(parts) > 1 else parts[0]),
         customers=customers,
-        in_order=points is None,
         by_rule=by_rule,
         by_table=points is not None,
     )

@@ -1,9 +1,9 @@
 """Which points were used: of those that a customer has, the ones that expire first.
 
-Where points never expire before others that were earned earlier, sums are enough
-(`points_balance`). Where they do, such as a bonus for a month beside points for two years, it
-matters which points there were on the day of each use, and entries are followed one after the
-other: the first of every customer at once, then the second, and so on.
+Where all points expire after the same time, sums are enough (`points_balance`). Where they do not,
+such as a bonus for a month beside points for two years, it matters which points there were on the
+day of each use, and entries are followed one after the other: the first of every customer at once,
+then the second, and so on.
 """
 
 from collections.abc import Iterator
@@ -26,8 +26,9 @@ def left_over(customer: Ints, day: Ints, points: Ints, expires: Ints) -> Ints:
     earned next.
 
     Args:
-        customer: Whose entry it is.
-        day: When; entries need no order.
+        customer: Whose entry it is. Entries are sorted by customer, day, what is earned before
+            what is used, and expiry.
+        day: When.
         points: Earned; below 0 where used, whose part in the result is 0.
         expires: The last day on which they count; `NEVER` for ever.
 
@@ -38,10 +39,8 @@ def left_over(customer: Ints, day: Ints, points: Ints, expires: Ints) -> Ints:
         [80, 0, 0]
     """
     left = np.zeros(customer.size, np.int64)
-    order = np.lexsort((expires, points < 0, day, customer))
-    for part in _whole_customers(customer[order]):
-        rows = order[part]
-        left[rows] = _left_over(customer[rows], day[rows], points[rows], expires[rows])
+    for part in _whole_customers(customer):
+        left[part] = _left_over(customer[part], day[part], points[part], expires[part])
     return left
 
 
@@ -56,11 +55,12 @@ def _whole_customers(customer: Ints) -> Iterator[slice]:
 
 
 def _left_over(customer: Ints, day: Ints, points: Ints, expires: Ints) -> Ints:
-    """`left_over` of entries by customer, day, uses after what is earned, and expiry."""
+    """`left_over` of some whole customers."""
     starts = np.flatnonzero(np.r_[True, customer[1:] != customer[:-1]])
     counts = np.diff(np.r_[starts, customer.size])
     # Each customer's entries by expiry, so that what is used goes along them; uses hold nothing.
-    by_expiry = np.lexsort((expires, customer))
+    number = np.repeat(np.arange(starts.size), counts)
+    by_expiry = np.argsort((number << 33) + (expires - expires.min()), kind="stable")
     place = np.empty(customer.size, np.int64)
     place[by_expiry] = np.arange(customer.size)
     until, held = expires[by_expiry], np.zeros(customer.size, np.int64)

@@ -69,6 +69,9 @@ STOCK_RETURNS: Table = contract_of(
         *_RATES,
         Column("steady_return", pa.float64(), "the period's return, had all customers kept their "
                "value and brought what was expected", decimals=6),
+        Column("against_steady", pa.float64(), "(1 + period_return) / (1 + steady_return) - 1: how "
+               "the period went beside that", decimals=6),
+        Column("total_against_steady", pa.float64(), "of all periods so far, chained", decimals=6),
     ),
 )  # fmt: skip
 
@@ -127,8 +130,14 @@ def stock_returns(book: Book) -> Figure:
     columns = {**_of_periods(periods), **{name: rate[1:] for name, rate in rates.items()}}
     horizon = book.frozen.horizons.value_days
     lengths = np.array([end - start for start, end in pairwise(days)])
-    columns["steady_return"] = lengths / horizon
-    notes = [*_what_value_is(book, horizon), *notes]
+    steady = lengths / horizon
+    beside = (1 + columns["period_return"]) / (1 + steady)
+    columns |= {
+        "steady_return": steady,
+        "against_steady": beside - 1,
+        "total_against_steady": np.cumprod(beside) - 1,
+    }
+    notes = [_in_words(book, periods[-1]), *_what_value_is(book, horizon), *notes]
     return present(STOCK_RETURNS, STOCK_TITLE, columns, as_of=book.as_of, notes=notes)
 
 
@@ -170,10 +179,23 @@ def _rates(
     }, [f"there is no money-weighted return: {why}"] if why else []
 
 
+def _in_words(book: Book, last: StockPeriod) -> str:
+    """What became of the stock in the last period, in a sentence."""
+    change = last.value_kept / last.value_before - 1
+    kept = f"{abs(change):.1%} {'more' if change >= 0 else 'less'}"
+    unit = f" {book.currency}" if book.currency else ""
+    return (
+        f"the customers of {last.since} were worth {kept} on {last.until} and brought "
+        f"{last.earned:,.0f}{unit} in between; {counted(last.recruits, 'recruit')} put "
+        f"{last.value_recruited:,.0f}{unit} of value in"
+    )
+
+
 def _what_value_is(book: Book, horizon: int) -> tuple[str, ...]:
     what = "net spend" if book.measure == "revenue" else "margin"
     value = f"value is the {what} expected within {counted(horizon, 'day')}"
+    beside = "against_steady tells how the stock did beside one that keeps its value"
     return (
-        f"{value}, so a longer period earns it several times: read a return beside steady_return",
+        f"{value}, and is earned anew as often as those pass, so yearly rates are high: {beside}",
         f"earnings are {what} too, before what it cost to win and to serve the customers",
     )
