@@ -1,5 +1,6 @@
 """What always holds of the flow: it closes, in customers and in value, whatever was bought."""
 
+import itertools
 from collections import defaultdict
 from datetime import timedelta
 
@@ -77,7 +78,7 @@ def assert_closes_every_month(book: Book) -> None:
     months = monthly_flow(book).rows.to_pylist()
 
     assert len(months) == 24
-    for month, after_it in zip(months, months[1:], strict=False):
+    for month, after_it in itertools.pairwise(months):
         assert month["active_end"] == after_it["active_start"]
         assert month["value_end"] == after_it["value_start"]
     for m in months:
