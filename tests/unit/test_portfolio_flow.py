@@ -53,13 +53,9 @@ def test_the_flow_tells_who_came_came_back_went_and_stayed(book: Book) -> None:
         "stayers": 10.0 - 1.0 - 10.0,
         "now": 80.0 + 30.0 + 9.0,
     }
-    assert figure.notes == (
-        (
-            "customers who are inactive now brought 5.00 EUR within the last 365 days; it is no part "
-            "of the value of now"
-        ),
-        "1 customer came within these 365 days and are inactive already",
-    )
+    inactive, passed = figure.notes
+    assert inactive.startswith("customers who are inactive now brought 5.00 EUR")
+    assert passed == "1 customer came within these 365 days and are inactive already"
 
 
 def test_the_matrix_holds_every_way_that_somebody_went(book: Book) -> None:
@@ -131,6 +127,6 @@ def test_a_short_history_has_stages_and_months_but_no_flow(engine: Engine) -> No
 def test_value_of_less_than_a_year_is_said_not_to_compare(engine: Engine) -> None:
     young = small_book(bought("ann", 0, 30, 380), engine, as_of=after(390))
 
-    assert (
-        "the value of then covers 26 days only, that of now 365: they cannot be compared"
-    ) in flow(young).notes
+    assert ("the value of then covers 26 days only, that of now 365: they do not compare") in flow(
+        young
+    ).notes

@@ -105,12 +105,8 @@ def short_then(book: Book) -> Sequence[str]:
     """What to know of the value of then, where the history covers less than a year before it."""
     if book.then is None or book.days_before_then >= YEAR_DAYS:
         return []
-    return [
-        (
-            f"the value of then covers {counted(book.days_before_then, 'day')} only, that of now "
-            f"{YEAR_DAYS}: they cannot be compared"
-        )
-    ]
+    days = counted(book.days_before_then, "day")
+    return [f"the value of then covers {days} only, that of now {YEAR_DAYS}: they do not compare"]
 
 
 def _beside(book: Book, of: Flow) -> Sequence[str]:

@@ -88,8 +88,10 @@ def months_until(as_of: date, first: date, *, count: int = MONTHS) -> Months:
 
     Example:
         >>> months = months_until(date(2024, 3, 10), date(2024, 1, 15))
-        >>> months.names, [to_date(int(day)).isoformat() for day in months.ends]
-        (['2024-01', '2024-02', '2024-03'], ['2023-12-31', '2024-01-31', '2024-02-29', '2024-03-10'])
+        >>> months.names
+        ['2024-01', '2024-02', '2024-03']
+        >>> [to_date(int(day)).isoformat() for day in months.ends]
+        ['2023-12-31', '2024-01-31', '2024-02-29', '2024-03-10']
     """
     ends = [as_of]
     while len(ends) <= count and ends[-1] >= first:
