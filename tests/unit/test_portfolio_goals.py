@@ -151,6 +151,15 @@ def test_what_cannot_be_told_is_said(of, told, status, note):
     assert any(note in line and line.startswith("goal 1: ") for line in found.notes)
 
 
+def test_a_goal_whose_day_has_passed_names_nobody_any_more(of):
+    found, customers = of({"figure": "customers", "target": 6, "by": after(700)})
+
+    row = found.rows.to_pylist()[0]
+    assert (row["status"], row["gap"], row["needed_per_month"]) == ("missed", 2, None)
+    assert (row["customers_needed"], row["closes_gap"]) == (None, None)
+    assert customers.rows.num_rows == 0
+
+
 def test_without_goals_the_figures_are_absent(of):
     found, customers = of()
 

@@ -174,6 +174,43 @@ def test_a_limit_that_cannot_hold_everyone_is_raised_and_told(engine):
     assert any("cannot look after 4: 2 each are assumed" in note for note in found.notes)
 
 
+def test_whoever_has_more_than_the_limit_gives_those_where_it_costs_least(engine):
+    found, load = matched(
+        engine,
+        [*GOOD_AND_BAD, offered("ann", "good", 1000.0), offered("bob", "good", 10.0),
+         offered("eve", "fair", 1.0)],
+        customers={"ann": "good", "bob": "good", "cyd": "bad"},
+        settings={"workload": 1},
+    )  # fmt: skip
+
+    rows = {row["customer_id"]: row for row in found.rows.to_pylist()}
+    assert rows["ann"]["assigned_representative_id"] == "good"
+    assert rows["bob"]["assigned_representative_id"] == "fair"
+    assert rows["bob"]["assigned_gain"] < 0
+    assert [row["most"] for row in load.rows.to_pylist()] == [1, 1, 1]
+
+
+def test_a_customer_with_nothing_at_stake_stays(engine):
+    found, _ = matched(
+        engine, [*GOOD_AND_BAD, offered("ann", "bad", 10.0)],
+        customers={"ann": "bad", "bob": "bad", "cyd": "good", "dan": "fair"},
+        settings={"workload": 9},
+    )  # fmt: skip
+
+    rows = {row["customer_id"]: row for row in found.rows.to_pylist()}
+    assert rows["bob"]["assigned_representative_id"] == "bad"
+    assert rows["bob"]["reason"] == "nothing is at stake: no deal begun in 365 days"
+    assert rows["ann"]["assigned_representative_id"] == "good"
+
+
+def test_deals_that_tell_no_customer_leave_revenue_at_stake(engine):
+    found, _ = matched(engine, GOOD_AND_BAD, customers={"ann": "bad", "bob": "good"})
+
+    ann = found.rows.to_pylist()[0]
+    assert (ann["customer_id"], ann["value_at_stake"]) == ("ann", 100.0)
+    assert any("no deal of that time tells its customer and amount" in n for n in found.notes)
+
+
 def test_without_deals_customers_kept_decide_and_revenue_is_at_stake(engine):
     found, _ = matched(engine, None, customers={"ann": "one"})
 

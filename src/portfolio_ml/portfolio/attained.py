@@ -45,7 +45,12 @@ class Attained:
     @property
     def gap(self) -> float:
         """How much is missing; 0 where the goal is reached."""
-        return max(self.goal.target - self.now, 0.0) if self.now == self.now else np.nan
+        return np.nan if np.isnan(self.now) else max(self.goal.target - self.now, 0.0)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is missing, and time is left."""
+        return self.gap > 0 and self.months_left > 0
 
     @property
     def months_so_far(self) -> float:

@@ -45,11 +45,10 @@ def closers(book: Book, found: Attained) -> Closers:
     median of their peers (of the goal's customers in the same section, see
     `portfolio.representatives.section`), each brought up to it; for `revenue_share`, active ones
     of the section below the 75th percentile of its revenue, each brought up to that. All that could
-    be added where that is not enough.
+    be added where that is not enough; nobody where the goal is reached, or its day has passed.
     """
-    if not found.gap > 0:
-        why = "" if found.gap == 0 else found.why
-        return _none(closes=found.gap == 0, why=why)
+    if not found.is_open:
+        return _none(closes=found.gap == 0, why=found.why)
     if found.goal.figure == "customers":
         if not book.has_scores:
             return _none(closes=False, why=f"who may return is not known: {NO_SCORES}")

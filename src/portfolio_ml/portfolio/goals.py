@@ -49,8 +49,9 @@ GOALS: Table = contract_of(
         Column("status", pa.string(), "reached, on track, behind, missed, or unknown"),
         Column("customers_needed", pa.int64(), "customers who together would close the gap, those "
                "who add most first: the rows of goal_customers",
-               null="reached, or nobody is known who would"),
-        Column("closes_gap", pa.bool_(), "whether they would", null="reached, or not known"),
+               null="reached, its day has passed, or nobody is known who would"),
+        Column("closes_gap", pa.bool_(), "whether they would",
+               null="reached, its day has passed, or not known"),
         Column("note", pa.string(), "what is to be known of it", null="nothing"),
     ),
 )  # fmt: skip
@@ -129,7 +130,6 @@ def goal_customers(book: Book, all_of: Sequence[Progress]) -> Figure:
 
 def _row(number: int, progress: Progress) -> dict[str, object]:
     found, by_whom, goal = progress.found, progress.by_whom, progress.found.goal
-    is_open = bool(found.gap > 0)
     note = "; ".join(dict.fromkeys(text for text in (found.why, by_whom.why) if text))
     return {
         "goal": str(number),
@@ -146,7 +146,7 @@ def _row(number: int, progress: Progress) -> dict[str, object]:
         "needed_per_month": found.needed_pace,
         "projected": found.projected,
         "status": found.status,
-        "customers_needed": len(by_whom.place) if is_open and len(by_whom.place) else None,
-        "closes_gap": by_whom.closes if is_open else None,
+        "customers_needed": len(by_whom.place) or None,
+        "closes_gap": by_whom.closes if found.is_open else None,
         "note": note or None,
     }

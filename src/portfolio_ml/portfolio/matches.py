@@ -107,11 +107,13 @@ def matches(book: Book, found: Matching | str) -> Figure:
         "reason": _reasons(found).take(np.where(stake > 0, cell, cell + found.best.size)),
     }
     sorted_rows = {name: _taken(values, order) for name, values in columns.items()}
-    moved = int(np.count_nonzero(_moved(found)))
-    total = float(_gain_of(found)[_moved(found)].sum())
+    moved, is_new = _moved(found), found.present[cell] < 0
+    total = float(_gain_of(found)[moved].sum())
     summary = (
-        f"{int(is_fit.sum())} of {stake.size} customers would do better elsewhere; {moved} change "
-        f"hands within the limit of {found.most} customers each, for {total:,.0f} a year expected"
+        f"{int(is_fit.sum())} of {stake.size} customers would do better with another "
+        f"representative; within the limit of {found.most} customers each, "
+        f"{int((moved & ~is_new).sum())} change hands and {int(is_new.sum())} who have none get "
+        f"one, for {total:,.0f} a year expected"
     )
     notes = [summary, *found.notes]
     return present(MATCHES, TITLE, sorted_rows, as_of=book.as_of, notes=notes)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from portfolio_ml.portfolio.assignment import assigned
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.comparison import Comparison, compared
-from portfolio_ml.portfolio.representatives import in_words
+from portfolio_ml.portfolio.representatives import NO_CASES, in_words
 from portfolio_ml.portfolio.stock import YEAR_DAYS
 from portfolio_ml.portfolio.track_records import TrackRecords, track_records, why_absent
 from portfolio_ml.schema import MONEY_SCALE
@@ -68,7 +68,7 @@ def matching(book: Book, deals: pa.Table | None = None) -> Matching | str:
         return why
     records = track_records(book, deals, section=settings.section)
     if not records.trials.any():
-        return in_words(records)
+        return NO_CASES
     comparison = compared(records, fewest=settings.fewest_deals)
     if not comparison.is_candidate.any():
         return "no representative looks after a customer or had a deal in the last 365 days"
@@ -90,7 +90,7 @@ def matching(book: Book, deals: pa.Table | None = None) -> Matching | str:
         compared=comparison,
         most=most,
         assigned=shared,
-        notes=(in_words(records), of_what, *told),
+        notes=(in_words(records, comparison.chance), of_what, *told),
     )
 
 
@@ -149,17 +149,23 @@ def _shared_out(
 ) -> Integers:
     """Who is to look after each customer: the assignment with the largest expected gain.
 
-    A customer stays or goes where a match is worth it; those of nobody, and of whoever has too
-    many, may go to any representative.
+    A customer stays or goes where a match is worth it, and stays where nothing is at stake; those
+    of nobody, and of whoever has too many, may go to any representative.
     """
     gain = comparison.against(present, section)[0]
     is_allowed = comparison.may_move(present, section)
-    held = np.bincount(present[cell] + 1, minlength=comparison.is_candidate.size + 1)[1:]
+    people = comparison.is_candidate.size
+    held = np.bincount(present[cell] + 1, minlength=people + 1)[1:]
     is_held = present >= 0
     must = ~is_held | (held[present] > most)
     is_allowed[must] |= comparison.is_candidate
     is_allowed[is_held, present[is_held]] = True
-    limit = np.where(comparison.is_candidate, most, 0)
+    found = present[cell]
+    is_open = must[cell] | (stake > 0)
+    staying = np.bincount(found[~is_open], minlength=people)
+    limit = np.where(comparison.is_candidate, most, 0) - staying
     small = np.median(stake[stake > 0]) * 1e-6 if (stake > 0).any() else 1.0
-    valued = np.where(must[cell], np.maximum(stake, small), stake)
-    return assigned(valued, cell, np.where(is_allowed, gain, -np.inf), limit=limit)
+    valued = np.maximum(stake, small)[is_open]
+    rate = np.where(is_allowed, gain, -np.inf)
+    found[is_open] = assigned(valued, cell[is_open], rate, limit=limit)
+    return found

@@ -20,6 +20,7 @@ from portfolio_ml.schema import MONEY_SCALE, Column, Table
 
 MOST_CHANCE = 0.05
 """Representatives are said to differ where chance alone makes them differ so at most this often."""
+NO_CASES = "nothing tells representatives apart: no decided deal, and no customer of a year ago"
 _NO_YEAR = "no customer was active under the representative a year ago, or it is nobody"
 _NO_DEALS = "no decided deal, or it is nobody"
 _NO_ORDER = "no order in 365 days, or no revenue"
@@ -140,12 +141,16 @@ def differ_by_chance(records: TrackRecords) -> float:
     )
 
 
-def in_words(records: TrackRecords) -> str:
-    """Whether representatives differ by more than chance, in a sentence."""
+def in_words(records: TrackRecords, chance: float) -> str:
+    """Whether representatives differ by more than chance, in a sentence.
+
+    Args:
+        records: Their track records.
+        chance: How likely they would differ so much if they were all alike.
+    """
     what = "win rates" if records.is_by_deals else "retention"
     if not records.trials.any():
-        return "nothing tells representatives apart: no decided deal, and no customer of a year ago"
-    chance = differ_by_chance(records)
+        return NO_CASES
     if chance > MOST_CHANCE:
         return (
             f"by {what}, representatives differ no more than chance would have it (p = "
@@ -155,7 +160,7 @@ def in_words(records: TrackRecords) -> str:
 
 
 def _notes(book: Book, records: TrackRecords, deals: pa.Table | None) -> list[str]:
-    notes = [in_words(records)]
+    notes = [in_words(records, differ_by_chance(records))]
     if deals is None:
         notes.append("win rates are missing: no opportunities are configured")
     if book.then is None:

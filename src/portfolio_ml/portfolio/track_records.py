@@ -120,11 +120,12 @@ def track_records(
     shape = (names.size, sections.size)
 
     def counted(part: str, what: NDArray[np.generic] | None = None) -> Integers:
-        sums = np.zeros(shape, np.int64)
+        sums = np.zeros(shape[0] * shape[1], np.int64)
         if part in parts:
-            of = np.ones(people[part].size) if what is None else what
-            np.add.at(sums, (people[part], places[part]), of.astype(np.int64))
-        return sums
+            cells = people[part] * shape[1] + places[part]
+            of = 1 if what is None else what.astype(np.int64)
+            np.add.at(sums, cells, of)
+        return sums.reshape(shape)
 
     revenue, orders = now.money("revenue"), now.money("orders_365d")
     was_active, is_kept = _kept(now, then)
