@@ -80,13 +80,13 @@ def test_who_has_most_at_risk_stands_first_and_who_is_at_low_risk_nowhere(engine
 
 def test_a_customer_stands_once_with_what_has_most_in_it(engine: Engine) -> None:
     due = figure(
-        "reorders", customer_id=["c1", "c5"], reason=["paper is due"] * 2,
-        amount=[75.0, 5.0], due=[date(2021, 2, 5)] * 2,
+        "reorders", customer_id=["c1", "c1", "c5"], reason=["paper is due"] * 3,
+        usual_amount=[100.0, 10.0, 5.0], due_date=[date(2021, 2, 5)] * 3,
     )  # fmt: skip
     rows = daily_list(book(engine), found(reorders=due)).rows.to_pylist()
 
     [line] = [r for r in rows if r["customer_id"] == "c1"]
-    assert (line["occasion"], line["amount"], line["also"]) == ("reorder", 75.0, "at_risk")
+    assert (line["occasion"], line["amount"], line["also"]) == ("reorder", 80.0, "at_risk")
     assert line["due"] == date(2021, 2, 5)
     assert rows[-1]["customer_id"] == "c5"
     assert rows[-1]["representative_id"] is None

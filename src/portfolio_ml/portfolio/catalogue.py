@@ -8,6 +8,7 @@ import pyarrow as pa
 from portfolio_ml.errors import ConfigError, nearest
 from portfolio_ml.portfolio import (
     advocates,
+    cohorts,
     concentration,
     cross_sell_pairs,
     daily_list,
@@ -16,6 +17,7 @@ from portfolio_ml.portfolio import (
     flow,
     goals,
     handover,
+    health,
     key_dates,
     leaving,
     lifecycle,
@@ -28,6 +30,7 @@ from portfolio_ml.portfolio import (
     potential,
     pre_churn,
     profitability,
+    projection,
     release,
     reorder_evidence,
     reorders,
@@ -116,6 +119,12 @@ GROUPS: tuple[Group, ...] = (
     _alone(lifecycle.TRANSITIONS, lifecycle.transitions),
     _alone(flow.FLOW, flow.flow),
     _alone(monthly_flow.MONTHLY_FLOW, monthly_flow.monthly_flow),
+    _alone(cohorts.COHORTS, cohorts.cohorts),
+    _alone(health.HEALTH, health.health),
+    Group(
+        (projection.PROJECTION, projection.PROJECTION_CHECK),
+        lambda book, _: projection.projections(book),
+    ),
     Group((pre_churn.PRE_CHURN, pre_churn.QUALITY), lambda book, _: pre_churn.pre_churn(book)),
     Group((potential.POTENTIAL, potential.REACH), lambda book, _: potential.potential(book)),
     _alone(response.RESPONSE, response.response),

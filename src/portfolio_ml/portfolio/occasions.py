@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -70,11 +71,17 @@ def _potential(book: Book, found: Found) -> pd.DataFrame:
 
 
 def _reorder(book: Book, found: Found) -> pd.DataFrame:
-    """Reorders that are due, with what is lost where they are not bought unasked."""
-    del book
+    """Reorders that are due, with what is lost if the customer never orders again.
+
+    Most would come unasked, so that what is at stake is the usual amount x the chance of churn.
+    """
     rows = _table(found, "reorders")
-    lost = (1 - rows["bought_soon"]) * rows["usual_amount"]
-    return _rows(rows["customer_id"], rows["reason"], lost.fillna(0), due=rows["due_date"])
+    lost = pd.Series(np.zeros(len(rows)), index=rows.index)
+    if book.has_scores:
+        scored = book.now.rows.select(["customer_id", "p_churn"]).to_pandas()
+        p_churn = rows["customer_id"].map(scored.set_index("customer_id")["p_churn"])
+        lost = p_churn.fillna(0) * rows["usual_amount"]
+    return _rows(rows["customer_id"], rows["reason"], lost, due=rows["due_date"])
 
 
 def _key_date(book: Book, found: Found) -> pd.DataFrame:
