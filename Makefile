@@ -9,7 +9,7 @@ TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo test test-long test-monitor test-faults test-airflow lint install install-dev unit walk \
 	schema docs-features docs-reasons docs-tables docs-portfolio \
-	bench-features bench-models bench-ablations bench-score lock clean help
+	bench-features bench-models bench-ablations bench-score bench-figures lock clean help
 
 demo: install ## the whole walk on real data, into demo/
 	$(BIN)/portfolio-ml demo cdnow --dir demo
@@ -83,6 +83,9 @@ bench-ablations: install-dev ## what the models' choices are worth, and docs/abl
 
 bench-score: install-dev ## a night's work on a million customers beside the plain way, and docs/scoring.md anew
 	$(BIN)/python -m benchmarks.score
+
+bench-figures: install-dev ## the portfolio's figures beside the feature table, and docs/figures_cost.md anew
+	$(BIN)/python -m benchmarks.figures
 
 docs-features: install ## the catalogue of features anew, docs/features.md
 	$(BIN)/python -c "from portfolio_ml.features import page; print(page.markdown(), end='')" \

@@ -6,7 +6,7 @@ from portfolio_ml.display import SmallTable
 from portfolio_ml.portfolio.figure import Figure
 from portfolio_ml.schema import Column
 
-LONGEST_TEXT = 36
+LONGEST_TEXT = 60
 _BETWEEN = 2  # blanks between two columns
 
 
@@ -20,6 +20,8 @@ def figure_tables(figure: Figure, *, rows: int, width: int) -> list[SmallTable]:
         rows: How many rows, at most.
         width: The letters in a line of the page.
     """
+    if figure.rows.num_rows == 1:
+        return [_pairs(figure)]
     shown = figure.rows.slice(0, rows)
     key = [name for name in figure.contract.key if name != "as_of"]
     told = [
@@ -36,6 +38,14 @@ def figure_tables(figure: Figure, *, rows: int, width: int) -> list[SmallTable]:
         _table(figure.title + of_all, [*keys, *first]),
         *(_table("", [*keys, *part]) for part in rest),
     ]
+
+
+def _pairs(figure: Figure) -> SmallTable:
+    """The one row of a figure, a line for each column that tells something."""
+    [row] = figure.rows.to_pylist()
+    told = [c for c in figure.contract.columns if c.name != "as_of" and row[c.name] is not None]
+    lines = [[c.name.replace("_", " "), _whole(row[c.name], c)] for c in told]
+    return SmallTable.of(figure.title, ["", ""], lines)
 
 
 def _parts(
@@ -69,6 +79,11 @@ def _cells(column: Column, values: Sequence[object]) -> list[str]:
 
 
 def _cell(value: object, column: Column) -> str:
+    text = _whole(value, column)
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+
+
+def _whole(value: object, column: Column) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -77,5 +92,4 @@ def _cell(value: object, column: Column) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.{2 if column.decimals is None else column.decimals}f}"
-    text = str(value)
-    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+    return str(value)

@@ -1,0 +1,114 @@
+"""One portfolio's feature table and figures, each step timed: what `benchmarks.figures` measures.
+
+Run it as `python -m benchmarks.figures_child CONFIG AS_OF STEPS`.
+"""
+
+import argparse
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks.steps import Steps
+from portfolio_ml.config import Settings, load_settings
+from portfolio_ml.features.table import at
+from portfolio_ml.opening import Opened, opened
+from portfolio_ml.portfolio.book import book_of
+from portfolio_ml.portfolio.catalogue import GROUPS
+from portfolio_ml.portfolio.figure import Figure
+from portfolio_ml.portfolio.stock import frozen_at
+from portfolio_ml.schema import CUSTOMER_ROWS
+
+
+def run(settings: Settings, as_of: date, steps: Steps) -> None:
+    """Compute the feature table and every figure."""
+    opening = opened(settings, today=as_of, as_of=as_of, say=lambda _: None)
+    with steps.timed("load and validate"):
+        portfolio = opening.__enter__()
+    try:
+        horizons = portfolio.recipe.horizons
+        with steps.timed("feature table"):
+            features = at(portfolio.inputs, [portfolio.as_of_day], horizons=horizons).rows
+        with steps.timed("stand-in scores"):
+            scores = stand_in(features, as_of)
+            del features
+        figures_of(portfolio, scores, steps)
+    finally:
+        opening.__exit__(None, None, None)
+
+
+def figures_of(portfolio: Opened, scores: pa.Table, steps: Steps) -> None:
+    """Compute the book and every figure, a group at a time."""
+    with steps.timed("the book"):
+        horizons = portfolio.recipe.horizons
+        frozen = frozen_at(portfolio.inputs, portfolio.as_of_day, horizons=horizons)
+        book = book_of(
+            portfolio.inputs,
+            frozen,
+            as_of=portfolio.as_of,
+            settings=portfolio.settings.portfolio,
+            scores=scores,
+            then_scores=earlier(scores, portfolio),
+            customers=portfolio.customers,
+        )
+    found: dict[str, Figure] = {}
+    for group in sorted(GROUPS, key=lambda group: len(group.needs)):
+        with steps.timed(", ".join(contract.name for contract in group.contracts)):
+            needs = {need: found[need] for need in group.needs}
+            found |= {figure.name: figure for figure in group.compute(book, needs)}
+    for figure in found.values():
+        print(f"{figure.name}: {figure.absent or f'{figure.rows.num_rows:,} rows'}", flush=True)
+
+
+def stand_in(features: pa.Table, as_of: date) -> pa.Table:
+    """Customer rows whose scores are what the customer-base models expect."""
+    count = features.num_rows
+    p_churn = features["p_no_purchase"].to_numpy().astype(np.float64)
+    value = features["expected_spend"].to_numpy().astype(np.float64)
+    is_active = features["recency_days"].to_numpy() < 120
+    at_risk = p_churn * value / np.maximum(1 - p_churn, 0.01)
+    band = np.select([p_churn > 0.7, p_churn > 0.4], ["high", "medium"], "low")
+    told = {
+        "customer_id": features["customer_id"],
+        "as_of": pa.repeat(pa.scalar(as_of), count),
+        "p_churn": pa.array(p_churn, mask=~is_active),
+        "p_return": pa.array(1 - p_churn, mask=is_active),
+        "churn_band": pa.array(
+            np.select([p_churn > 0.7, p_churn > 0.4], ["high", "medium"], "low")
+        ),
+        "ltv": value,
+        "ltv_low": value / 2,
+        "ltv_high": value * 2,
+        "value_if_buys": value / np.maximum(1 - p_churn, 0.01),
+        "value_at_risk": pa.array(at_risk, mask=~is_active),
+        "expected_orders": features["expected_purchase_days"].to_numpy().astype(np.float64),
+    }
+    columns = {
+        field.name: told.get(field.name, pa.nulls(count, field.type))
+        for field in CUSTOMER_ROWS.arrow
+    }
+    return pa.table(columns)
+
+
+def earlier(scores: pa.Table, portfolio: Opened) -> pa.Table:
+    """The same scores as those of the date that the portfolio is compared with."""
+    before = portfolio.as_of_day - portfolio.settings.portfolio.compare_days
+    day = pa.repeat(pa.scalar(before, pa.int32()).cast(pa.date32()), scores.num_rows)
+    return scores.set_column(scores.schema.get_field_index("as_of"), "as_of", day)
+
+
+def main() -> None:
+    """Compute everything, and write what each step took."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("as_of", type=date.fromisoformat)
+    parser.add_argument("steps", type=Path, help="where to write what each step took")
+    given = parser.parse_args()
+    steps = Steps()
+    run(load_settings(given.config), given.as_of, steps)
+    steps.write(given.steps)
+
+
+if __name__ == "__main__":
+    main()
