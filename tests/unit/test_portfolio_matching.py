@@ -215,7 +215,7 @@ def test_without_deals_customers_kept_decide_and_revenue_is_at_stake(engine):
     found, _ = matched(engine, None, customers={"ann": "one"})
 
     assert found.absent == (
-        "nothing tells representatives apart: no decided deal, and no customer of a year ago"
+        "nothing tells representatives apart: no decided deal, and nobody active a year ago"
     )
 
 
@@ -227,7 +227,7 @@ def records(won: np.ndarray, decided: np.ndarray) -> TrackRecords:
         names=np.array([f"r{n:02d}" for n in range(people)], object),
         sections=np.array([f"s{n:02d}" for n in range(sections)], object),
         customers=zeros, active=zeros, revenue=zeros, orders=zeros,
-        ticket_error=np.full(decided.shape, np.nan), year_ago=zeros, kept=zeros,
+        ticket_error=np.full(decided.shape, np.nan), active_then=zeros, kept=zeros,
         decided=decided, won=won, in_office=np.ones(people, bool),
         representative_of=np.zeros(0, np.int64), section_of=np.zeros(0, np.int64),
     )  # fmt: skip

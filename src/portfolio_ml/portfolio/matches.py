@@ -37,8 +37,9 @@ MATCHES: Table = contract_of(
         Column("gain_high", pa.float64(), "upper end of it", null=_NO_BEST, decimals=2),
         Column("p_better", pa.float64(), "probability that the best is truly better than the "
                "present one", null=f"{_NO_BEST}, or it is the present one", decimals=4),
-        Column("cases", pa.int64(), "decided deals, or customers of a year ago, of the best one in "
-               "the section", null=_NO_BEST),
+        Column("cases", pa.int64(), "decided deals of the best one in the section; without "
+               "opportunities, its customers who were active portfolio.compare_days ago",
+               null=_NO_BEST),
         Column("is_thin", pa.bool_(), "whether the best or the present one rests on fewer cases "
                "than portfolio.representatives.fewest_deals"),
         Column("is_recommended", pa.bool_(), "whether the match with the best is worth it: "
