@@ -13,6 +13,8 @@ from portfolio_ml.portfolio.matching import Matching
 from portfolio_ml.portfolio.shrinkage import WIDE
 from portfolio_ml.schema import Column, Table
 
+NEARLY_SURE = 0.99
+"""A probability beyond this is told as over it: nothing is certain."""
 _NO_BEST = "nobody is there to be matched with"
 MATCHES: Table = contract_of(
     "matches",
@@ -215,7 +217,8 @@ def _reason(found: Matching, cell: int, p_better: float) -> str:
         return f"{expected}; but representatives differ no more than chance would have it"
     if p_better < LEAST_CHANCE:
         return f"{expected}; but better with a probability of {p_better:.0%} only"
-    return f"{expected}; better with a probability of {p_better:.0%}"
+    sure = f"of {p_better:.0%}" if p_better < NEARLY_SURE else f"over {NEARLY_SURE:.0%}"
+    return f"{expected}; better with a probability {sure}"
 
 
 def _named(names: pa.Array, place: NDArray[np.int64]) -> pa.Array:
