@@ -87,7 +87,7 @@ def test_a_customer_is_matched_with_the_best_and_gains_the_difference_times_what
     assert ann["assigned_representative_id"] == "good"
     assert ann["assigned_gain"] == ann["expected_gain"]
     assert ann["reason"] == (
-        "89% of deals won to be expected, 11% now; better with a probability over 99%"
+        "88% of deals won to be expected, 12% now; better with a probability over 99%"
     )
     assert not any(row["is_recommended"] for row in others)
     rows = {row["representative_id"]: row for row in load.rows.to_pylist()}
