@@ -84,7 +84,7 @@ def test_results_of_representatives(book, tables, keys):
         assert found[name].to_numpy() == pytest.approx(expected[name].to_numpy(float), abs=0.02)
     was = was.assign(kept=now["active"].reindex(was.index))
     counted = was.groupby(keys)["kept"].agg(["size", "mean"]).reindex(found.index)
-    assert found["year_ago"].to_numpy() == pytest.approx(counted["size"].fillna(0).to_numpy())
+    assert found["active_then"].to_numpy() == pytest.approx(counted["size"].fillna(0).to_numpy())
     assert found["retention"].to_numpy(float) == pytest.approx(
         counted["mean"].to_numpy(float), nan_ok=True
     )

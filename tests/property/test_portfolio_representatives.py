@@ -83,7 +83,7 @@ def test_sections_add_up_to_representatives_and_they_to_the_portfolio(portfolio)
     whole = representatives(book, deals).rows.to_pandas()
     parts = representatives_by_section(book, deals).rows.to_pandas()
 
-    names = ["customers", "active", "orders", "year_ago", "decided", "won"]
+    names = ["customers", "active", "orders", "active_then", "decided", "won"]
     assert whole["customers"].sum() == book.now.count
     assert whole["revenue"].sum() == pytest.approx(book.now.money("revenue").sum() / 10_000)
     for name in [*names, "revenue"]:

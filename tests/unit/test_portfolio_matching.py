@@ -86,7 +86,9 @@ def test_a_customer_is_matched_with_the_best_and_gains_the_difference_times_what
     assert not ann["is_thin"]
     assert ann["assigned_representative_id"] == "good"
     assert ann["assigned_gain"] == ann["expected_gain"]
-    assert "% of deals won to be expected" in ann["reason"]
+    assert ann["reason"] == (
+        "88% of deals won to be expected, 12% now; better with a probability over 99%"
+    )
     assert not any(row["is_recommended"] for row in others)
     rows = {row["representative_id"]: row for row in load.rows.to_pylist()}
     assert (rows["good"]["customers"], rows["good"]["assigned"]) == (1, 2)
@@ -215,7 +217,7 @@ def test_without_deals_customers_kept_decide_and_revenue_is_at_stake(engine):
     found, _ = matched(engine, None, customers={"ann": "one"})
 
     assert found.absent == (
-        "nothing tells representatives apart: no decided deal, and no customer of a year ago"
+        "nothing tells representatives apart: no decided deal, and nobody active a year ago"
     )
 
 
@@ -227,7 +229,7 @@ def records(won: np.ndarray, decided: np.ndarray) -> TrackRecords:
         names=np.array([f"r{n:02d}" for n in range(people)], object),
         sections=np.array([f"s{n:02d}" for n in range(sections)], object),
         customers=zeros, active=zeros, revenue=zeros, orders=zeros,
-        ticket_error=np.full(decided.shape, np.nan), year_ago=zeros, kept=zeros,
+        ticket_error=np.full(decided.shape, np.nan), active_then=zeros, kept=zeros,
         decided=decided, won=won, in_office=np.ones(people, bool),
         representative_of=np.zeros(0, np.int64), section_of=np.zeros(0, np.int64),
     )  # fmt: skip

@@ -75,7 +75,7 @@ def test_customers_count_for_todays_representative_and_those_of_a_year_ago_for_t
     assert [rows[r]["active"] for r in ("r1", "r2", "nobody")] == [1, 2, 1]
     assert [rows[r]["revenue"] for r in ("r1", "r2", "nobody")] == [50.0, 230.0, 20.0]
     assert rows["r2"]["average_ticket"] == pytest.approx(230 / 3)
-    assert [rows[r]["year_ago"] for r in ("r1", "r2", "nobody")] == [3, 0, 0]
+    assert [rows[r]["active_then"] for r in ("r1", "r2", "nobody")] == [3, 0, 0]
     assert rows["r1"]["retention"] == pytest.approx(2 / 3)
     assert rows["r2"]["retention"] is None
     assert rows["r1"]["rank"] == 1
@@ -169,8 +169,8 @@ def test_customers_without_dates_count_for_the_representative_of_today_and_it_sa
 
     found = representatives(book_with(engine, undated))
     rows = {r["representative_id"]: r for r in found.rows.to_pylist()}
-    assert rows["r2"]["year_ago"] == 1
-    assert any("whoever it was a year ago" in note for note in found.notes)
+    assert rows["r2"]["active_then"] == 1
+    assert any("whoever it was then" in note for note in found.notes)
 
 
 def test_a_history_of_less_than_a_year_tells_no_retention(engine):
@@ -179,3 +179,17 @@ def test_a_history_of_less_than_a_year_tells_no_retention(engine):
     found = representatives(book)
     assert all(r["retention"] is None for r in found.rows.to_pylist())
     assert any("retention is missing" in note for note in found.notes)
+
+
+def test_deals_alone_tell_representatives_whom_no_customer_names(engine):
+    nameless = [{"customer_id": "ann", "segment": "shop"}, {"customer_id": "bob"}]
+    known = deals(
+        *[{"representative_id": "r1", "is_won": True, "customer_id": "ann"}] * 3,
+        {"representative_id": "r2", "is_won": False, "customer_id": "cyd"},
+    )
+
+    found = representatives(book_with(engine, nameless), known)
+    rows = {r["representative_id"]: r for r in found.rows.to_pylist()}
+    assert rows["nobody"]["customers"] == 5
+    assert (rows["r1"]["win_rate"], rows["r2"]["win_rate"]) == (1.0, 0.0)
+    assert "customers tell no representative_id: only deals are told" in found.notes

@@ -64,9 +64,11 @@ class Representatives(Section):
     Attributes:
         section: The attribute by which customers are told apart.
         workload: How many customers one representative looks after, at most; without it, as many
-            as the one who looks after the most of them does today.
+            as the one who looks after the most of them does today. Where all together could not
+            look after everyone, it is raised until they can.
         fewest_deals: A representative's results in a section are called thin below so many
-            decided opportunities, and no match rests on them alone.
+            decided opportunities (or customers, where no opportunities are known), and no match
+            rests on them alone.
     """
 
     section: SectionName = "segment"

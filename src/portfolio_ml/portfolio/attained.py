@@ -110,10 +110,12 @@ def attained(book: Book) -> tuple[Attained, ...]:
     goals = book.settings.goals
     since = [goal.since or goal.by - timedelta(days=365) for goal in goals]
     first, last = book.inputs.span.first_day, book.as_of_day
-    days = sorted({to_day(day) for day in since if first <= to_day(day) < last})
-    stocks = (
-        stocks_at(book.inputs, days, frozen=book.frozen, customers=book.customers) if days else {}
-    )
+    stocks = {} if book.then is None else {book.then.as_of_day: book.then}
+    wanted = {to_day(day) for day in since if first <= to_day(day) < last} - {*stocks}
+    if wanted:
+        stocks |= stocks_at(
+            book.inputs, sorted(wanted), frozen=book.frozen, customers=book.customers
+        )
     return tuple(
         _attained(book, goal, day, stocks.get(to_day(day)))
         for goal, day in zip(goals, since, strict=True)

@@ -23,7 +23,7 @@ class Comparison:
     Attributes:
         expected: Win rate or retention to be expected, luck set aside.
         sd: How uncertain that is: standard deviation; 0 for the average one.
-        cases: Decided deals, or customers of a year ago, that it rests on.
+        cases: Decided deals, or customers active then, that it rests on.
         is_candidate: Who may be given customers, shape (representatives,).
         is_thin: Which rest on fewer cases than are needed.
         chance: How likely representatives would differ so much if they were all alike.

@@ -13,6 +13,8 @@ from portfolio_ml.portfolio.matching import Matching
 from portfolio_ml.portfolio.shrinkage import WIDE
 from portfolio_ml.schema import Column, Table
 
+NEARLY_SURE = 0.99
+"""A probability beyond this is told as over it: nothing is certain."""
 _NO_BEST = "nobody is there to be matched with"
 MATCHES: Table = contract_of(
     "matches",
@@ -37,8 +39,9 @@ MATCHES: Table = contract_of(
         Column("gain_high", pa.float64(), "upper end of it", null=_NO_BEST, decimals=2),
         Column("p_better", pa.float64(), "probability that the best is truly better than the "
                "present one", null=f"{_NO_BEST}, or it is the present one", decimals=4),
-        Column("cases", pa.int64(), "decided deals, or customers of a year ago, of the best one in "
-               "the section", null=_NO_BEST),
+        Column("cases", pa.int64(), "decided deals of the best one in the section; without "
+               "opportunities, its customers who were active portfolio.compare_days ago",
+               null=_NO_BEST),
         Column("is_thin", pa.bool_(), "whether the best or the present one rests on fewer cases "
                "than portfolio.representatives.fewest_deals"),
         Column("is_recommended", pa.bool_(), "whether the match with the best is worth it: "
@@ -214,7 +217,8 @@ def _reason(found: Matching, cell: int, p_better: float) -> str:
         return f"{expected}; but representatives differ no more than chance would have it"
     if p_better < LEAST_CHANCE:
         return f"{expected}; but better with a probability of {p_better:.0%} only"
-    return f"{expected}; better with a probability of {p_better:.0%}"
+    sure = f"of {p_better:.0%}" if p_better < NEARLY_SURE else f"over {NEARLY_SURE:.0%}"
+    return f"{expected}; better with a probability {sure}"
 
 
 def _named(names: pa.Array, place: NDArray[np.int64]) -> pa.Array:

@@ -20,8 +20,8 @@ from portfolio_ml.schema import MONEY_SCALE, Column, Table
 
 MOST_CHANCE = 0.05
 """Representatives are said to differ where chance alone makes them differ so at most this often."""
-NO_CASES = "nothing tells representatives apart: no decided deal, and no customer of a year ago"
-_NO_YEAR = "no customer was active under the representative a year ago, or it is nobody"
+NO_CASES = "nothing tells representatives apart: no decided deal, and nobody active a year ago"
+_NO_YEAR = "no customer was active under the representative then, or it is nobody"
 _NO_DEALS = "no decided deal, or it is nobody"
 _NO_ORDER = "no order in 365 days, or no revenue"
 
@@ -54,8 +54,8 @@ _COLUMNS = (
     Column("average_ticket", pa.float64(), "revenue / orders", null="no order in 365 days",
            decimals=2),
     *_shrunk_columns("ticket", "revenue / orders", _NO_ORDER, 2),
-    Column("year_ago", pa.int64(), "customers who were active a year ago, under the representative "
-           "of that time"),
+    Column("active_then", pa.int64(), "customers who were active portfolio.compare_days ago (a "
+           "year, as usual), under the representative of that time"),
     Column("retention", pa.float64(), "share of them who are active now", null=_NO_YEAR,
            decimals=4),
     *_shrunk_columns("retention", "retention", _NO_YEAR, 4),
@@ -63,7 +63,7 @@ _COLUMNS = (
     Column("won", pa.int64(), "of them, those won"),
     Column("win_rate", pa.float64(), "won / decided", null=_NO_DEALS, decimals=4),
     *_shrunk_columns("win_rate", "win_rate", _NO_DEALS, 4),
-    Column("is_thin", pa.bool_(), "fewer decided deals (or customers of a year ago, where no deal "
+    Column("is_thin", pa.bool_(), "fewer decided deals (or active_then, where no deal "
            "is known) than portfolio.representatives.fewest_deals: too few to judge by"),
 )  # fmt: skip
 _WHO = Column("representative_id", pa.string(), "who; nobody for customers without one")
@@ -168,7 +168,7 @@ def _notes(book: Book, records: TrackRecords, deals: pa.Table | None) -> list[st
     elif book.now.has(REPRESENTATIVE) and not _is_dated(book):
         notes.append(
             "the customers table tells no valid_from: retention counts for the representative of "
-            "today, whoever it was a year ago"
+            "today, whoever it was then"
         )
     elif not book.now.has(REPRESENTATIVE):
         notes.append("customers tell no representative_id: only deals are told")
@@ -181,7 +181,7 @@ def _is_dated(book: Book) -> bool:
 
 def _columns(records: TrackRecords, fewest: int) -> dict[str, NDArray[Any]]:
     """The cells in which there is anything to tell, as columns."""
-    told = records.customers + records.year_ago + records.decided
+    told = records.customers + records.active_then + records.decided
     person, section = np.nonzero(told)
     is_person = records.is_person[person]
     cells = (person, section)
@@ -202,13 +202,13 @@ def _columns(records: TrackRecords, fewest: int) -> dict[str, NDArray[Any]]:
         "is_thin": trials < fewest,
     }
     for name, counted, of in (
-        ("retention", records.kept, records.year_ago),
+        ("retention", records.kept, records.active_then),
         ("win_rate", records.won, records.decided),
     ):
         columns |= _rate(name, counted[cells], of[cells], section, is_person=is_person)
     by = columns["win_rate_shrunk" if records.is_by_deals else "retention_shrunk"]
     return columns | {
-        "year_ago": records.year_ago[cells],
+        "active_then": records.active_then[cells],
         "decided": records.decided[cells],
         "won": records.won[cells],
         "rank": _ranked(by, section),

@@ -1,8 +1,9 @@
 """What each representative achieved with the customers of each section: counts, nothing estimated.
 
 A section is a value of the attribute by which representatives are compared. Today's customers
-count for the representative who looks after them; retention is told of those who were active a
-year ago, for the representative of that time; deals count for whoever the opportunity names.
+count for the representative who looks after them; retention is told of those who were active at
+the earlier date that the portfolio is compared with (a year ago, as usual), for the representative
+and section of that time; deals count for whoever the opportunity names.
 """
 
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class TrackRecords:
         revenue: Net, of the last 365 days, in 1/10,000 currency unit.
         orders: Of the last 365 days.
         ticket_error: The standard error of the log of revenue / orders; NaN without orders.
-        year_ago: Who was active a year ago and looked after by the representative.
+        active_then: Who was active at the earlier date and looked after by the representative.
         kept: Of them, those who are active now.
         decided: Deals won or lost so far.
         won: Of them, those won.
@@ -55,7 +56,7 @@ class TrackRecords:
     revenue: Integers
     orders: Integers
     ticket_error: NDArray[np.float64]
-    year_ago: Integers
+    active_then: Integers
     kept: Integers
     decided: Integers
     won: Integers
@@ -75,8 +76,8 @@ class TrackRecords:
 
     @property
     def trials(self) -> Integers:
-        """Deals decided, or customers of a year ago where no deal is known."""
-        return self.decided if self.is_by_deals else self.year_ago
+        """Deals decided, or customers active then where no deal is known."""
+        return self.decided if self.is_by_deals else self.active_then
 
     @property
     def is_person(self) -> NDArray[np.bool_]:
@@ -143,7 +144,7 @@ def track_records(
         ticket_error=_ticket_error(revenue, orders, cell, names.size * sections.size).reshape(
             shape
         ),
-        year_ago=counted("then", was_active),
+        active_then=counted("then", was_active),
         kept=counted("then", is_kept),
         decided=counted("deals", is_decided),
         won=counted("deals", is_won),
