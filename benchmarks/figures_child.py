@@ -74,9 +74,7 @@ def stand_in(features: pa.Table, as_of: date) -> pa.Table:
         "as_of": pa.repeat(pa.scalar(as_of), count),
         "p_churn": pa.array(p_churn, mask=~is_active),
         "p_return": pa.array(1 - p_churn, mask=is_active),
-        "churn_band": pa.array(
-            np.select([p_churn > 0.7, p_churn > 0.4], ["high", "medium"], "low")
-        ),
+        "churn_band": pa.array(band, mask=~is_active),
         "ltv": value,
         "ltv_low": value / 2,
         "ltv_high": value * 2,
