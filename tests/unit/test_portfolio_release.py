@@ -152,10 +152,10 @@ def test_where_two_marks_can_be_told_both_are_needed(engine: Engine) -> None:
     )
 
 
-def test_one_mark_makes_no_advocate(engine: Engine) -> None:
+def test_no_mark_makes_no_advocate(engine: Engine) -> None:
     figure = advocates(small_book(bought("ann", 0, 5), engine, as_of=after(9)))
 
-    assert figure.absent.startswith("one mark alone makes no advocate: nothing was bought in")
+    assert figure.absent.startswith("too few marks can be told: nobody has been")
 
 
 def test_satisfaction_on_another_scale_is_good_in_the_upper_quarter(engine: Engine) -> None:

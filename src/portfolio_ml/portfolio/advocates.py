@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.habits import habits_of
-from portfolio_ml.portfolio.stock import Stock
+from portfolio_ml.portfolio.stock import YEAR_DAYS, Stock
 from portfolio_ml.portfolio.talks import Talks, talks_of
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 from portfolio_ml.wording import counted
@@ -19,9 +19,11 @@ from portfolio_ml.wording import counted
 LOYAL_PURCHASE_DAYS = 5
 REGULAR_BELOW = 1.0
 """The standard deviation of the gaps over their mean: 1 is what chance alone would give."""
+TWO_YEARS_DAYS = 2 * YEAR_DAYS
 GROWING_FROM = 0.25
 NEEDED = 3
 FEWEST_MARKS = 2
+MARKS = ("is_loyal", "is_growing", "is_satisfied", "is_referring")
 
 ADVOCATES: Table = contract_of(
     "advocates",
@@ -33,12 +35,14 @@ ADVOCATES: Table = contract_of(
         Column("marks_told", pa.int64(), "how many of them this portfolio can tell"),
         Column("is_loyal", pa.bool_(),
                "a customer for over two years, with five purchase days or more, at gaps more "
-               "regular than chance"),
+               "regular than chance", null="nobody has been a customer for two years"),
         Column("is_growing", pa.bool_(),
-               "spent a quarter more in the last 365 days than in the 365 before, or better"),
+               "a customer for two years, who spent a quarter more in the last 365 days than in "
+               "the 365 before, or better", null="nobody has been a customer for two years"),
         Column("is_satisfied", pa.bool_(),
                "mean satisfaction of the last 365 days as configured or better; without that, 4 of "
-               "5, or on other scales in the upper quarter", null="no interaction tells"),
+               "5, or on other scales in the upper quarter; false too for who was not asked",
+               null="no interaction tells"),
         Column("is_referring", pa.bool_(), "brought a customer who is active",
                null="the customers table does not tell who brought whom"),
         Column("tenure_days", pa.int64(), "days since the first purchase"),
@@ -92,17 +96,14 @@ def advocates(book: Book) -> Figure:
     habits = habits_of(book.inputs, [stock])[stock.as_of_day]
     talks = talks_of(book.inputs, [stock], settings=book.settings.satisfaction).get(stock.as_of_day)
     brought = referrals_of(stock)
-    marks = {
-        "is_loyal": _loyal(book, habits.irregularity),
-        "is_growing": stock.column("spend_trend") >= GROWING_FROM,
+    has_years = stock.column("tenure_days") >= TWO_YEARS_DAYS
+    told = {
+        **(_grown(book, habits.irregularity) if has_years.any() else {}),
         **_satisfied(talks),
         **({} if brought is None else {"is_referring": brought.active > 0}),
     }
-    told = {
-        name: flags for name, flags in marks.items() if name != "is_growing" or _has_past(stock)
-    }
     if len(told) < FEWEST_MARKS:
-        return absent(ADVOCATES, TITLE, "one mark alone makes no advocate: " + _lacking(told))
+        return absent(ADVOCATES, TITLE, "too few marks can be told: " + _lacking(told))
     count = np.sum([*told.values()], axis=0)
     revenue = stock.money("revenue") / MONEY_SCALE
     theirs = revenue if brought is None else revenue + brought.revenue
@@ -113,10 +114,7 @@ def advocates(book: Book) -> Figure:
         "customer_id": stock.texts("customer_id"),
         "marks": count,
         "marks_told": np.full(stock.count, len(told)),
-        "is_loyal": marks["is_loyal"],
-        "is_growing": marks["is_growing"],
-        "is_satisfied": marks.get("is_satisfied", np.full(stock.count, None, object)),
-        "is_referring": marks.get("is_referring", np.full(stock.count, None, object)),
+        **{name: _shown(told.get(name), stock) for name in MARKS},
         "tenure_days": stock.column("tenure_days"),
         "purchase_days": stock.column("purchase_days"),
         "gap_irregularity": habits.irregularity,
@@ -152,11 +150,17 @@ def referrals_of(stock: Stock) -> Referrals | None:
     return Referrals(summed(np.ones(stock.count)), summed(stock.is_active), summed(revenue))
 
 
-def _loyal(book: Book, irregularity: Floats) -> Flags:
+def _grown(book: Book, irregularity: Floats) -> dict[str, Flags]:
+    """Who is loyal and who is growing."""
     stock = book.now
-    is_old = stock.column("tenure_days") > book.lifecycle.mature_days
-    is_often = stock.column("purchase_days") >= LOYAL_PURCHASE_DAYS
-    return is_old & is_often & (irregularity < REGULAR_BELOW)
+    tenure, days = stock.column("tenure_days"), stock.column("purchase_days")
+    is_often = (days >= LOYAL_PURCHASE_DAYS) & (irregularity < REGULAR_BELOW)
+    # Without two whole years, the year before was a shorter one, and anybody grows.
+    is_growing = stock.column("spend_trend") >= GROWING_FROM
+    return {
+        "is_loyal": (tenure > book.lifecycle.mature_days) & is_often,
+        "is_growing": (tenure >= TWO_YEARS_DAYS) & is_growing,
+    }
 
 
 def _satisfied(talks: Talks | None) -> dict[str, Flags]:
@@ -165,14 +169,17 @@ def _satisfied(talks: Talks | None) -> dict[str, Flags]:
     return {"is_satisfied": talks.satisfaction >= talks.satisfied_from}
 
 
-def _has_past(stock: Stock) -> bool:
-    """Whether there was any revenue in the year before the last, so that growth can be told."""
-    return bool(np.isfinite(stock.column("spend_trend")).any())
+def _shown(mark: Flags | None, stock: Stock) -> NDArray[np.object_]:
+    """A mark as its column shows it: null where it cannot be told."""
+    shown = np.full(stock.count, None, object)
+    if mark is not None:
+        shown[:] = mark
+    return shown
 
 
 def _lacking(told: Mapping[str, Flags]) -> str:
     reasons = {
-        "is_growing": "nothing was bought in the year before the last",
+        "is_growing": "nobody has been a customer for two years",
         "is_satisfied": "no interaction tells satisfaction",
         "is_referring": "the customers table has no referred_by",
     }

@@ -239,6 +239,9 @@ def _reach(book: Book, section: str | None) -> tuple[Figure, Floats]:
     revenue = now.money("revenue")[later] / MONEY_SCALE
     has_year = then.column("tenure_days")[peers.where] > YEAR_DAYS
     below = has_year & (peers.revenue < peers.levels[0])
+    if not below.any():
+        why = f"no active customer of over a year was below the 75th percentile on {then.as_of}"
+        return absent(REACH, REACH_TITLE, why), shares
     quarter = np.searchsorted(PLACES, peers.place, side="right")
     rows = []
     for number, name in enumerate(PLACE_NAMES):
