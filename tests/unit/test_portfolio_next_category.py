@@ -11,7 +11,12 @@ from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.additions import Pairs, additions
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.cross_sell_pairs import claimed, cross_sell_pairs
-from portfolio_ml.portfolio.first_purchases import NEVER, FirstPurchases, first_purchases
+from portfolio_ml.portfolio.first_purchases import (
+    NEVER,
+    FirstPurchases,
+    first_amounts,
+    first_purchases,
+)
 from portfolio_ml.portfolio.next_category import cross_selling, next_category
 from portfolio_ml.portfolio.next_category_evidence import next_category_evidence
 from portfolio_ml.portfolio.recommending import MOST_ADDED, SIMILAR, chosen, shares
@@ -56,7 +61,15 @@ def test_first_purchases_are_days_and_amounts_per_customer_and_category(
     assert firsts.categories == ("tea", "cake", "jam")
     days = np.where(firsts.days == NEVER, -1, firsts.days - ZERO)
     assert days.tolist() == [[10, 50, -1], [10, 60, -1], [10, -1, 70], [80, -1, 10]]
-    assert firsts.amounts[1].tolist() == [100_000, 100_000, 0]
+
+
+def test_a_first_purchase_is_all_of_its_first_day(book: Book) -> None:
+    rows = first_amounts(book.inputs, book.as_of_day).to_pylist()
+
+    assert [(r["category"], r["amount"]) for r in rows if r["customer"] == 1] == [
+        ("cake", 100_000.0),
+        ("tea", 100_000.0),
+    ]
 
 
 def test_expected_additions_follow_what_is_popular_among_what_is_not_owned(
@@ -153,7 +166,7 @@ def _world(seed: int, *, pull: float) -> FirstPurchases:
         can = draw[:, -1] > 0
         days[np.flatnonzero(can), picked.argmax(axis=1)[can]] = quarter * 90
     names = tuple("abcdef")
-    return FirstPurchases(names, np.arange(size), days, np.ones((size, 6), np.float32))
+    return FirstPurchases(names, np.arange(size), days)
 
 
 @pytest.mark.parametrize("seed", range(3))

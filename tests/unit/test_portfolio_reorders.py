@@ -123,7 +123,7 @@ def test_a_level_lies_between_the_customers_own_and_the_usual_one(engine: Engine
 
 @given(
     waited=st.integers(0, 400),
-    level=st.floats(0.0, 5.0),
+    level=st.floats(2.0, 5.0),
     spread=st.floats(0.05, 1.0),
 )
 def test_a_window_lies_ahead_and_holds_four_fifths_of_what_is_left(

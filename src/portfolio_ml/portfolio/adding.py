@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from portfolio_ml.features.cut import KEYS, seen_at
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.portfolio.first_purchases import FirstPurchases
+from portfolio_ml.portfolio.stock import Stock
 
 _OWNED_FROM = (2, 3, 4, 6, 11)
 _DAYS_FROM = (2, 4, 10)
@@ -67,6 +68,8 @@ def active_at(
     inputs: Inputs, firsts: FirstPurchases, days: Sequence[int], *, activity_days: int
 ) -> Mapping[int, Active]:
     """The active customers at each of some days who own a category, of those in `firsts`."""
+    if not days:
+        return {}
     seen = seen_at(inputs, days).filter(nw.col("is_purchase"))
     counted = seen.group_by(*KEYS).agg(
         recency_days=nw.col("age_days").min(), purchase_days=nw.len().cast(nw.Float64)
@@ -76,12 +79,20 @@ def active_at(
     return {day: _of(table.filter(pc.equal(table["as_of"], day)), firsts, day) for day in days}
 
 
+def active_of(stock: Stock, firsts: FirstPurchases) -> Active:
+    """The active customers of today's stock who own a category."""
+    rows = stock.rows.filter(pa.array(stock.is_active)).select(["customer", "purchase_days"])
+    return _of(rows, firsts, stock.as_of_day)
+
+
 def _of(table: pa.Table, firsts: FirstPurchases, day: int) -> Active:
     numbers = table["customer"].to_numpy()
     _, place, rows = np.intersect1d(numbers, firsts.customers, return_indices=True)
     owned = firsts.owned_by(day)[rows]
     has = owned.any(axis=1)
-    return Active(rows[has], owned[has], table["purchase_days"].to_numpy()[place][has])
+    return Active(
+        rows[has], owned[has], table["purchase_days"].to_numpy()[place][has].astype(np.float64)
+    )
 
 
 def chance_of_adding(

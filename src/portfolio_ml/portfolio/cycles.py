@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from portfolio_ml.engine import Frame
+from portfolio_ml.features.cut import seen_at
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.timeline import in_history
 
@@ -107,25 +108,33 @@ class Cycles:
 def purchase_gaps(inputs: Inputs, as_of_day: int) -> Frame:
     """One row per customer, category and purchase day: amount, gap_days before it, next_day.
 
-    In the rows of `ANYTHING` is all that a customer bought on the day. Computed once.
+    In the rows of `ANYTHING` is all that a customer bought on the day. What was bought on fewer
+    than three days by the last one is left out. Computed once.
     """
-    known = nw.col("known_day") if "known_day" in inputs.columns else nw.col("day")
-    bought = inputs.lines.filter(in_history(known, as_of_day) & (nw.col("amount") >= 0))
-    all_of_it = bought.with_columns(category=nw.lit(ANYTHING))
-    parts = [all_of_it.select("customer", "category", "day", "amount")]
+    seen = seen_at(inputs, [as_of_day]).filter(nw.col("is_purchase"))
+    gaps = _with_gaps(seen.select("customer", "day", category=nw.lit(ANYTHING), amount="spend"))
     if "category" in inputs.columns:
-        told = bought.filter(~nw.col("category").is_null())
-        parts.append(told.select("customer", "category", "day", "amount"))
-    days = nw.concat(parts) if len(parts) > 1 else parts[0]
-    days = days.group_by("customer", "category", "day").agg(
-        amount=nw.col("amount").cast(nw.Float64).sum()
-    )
-    day = nw.col("day")
+        known = nw.col("known_day") if "known_day" in inputs.columns else nw.col("day")
+        is_told = (nw.col("amount") >= 0) & ~nw.col("category").is_null()
+        bought = inputs.lines.filter(in_history(known, as_of_day) & is_told)
+        days = bought.group_by("customer", "day", "category").agg(
+            amount=nw.col("amount").cast(nw.Float64).sum()
+        )
+        gaps = nw.concat([gaps, _with_gaps(inputs.engine.keep(days))])
+    return inputs.engine.keep(gaps)
+
+
+def _with_gaps(days: Frame) -> Frame:
+    """The days with the gap before and the day after, of what was bought on three or more."""
+    keys, day = ("customer", "category"), nw.col("day")
+    counted = days.group_by(*keys).agg(_count=nw.len())
+    often = counted.filter(nw.col("_count") >= FEWEST_PURCHASE_DAYS).select(*keys)
+    kept = days.join(often, on=[*keys], how="semi")
 
     def moved(by: int) -> nw.Expr:
-        return day.shift(by).over("customer", "category", order_by="day")
+        return day.shift(by).over(*keys, order_by="day")
 
-    return inputs.engine.keep(days.with_columns(gap_days=day - moved(1), next_day=moved(-1)))
+    return kept.select(*keys, "day", "amount", gap_days=day - moved(1), next_day=moved(-1))
 
 
 def cycles_at(inputs: Inputs, gaps: Frame, day: int) -> Cycles:

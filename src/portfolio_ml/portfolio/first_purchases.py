@@ -32,26 +32,21 @@ class FirstPurchases:
         customers: The customers' numbers in the inputs, ascending.
         days: The day of each customer's first purchase of each category, `NEVER` where there is
             none, shape (customers, categories).
-        amounts: What that day's purchases of it came to, 1/10,000 unit, 0 where there are none.
         left_out: How many categories there are beside them, with fewer customers.
     """
 
     categories: tuple[str, ...]
     customers: NDArray[np.int64]
     days: NDArray[np.int32]
-    amounts: NDArray[np.float32]
     left_out: int = 0
 
-    def of(self, customers: NDArray[np.int64]) -> "FirstPurchases":
-        """The same for some of its customers, by their numbers, ascending."""
-        place = np.searchsorted(self.customers, customers)
-        return FirstPurchases(
-            categories=self.categories,
-            customers=customers,
-            days=self.days[place],
-            amounts=self.amounts[place],
-            left_out=self.left_out,
-        )
+    def named(self, other: "FirstPurchases") -> "FirstPurchases":
+        """The same with the categories of another one, in its order."""
+        own = {name: place for place, name in enumerate(self.categories)}
+        place = np.array([own.get(name, len(own)) for name in other.categories])
+        bare = np.full((self.customers.size, 1), NEVER, np.int32)
+        days = np.hstack([self.days, bare])[:, place]
+        return FirstPurchases(other.categories, self.customers, days, other.left_out)
 
     def owned_by(self, day: int) -> NDArray[np.bool_]:
         """What each customer had bought on a day, shape (customers, categories)."""
@@ -71,26 +66,40 @@ def first_purchases(inputs: Inputs, as_of_day: int) -> FirstPurchases:
     numbers = rows["customer"].to_numpy()[is_kept].astype(np.int64)
     customers, row = np.unique(numbers, return_inverse=True)
     days = np.full((customers.size, len(names)), NEVER, np.int32)
-    amounts = np.zeros((customers.size, len(names)), np.float32)
     days[row, place[is_kept]] = rows["day"].to_numpy()[is_kept]
-    amounts[row, place[is_kept]] = rows["amount"].to_numpy()[is_kept]
-    return FirstPurchases(names, customers, days, amounts, left_out)
+    return FirstPurchases(names, customers, days, left_out)
+
+
+def first_amounts(inputs: Inputs, as_of_day: int) -> pa.Table:
+    """What each customer's first purchase day of each category came to.
+
+    One row per customer and category, sorted: customer, category, amount (1/10,000 unit).
+
+    Args:
+        inputs: The portfolio's tables; lines have a category.
+        as_of_day: The last day to see.
+    """
+    keys = ("customer", "category")
+    days = _bought(inputs, as_of_day).group_by(*keys, "day")
+    spent = days.agg(amount=nw.col("amount").cast(nw.Float64).sum())
+    first = nw.col("day").min().over(*keys)
+    found = spent.filter(nw.col("day") == first).select(*keys, "amount")
+    return inputs.engine.collect(found.sort(*keys))
 
 
 def _firsts(inputs: Inputs, as_of_day: int) -> Frame:
-    """One row per customer and category: the first day, and what was bought of it then."""
-    known = nw.col("known_day") if "known_day" in inputs.columns else nw.col("day")
-    bought = inputs.lines.filter(
-        in_history(known, as_of_day) & (nw.col("amount") >= 0) & ~nw.col("category").is_null()
-    )
+    """One row per customer and category: the first day."""
     keys = ("customer", "category")
-    days = inputs.engine.keep(
-        bought.with_columns(day=known)
-        .group_by(*keys, "day")
-        .agg(amount=nw.col("amount").cast(nw.Float64).sum())
+    return _bought(inputs, as_of_day).group_by(*keys).agg(day=nw.col("day").min())
+
+
+def _bought(inputs: Inputs, as_of_day: int) -> Frame:
+    """The purchases in history of which the category is told, by the day they were known from."""
+    known = nw.col("known_day") if "known_day" in inputs.columns else nw.col("day")
+    is_told = (nw.col("amount") >= 0) & ~nw.col("category").is_null()
+    return inputs.lines.filter(in_history(known, as_of_day) & is_told).select(
+        "customer", "category", "amount", day=known
     )
-    firsts = days.group_by(*keys).agg(day=nw.col("day").min())
-    return firsts.join(days, on=[*keys, "day"], how="inner")
 
 
 def _largest(category: pa.Array) -> tuple[tuple[str, ...], NDArray[np.int64], int]:

@@ -10,13 +10,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from portfolio_ml.portfolio.adding import Active, Chance, active_at, chance_of_adding
+from portfolio_ml.features.inputs import Inputs
+from portfolio_ml.portfolio.adding import (
+    Active,
+    Chance,
+    active_at,
+    active_of,
+    chance_of_adding,
+)
 from portfolio_ml.portfolio.additions import Additions, additions
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
-from portfolio_ml.portfolio.first_purchases import NO_CATEGORY, FirstPurchases, first_purchases
+from portfolio_ml.portfolio.first_purchases import (
+    NO_CATEGORY,
+    FirstPurchases,
+    first_amounts,
+    first_purchases,
+)
 from portfolio_ml.portfolio.recommending import (
     MOST_ADDED,
     SIMILAR,
@@ -25,17 +38,15 @@ from portfolio_ml.portfolio.recommending import (
     chosen,
     shares,
 )
+from portfolio_ml.portfolio.samples import sample
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 
-LEARNT_FROM = 200_000
-"""Categories are learnt from so many customers at most, drawn with a fixed seed."""
 CUTOFFS = 8
 """The recommendations are judged from so many days in the history at most."""
 ONE_CATEGORY = "there is only one category: nothing can be added to it"
 SPEAKS_FROM = 1.2
 """A category that is owned is named as the reason where it lifts the other at least so much."""
 _AT_ONCE = 50_000
-_SEED = 8
 
 NEXT_CATEGORY: Table = contract_of(
     "next_category",
@@ -81,25 +92,28 @@ class CrossSelling:
     """What was learnt of what customers add, up to the as-of day.
 
     Attributes:
-        firsts: Who bought what first when, all customers.
+        firsts: Who bought what first when.
+        active: Today's active customers, by their rows in `firsts`.
         found: What was added to what, by period.
         choice: How categories are recommended.
         chance: How likely active customers are to add one.
-        active: Today's active customers.
+        amounts: What a first purchase of each category is of the customer's spend per purchase
+            day, in the middle; NaN where nobody added it.
         expected: The share of the recommendations at the cutoffs of which the category was
             expected to be added, and the share of which it was; None without cutoffs.
         horizon_days: How far ahead is looked.
-        learnt_from: How many customers it was learnt from.
+        notes: What to say of whom it was learnt from.
     """
 
     firsts: FirstPurchases
+    active: Active
     found: Additions
     choice: Choice
     chance: Chance
-    active: Active
+    amounts: NDArray[np.float64]
     expected: tuple[float, float] | None
     horizon_days: int
-    learnt_from: int
+    notes: tuple[str, ...]
 
 
 def cross_selling(book: Book) -> CrossSelling | str:
@@ -110,33 +124,28 @@ def cross_selling(book: Book) -> CrossSelling | str:
     if len(firsts.categories) < 2:
         return ONE_CATEGORY
     horizon, today = book.frozen.horizons.churn_days, book.as_of_day
-    some = _some(firsts)
-    found = additions(some, as_of_day=today, period_days=horizon)
+    some = sample(book)
+    of_some = firsts if some.is_all else first_purchases(some.inputs, today).named(firsts)
+    found = additions(of_some, as_of_day=today, period_days=horizon)
     cutoffs = found.ends[1:-1][-CUTOFFS:]
-    choice = chosen(some, found, cutoffs, horizon_days=horizon)
+    choice = chosen(of_some, found, cutoffs, horizon_days=horizon)
     activity_days = book.frozen.activity_days
-    at = active_at(book.inputs, firsts, [*cutoffs, today], activity_days=activity_days)
+    at = active_at(some.inputs, of_some, cutoffs, activity_days=activity_days)
     looks = [
-        _look(firsts, found, choice, day=day, active=at[day], until=day + horizon)
+        _look(of_some, found, choice, day=day, active=at[day], until=day + horizon)
         for day in cutoffs
     ]
     return CrossSelling(
         firsts=firsts,
+        active=active_of(book.now, firsts),
         found=found,
         choice=choice,
-        chance=_chance(firsts, looks, today, horizon_days=horizon),
-        active=at[today],
-        expected=_expected(firsts, looks, horizon_days=horizon),
+        chance=_chance(of_some, looks, today, horizon_days=horizon),
+        amounts=_first_amount(book, some.inputs, firsts.categories),
+        expected=_expected(of_some, looks, horizon_days=horizon),
         horizon_days=horizon,
-        learnt_from=some.customers.size,
+        notes=tuple(some.notes),
     )
-
-
-def _some(firsts: FirstPurchases) -> FirstPurchases:
-    if firsts.customers.size <= LEARNT_FROM:
-        return firsts
-    drawn = np.random.default_rng(_SEED).choice(firsts.customers, LEARNT_FROM, replace=False)
-    return firsts.of(np.sort(drawn))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +212,7 @@ def next_category(book: Book, learnt: CrossSelling | str | None = None) -> Figur
     rows = active.rows[told]
     place = np.searchsorted(book.now.rows["customer"].to_numpy(), learnt.firsts.customers)
     ticket = _ticket(book)
-    amount = _first_amount(learnt.firsts, ticket[place])[best[told]] * ticket[place[rows]]
+    amount = learnt.amounts[best[told]] * ticket[place[rows]]
     probability = learnt.chance.of(active, share)[told]
     columns = {
         "customer_id": book.now.rows["customer_id"].take(pa.array(place[rows])),
@@ -238,14 +247,17 @@ def _ticket(book: Book) -> NDArray[np.float64]:
     return np.where(spend > 0, spend, np.nan)
 
 
-def _first_amount(firsts: FirstPurchases, ticket: NDArray[np.float64]) -> NDArray[np.float64]:
+def _first_amount(book: Book, inputs: Inputs, categories: Sequence[str]) -> NDArray[np.float64]:
     """What a first purchase of each category is of the customer's ticket, in the middle."""
-    added = (firsts.days > firsts.days.min(axis=1)[:, None]) & (firsts.amounts > 0)
-    usual = np.full(len(firsts.categories), np.nan)
-    for place in range(usual.size):
-        ratio = firsts.amounts[added[:, place], place] / ticket[added[:, place]] / MONEY_SCALE
-        ratio = ratio[~np.isnan(ratio)]
-        usual[place] = np.median(ratio) if ratio.size else np.nan
+    rows = first_amounts(inputs, book.as_of_day)
+    numbers = book.now.rows["customer"].to_numpy()
+    ticket = _ticket(book)[np.searchsorted(numbers, rows["customer"].to_numpy())]
+    ratio = rows["amount"].to_numpy() / ticket / MONEY_SCALE
+    place = pc.fill_null(pc.index_in(rows["category"], pa.array(categories)), -1).to_numpy()
+    usual = np.full(len(categories), np.nan)
+    for number in range(usual.size):
+        known = ratio[(place == number) & ~np.isnan(ratio)]
+        usual[number] = np.median(known) if known.size else np.nan
     return usual
 
 
@@ -288,7 +300,7 @@ def _largest_first(figure: Figure) -> Figure:
     return Figure(figure.contract, figure.title, rows, notes=figure.notes)
 
 
-def _notes(learnt: CrossSelling) -> Sequence[str]:
+def _notes(learnt: CrossSelling) -> list[str]:
     notes = [_chosen(learnt)]
     if learnt.expected is not None:
         expected, came = learnt.expected
@@ -301,8 +313,7 @@ def _notes(learnt: CrossSelling) -> Sequence[str]:
             f"{learnt.firsts.left_out} categories with fewer customers than the "
             f"{len(learnt.firsts.categories)} largest are not looked at"
         )
-    if learnt.learnt_from < learnt.firsts.customers.size:
-        notes.append(f"learnt from {learnt.learnt_from} customers, drawn with a fixed seed")
+    notes += learnt.notes
     return notes
 
 

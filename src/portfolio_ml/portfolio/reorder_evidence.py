@@ -60,7 +60,8 @@ def reorder_evidence(book: Book, learnt: Reordering | None = None) -> Figure:
         book: The portfolio.
         learnt: What `reordering` says of it, where that is at hand.
     """
-    looks = (learnt or reordering(book)).looks
+    learnt = learnt or reordering(book)
+    looks = learnt.looks
     if not looks:
         why = "the history is shorter than half a year: there is no day to look ahead from"
         return absent(REORDER_EVIDENCE, TITLE, why)
@@ -82,9 +83,8 @@ def reorder_evidence(book: Book, learnt: Reordering | None = None) -> Figure:
         name: [row[name] for row in rows if row["cycles"]] for name in REORDER_EVIDENCE.names[1:]
     }
     told = ", ".join(str(to_date(look.day)) for look in looks)
-    return present(
-        REORDER_EVIDENCE, TITLE, columns, as_of=book.as_of, notes=[f"looked ahead from {told}"]
-    )
+    notes = [f"looked ahead from {told}", *learnt.notes]
+    return present(REORDER_EVIDENCE, TITLE, columns, as_of=book.as_of, notes=notes)
 
 
 def _became(parts: Sequence[Cycles], as_of_day: int) -> dict[str, object]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.cycles import ANYTHING, Cycles, cycles_at, purchase_gaps
+from portfolio_ml.portfolio.samples import sample
 
 DUE_WITHIN_DAYS = 7
 SOON_DAYS = 14
@@ -33,10 +34,12 @@ class Reordering:
     Attributes:
         now: Today's.
         looks: Those of days in the history, ascending; their `next_day` tells what became of them.
+        notes: What to say of whose they are.
     """
 
     now: Cycles
     looks: tuple[Cycles, ...]
+    notes: tuple[str, ...] = ()
 
     def soon(self, cycles: Cycles) -> NDArray[np.float64]:
         """The share of such cycles that was bought within two weeks; NaN without a history.
@@ -62,10 +65,11 @@ class Reordering:
 def reordering(book: Book) -> Reordering:
     """The cycles of today, and of up to three days within the last year."""
     today, first = book.as_of_day, book.inputs.span.first_day
-    gaps = purchase_gaps(book.inputs, today)
     days: Sequence[int] = [d for d in (today - back for back in LOOKED_BACK_DAYS) if d > first]
-    looks = tuple(cycles_at(book.inputs, gaps, day) for day in days)
-    return Reordering(cycles_at(book.inputs, gaps, today), looks)
+    gaps, some = purchase_gaps(book.inputs, today), sample(book)
+    of_some = gaps if some.is_all or not days else purchase_gaps(some.inputs, today)
+    looks = tuple(cycles_at(some.inputs, of_some, day) for day in days)
+    return Reordering(cycles_at(book.inputs, gaps, today), looks, tuple(some.notes))
 
 
 def is_in(cycles: Cycles, state: str) -> Flags:
