@@ -32,6 +32,13 @@ CODED = ("product_id", "category", "channel", "order_id")
 
 def write(source: Path, out: Path, *, as_of: date, say: Say) -> None:
     """Write the features of every customer with a purchase up to `as_of`."""
+    features = features_of(source, as_of=as_of, say=say)
+    with timed("write", say):
+        features.to_parquet(out, index=False)
+
+
+def features_of(source: Path, *, as_of: date, say: Say) -> pd.DataFrame:
+    """The customer's id and the features, a row per customer with a purchase up to `as_of`."""
     with timed("lines", say):
         lines, ids = _lines(source, as_of)
     is_bought = lines["amount"] >= 0
@@ -66,7 +73,7 @@ def write(source: Path, out: Path, *, as_of: date, say: Say) -> None:
         families += [discounts, margin, calendar, _scores(rfm)]
         numbers = pd.concat(families, axis="columns").astype("float32")
         customer_id = pd.Series(ids[rfm.index], index=rfm.index, name="customer_id")
-        pd.concat([customer_id, numbers], axis="columns").to_parquet(out, index=False)
+        return pd.concat([customer_id, numbers], axis="columns")
 
 
 def _lines(source: Path, as_of: date) -> tuple[pd.DataFrame, pd.Index]:

@@ -1,7 +1,7 @@
-"""A night's work on a million customers: the package beside the plain way, into PostgreSQL.
+"""A night's work on a million customers: the package beside plain ways, into PostgreSQL.
 
 From the lines of `benchmarks.portfolio` to scores in a database, each way in a process of its own.
-Both ways' models are trained before, on a sample of the same make, off the clock. Prints the
+All ways' models are trained before, on a sample of the same make, off the clock. Prints the
 tables, and writes them to `docs/scoring.md` where the sizes are the default ones.
 
 Run it as `python -m benchmarks.score [--lines 20000000] [--customers 1000000] [--sample 50000]
@@ -24,6 +24,8 @@ from benchmarks.children import ROOT, Cost, measured
 from benchmarks.features import Portfolio, portfolio
 from benchmarks.machine import machine
 from benchmarks.score_page import (
+    PLAIN_SHORT,
+    PLAIN_WHOLE,
     Night,
     Nights,
     page,
@@ -38,6 +40,7 @@ from benchmarks.steps import read
 PAGE = ROOT / "docs" / "scoring.md"
 VERSIONS = ("portfolio-ml", "duckdb", "lightgbm", "pandas", "psycopg", "sqlalchemy")
 LINES, CUSTOMERS, SAMPLE = 20_000_000, 1_000_000, 50_000
+SHORT, WHOLE = "benchmarks.score_plain", "benchmarks.score_whole"
 PYTHON = (sys.executable, "-m")
 PROGRAM = str(Path(sys.executable).with_name("portfolio-ml"))
 
@@ -59,20 +62,20 @@ class Bench:
     folder: Path
 
     def train(self) -> None:
-        """Train the models of both ways on the sample; the package's become a bundle."""
+        """Train the models of all ways on the sample; the package's become a bundle."""
         config = self._config("train.yaml", self.sample, {"backtest": {"cutoffs": 1}})
         as_of = str(self.sample.as_of)
         _done((PROGRAM, "train", "--config", config, "--as-of", as_of, "--quiet"))
         _done((PROGRAM, "models", "export", "--config", config, "--out", str(self._bundle)))
-        lines, models = str(self.sample.file), str(self._plain_models)
-        _done((*PYTHON, "benchmarks.score_plain", "train", lines, models, as_of))
+        for way in (SHORT, WHOLE):
+            _done((*PYTHON, way, "train", str(self.sample.file), self._models(way), as_of))
 
-    def plain(self) -> Night:
-        """A night of the plain way."""
+    def plain(self, way: str) -> Night:
+        """A night of a plain way, which is `SHORT` or `WHOLE`."""
         steps = self.folder / "plain.json"
         options = ("--url", self.server.url, "--steps", str(steps))
-        told = ("score", str(self.whole.file), str(self._plain_models), str(self.whole.as_of))
-        return self._night((*PYTHON, "benchmarks.score_plain", *told, *options), steps)
+        told = ("score", str(self.whole.file), self._models(way), str(self.whole.as_of))
+        return self._night((*PYTHON, way, *told, *options), steps)
 
     def package(self) -> Night:
         """A night of the package."""
@@ -97,9 +100,8 @@ class Bench:
     def _bundle(self) -> Path:
         return self.folder / "bundle"
 
-    @property
-    def _plain_models(self) -> Path:
-        return self.folder / "plain.joblib"
+    def _models(self, way: str) -> str:
+        return str(self.folder / f"{way}.joblib")
 
     def _digest(self) -> str:
         from portfolio_ml.bundles import digest_of  # noqa: PLC0415 - the parent holds little
@@ -131,7 +133,8 @@ def nights(bench: Bench, *, lines: int) -> Nights:
         SystemExit: A run died, or its receipt does not say what it should.
     """
     measured(bench.whole.command("scan"))  # the first to read the file fetches it from disk
-    plain = _told("plain", bench.plain())
+    short = _told(PLAIN_SHORT, bench.plain(SHORT))
+    whole = _told(PLAIN_WHOLE, bench.plain(WHOLE))
     first = _told("package", bench.package())
     again = _told("package, again", bench.package())
     delivered = bench.delivered()
@@ -142,7 +145,8 @@ def nights(bench: Bench, *, lines: int) -> Nights:
     return Nights(
         customers=rows,
         lines=lines,
-        plain=plain,
+        short=short,
+        whole=whole,
         first=first,
         again=again,
         copy_seconds=delivered["copy_seconds"],
@@ -169,7 +173,7 @@ def _command(given: argparse.Namespace) -> str:
 
 
 def main() -> None:
-    """Measure a night's work of both ways, and tell which promises are kept."""
+    """Measure a night's work of all ways, and tell which promises are kept."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--lines", type=int, default=LINES)
     parser.add_argument("--customers", type=int, default=CUSTOMERS)
@@ -185,7 +189,7 @@ def main() -> None:
     sample = portfolio(given.folder, rows=given.sample * per_customer, customers=given.sample)
     with tempfile.TemporaryDirectory() as name, postgresql() as server:
         bench = Bench(whole, sample, server, Path(name))
-        print(f"training both ways on {given.sample:,} customers", flush=True)
+        print(f"training all ways on {given.sample:,} customers", flush=True)
         bench.train()
         found = nights(bench, lines=given.lines)
         facts = [*machine(VERSIONS), server.version]

@@ -1,4 +1,4 @@
-"""The nightly job beside the plain way: its promises, and the page that tells them."""
+"""The nightly job beside plain ways: its promises, and the page that tells them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from benchmarks.markdown import table
 from benchmarks.score_package import DELIVERY
 from benchmarks.steps import NOTHING, Spent
 
+PLAIN_SHORT, PLAIN_WHOLE = "plain, short", "plain, all features"
 LEAST_SPEED = 5.0
 LARGEST_PEAK_BYTES = 6_000_000_000
 LONGEST_AGAIN = 0.5
@@ -16,12 +17,16 @@ READING = (
     "*Package* is `portfolio-ml score` as a scheduler calls it on a host without MLflow: it "
     "imports, loads and validates the lines, computes the whole catalogue, scores with the "
     "champions of a bundle, tells reasons, and delivers scores, history and receipt in one "
-    "transaction. *Again* is the same run once more, which has nothing to change. *Plain* is what "
-    "a good data scientist writes in an afternoon (`benchmarks/score_plain.py`): group-bys in "
-    "pandas for some 25 columns, LightGBM and k-means of about the same size, SHAP for the "
-    "customers at risk, and `to_sql`, which replaces the table. All models were trained before, on "
-    "a sample, off the clock. CPU seconds are those of the process; the server's come beside them. "
-    "A step's seconds are its own, without those of the steps that it calls."
+    "transaction. *Again* is the same run once more, which has nothing to change. *Plain, all "
+    "features* is the same job done plainly (`benchmarks/score_whole.py`): the catalogue in "
+    "pandas, but for the columns of the customer-base models, LightGBM and k-means of about the "
+    "same size on all its columns, SHAP for the customers at risk, rows as wide, and `to_sql` into "
+    "a table that is replaced and to the end of a history; nothing is checked, and nothing is "
+    "undone where it fails. *Plain, short* is what a good data scientist writes in an afternoon "
+    "(`benchmarks/score_plain.py`), which is less: some 25 columns, half as many in a row, and no "
+    "history. All models were trained before, on a sample, off the clock. CPU seconds are those of "
+    "the process; the server's come beside them. A step's seconds are its own, without those of "
+    "the steps that it calls."
 )
 
 
@@ -52,7 +57,8 @@ class Nights:
     Attributes:
         customers: How many customers were delivered.
         lines: How many lines their history has.
-        plain: The plain way.
+        short: The plain way with what an afternoon has time for.
+        whole: The package's job done plainly.
         first: The package's first run.
         again: The same once more.
         copy_seconds: A bare COPY of the delivered rows, by the clock.
@@ -60,7 +66,8 @@ class Nights:
 
     customers: int
     lines: int
-    plain: Night
+    short: Night
+    whole: Night
     first: Night
     again: Night
     copy_seconds: float
@@ -83,17 +90,17 @@ class Verdict:
 
 def verdicts(found: Nights) -> list[Verdict]:
     """The four promises."""
-    plain, first = found.plain.cost, found.first.cost
-    speed = plain.wall_seconds / first.wall_seconds
-    cpu = plain.cpu_seconds / first.cpu_seconds
-    peak = max(first.peak_bytes, found.again.cost.peak_bytes)
+    speed, cpu = _times(found.whole, found.first)
+    beside_short = "{:.2f} and {:.2f}".format(*_times(found.short, found.first))
+    peak = max(found.first.cost.peak_bytes, found.again.cost.peak_bytes)
     delivery, again = found.first.delivery_seconds, found.again.delivery_seconds
     beside_copy = delivery / found.copy_seconds
     return [
         Verdict(
-            f"at least {LEAST_SPEED:g} times as fast as the plain way",
+            f"at least {LEAST_SPEED:g} times as fast as the same job done plainly",
             speed >= LEAST_SPEED,
-            f"{speed:.2f} times by the clock, {cpu:.2f} in CPU seconds",
+            f"{speed:.2f} times by the clock, {cpu:.2f} in CPU seconds; beside the short one "
+            f"{beside_short}",
         ),
         Verdict(
             f"peak memory under {LARGEST_PEAK_BYTES / 1e9:g} GB",
@@ -113,6 +120,12 @@ def verdicts(found: Nights) -> list[Verdict]:
     ]
 
 
+def _times(plain: Night, package: Night) -> tuple[float, float]:
+    """How many times as long a plain night takes, by the clock and in CPU seconds."""
+    one, other = plain.cost, package.cost
+    return one.wall_seconds / other.wall_seconds, one.cpu_seconds / other.cpu_seconds
+
+
 def run_table(found: Nights) -> str:
     """What each run used as a whole."""
     rows = [
@@ -124,7 +137,8 @@ def run_table(found: Nights) -> str:
             f"{night.cost.peak_bytes / 1e9:.2f}",
         ]
         for label, night in (
-            ("plain", found.plain),
+            (PLAIN_SHORT, found.short),
+            (PLAIN_WHOLE, found.whole),
             ("package", found.first),
             ("package, again", found.again),
         )
@@ -179,7 +193,9 @@ def page(found: Nights, *, command: str, machine: Iterable[str]) -> str:
         step_table(found.first),
         "The same once more:",
         step_table(found.again),
-        "The plain way:",
-        step_table(found.plain),
+        "The same job done plainly:",
+        step_table(found.whole),
+        "The short one:",
+        step_table(found.short),
     ]
     return "\n\n".join(parts) + "\n"

@@ -10,9 +10,10 @@ Run it as `python -m benchmarks.score_plain train LINES MODELS AS_OF` and then a
 """
 
 import argparse
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import joblib
 import numpy as np
@@ -35,6 +36,23 @@ AT_RISK = 0.4
 CHUNK_ROWS = 10_000
 
 Models = dict[str, Any]
+IfExists = Literal["replace", "append"]
+
+
+class Train(Protocol):
+    """Models of what followed the day that lies a horizon before `as_of`."""
+
+    def __call__(self, source: Path, as_of: date) -> Models:
+        """Train them on the lines in `source`."""
+
+
+class Score(Protocol):
+    """Score every customer, and deliver the rows."""
+
+    def __call__(
+        self, source: Path, models: Models, as_of: date, *, url: str, steps: Steps
+    ) -> None:
+        """Score them from the lines in `source`."""
 
 
 def read(source: Path, as_of: date) -> pd.DataFrame:
@@ -113,9 +131,7 @@ def score(source: Path, models: Models, as_of: date, *, url: str, steps: Steps) 
         rows["is_active"] = is_active
         rows["churn_reasons"] = reasons
     with steps.timed("to_sql"):
-        engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
-        rows.to_sql("plain_scores", engine, if_exists="replace", index=False, chunksize=CHUNK_ROWS)
-        engine.dispose()
+        delivered(rows, url, {"plain_scores": "replace"})
 
 
 def reasons_of(model: LGBMClassifier, found: pd.DataFrame, at_risk: np.ndarray) -> pd.Series:
@@ -144,11 +160,9 @@ def rows_of(
     worse = {"rfm_r": -found["recency_days"], "rfm_f": found["purchase_days"]}
     for name, values in (worse | {"rfm_m": found["ticket"]}).items():
         rows[name] = np.ceil(values.rank(pct=True).to_numpy() * 5).astype(int)
-    rows["value_tier"] = pd.cut(
-        found["spend"].rank(pct=True).to_numpy(), [0, 0.4, 0.7, 0.9, 1], labels=[*"DCBA"]
-    ).astype(str)
+    rows["value_tier"] = tiers_of(found["spend"])
     rows["p_churn"] = p_churn.round(6)
-    rows["churn_band"] = np.select([p_churn >= 0.7, p_churn >= AT_RISK], ["high", "medium"], "low")
+    rows["churn_band"] = bands_of(p_churn)
     rows["ltv"] = value.round(2)
     rows["value_at_risk"] = (p_churn * value).round(2)
     rows["segment"] = segment
@@ -156,10 +170,29 @@ def rows_of(
     return rows
 
 
-def main() -> None:
+def tiers_of(spend: pd.Series) -> np.ndarray:
+    """A for the tenth of the customers who spent most, then B, C and D."""
+    share = spend.rank(pct=True).to_numpy()
+    return np.array([*"DCBA"])[np.searchsorted([0.4, 0.7, 0.9], share)]
+
+
+def bands_of(p_churn: np.ndarray) -> np.ndarray:
+    """The chance of churn in words."""
+    return np.select([p_churn >= 0.7, p_churn >= AT_RISK], ["high", "medium"], "low")
+
+
+def delivered(rows: pd.DataFrame, url: str, tables: Mapping[str, IfExists]) -> None:
+    """Write the rows to each of the tables, which is replaced or added to."""
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    for table, if_exists in tables.items():
+        rows.to_sql(table, engine, if_exists=if_exists, index=False, chunksize=CHUNK_ROWS)
+    engine.dispose()
+
+
+def run(train: Train, score: Score) -> None:
     """Train the models, or score every customer with them."""
     steps = Steps()
-    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser = argparse.ArgumentParser(description=run.__doc__)
     parser.add_argument("what", choices=["train", "score"])
     parser.add_argument("source", type=Path, help="the lines, a Parquet file")
     parser.add_argument("models", type=Path, help="the file of the models")
@@ -176,4 +209,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(train, score)

@@ -3,6 +3,7 @@
 import pytest
 from tests import examples  # noqa: F401 - the profile `long`
 from tests.crm import Crm, postgresql_crm, sqlite_crm
+from tests.mariadb import mariadb
 from tests.servers import server
 
 from portfolio_ml.config import DuckDB
@@ -39,6 +40,13 @@ def engine():
 def postgresql_server():
     """A PostgreSQL server for all tests that leave it as it was."""
     with server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mariadb_server():
+    """A MariaDB server, likewise; skipped where it is not installed."""
+    with mariadb() as running:
         yield running
 
 

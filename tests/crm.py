@@ -1,4 +1,4 @@
-"""CRMs in SQL databases, each of SQLite or of a real PostgreSQL, and what is delivered to them."""
+"""CRMs in SQL databases: SQLite, a real PostgreSQL or MariaDB; and what is delivered to them."""
 
 import hashlib
 import itertools
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pyarrow as pa
+from tests.mariadb import MariaDb
 from tests.servers import Server
 
 from portfolio_ml.config import SqlTarget
@@ -130,6 +131,33 @@ class Crm:
         return self.ask(f"SELECT ctid::text, xmin::text FROM {table} ORDER BY 1")
 
 
+@dataclass(frozen=True)
+class MariaDbCrm(Crm):
+    """A fresh database of a MariaDB server."""
+
+    server: MariaDb
+    name: str
+
+    def run(self, *statements: str) -> list[tuple[object, ...]]:
+        """The rows of the last statement, as the driver gives them."""
+        return self.server.ask(*statements, database=self.name)
+
+    def ask(self, sql: str) -> list[tuple[object, ...]]:
+        rows = self.run("SET SESSION sql_mode = 'ANSI_QUOTES'", sql)
+        return [tuple(map(_plain, row)) for row in rows]
+
+    def change(self, sql: str) -> None:
+        self.run(*filter(None, sql.split(";")))
+
+    def tables(self) -> list[str]:
+        return sorted(str(name) for (name,) in self.run("SHOW TABLES"))
+
+    def state(self) -> str:
+        rows = {name: sorted(map(repr, self.ask(f"SELECT * FROM {quoted(name)}")))
+                for name in self.tables()}  # fmt: skip
+        return hashlib.sha256(repr(rows).encode()).hexdigest()
+
+
 def quoted(name: str) -> str:
     """A name as an identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -137,6 +165,7 @@ def quoted(name: str) -> str:
 
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
+        value = value if value.tzinfo else value.replace(tzinfo=UTC)
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}Z"
     return value.isoformat() if isinstance(value, date) else value
 
@@ -150,6 +179,12 @@ def postgresql_crm(server: Server, folder: Path, *, options: str = "") -> Crm:
     name = f"crm_{next(_numbers)}"
     server.run(f"CREATE DATABASE {name} {options}")
     return Crm(server.url_of(name), folder)
+
+
+def mariadb_crm(server: MariaDb, folder: Path) -> MariaDbCrm:
+    """A fresh database of a server."""
+    name = server.fresh()
+    return MariaDbCrm(server.url(name), folder, server, name)
 
 
 def rows(as_of: date, *changes: dict[str, object], run_id: str = "r1") -> pa.Table:

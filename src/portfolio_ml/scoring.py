@@ -133,12 +133,14 @@ def predict(champions: Champions, rows: Mapping[str, pa.Table], *, reasons: int)
         DataError: A prediction is no finite number.
     """
     value, churn = champions.lifetime_value, champions.churn
-    value_features = matrix(rows["lifetime_value"], value.names)
-    p_churn = churn.predict(matrix(rows["churn"], churn.names))
-    (ltv, low, high), learned = value.forecast_and_learned(value_features)
-    segment_id, segment_name = champions.segments.assigned(
-        matrix(rows["segments"], champions.segments.names)
+    features = _features(champions, rows)
+    value_features = features["lifetime_value"]
+    boosted = churn.boosted(features["churn"])
+    p_churn = churn.predict(features["churn"], boosted=boosted)
+    (ltv, low, high), learned = value.forecast_and_learned(
+        value_features, silence=boosted if _share_trees(champions, features) else None
     )
+    segment_id, segment_name = champions.segments.assigned(features["segments"])
     ratio = churn.horizon_days / value.horizon_days
     orders = rows["lifetime_value"][EXPECTED_ORDERS].to_numpy().astype(float)
     _demand_finite(p_churn=p_churn, ltv=ltv, ltv_low=low, ltv_high=high)
@@ -156,6 +158,31 @@ def predict(champions: Champions, rows: Mapping[str, pa.Table], *, reasons: int)
         segment_name=segment_name,
         abstention=_abstention(champions),
     )
+
+
+def _features(champions: Champions, rows: Mapping[str, pa.Table]) -> dict[str, NDArray[np.float32]]:
+    """Per target, what its champion expects; one array where several expect the same."""
+    arrays: dict[tuple[int, tuple[str, ...]], NDArray[np.float32]] = {}
+    found = {}
+    for target, model in (
+        ("churn", champions.churn),
+        ("lifetime_value", champions.lifetime_value),
+        ("segments", champions.segments),
+    ):
+        key = id(rows[target]), tuple(model.names)
+        if key not in arrays:
+            arrays[key] = matrix(rows[target], model.names)
+        found[target] = arrays[key]
+    return found
+
+
+def _share_trees(champions: Champions, features: Mapping[str, NDArray[np.float32]]) -> bool:
+    """Whether the first part of the value's trees is the churn model's, on the same features."""
+    hurdle, trees = champions.lifetime_value.trees, champions.churn.trees
+    if trees is None or hurdle is None or hurdle.silence is None:
+        return False
+    same = features["churn"] is features["lifetime_value"]
+    return same and hurdle.silence.text == trees.text
 
 
 def _demand_finite(**predicted: Floats) -> None:

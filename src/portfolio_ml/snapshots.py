@@ -225,7 +225,7 @@ def matrix(rows: pa.Table, names: Sequence[str]) -> NDArray[np.float32]:
         array([[nan,  3.],
                [ 4.,  8.]], dtype=float32)
     """
-    values = np.empty((rows.num_rows, len(names)), dtype=np.float32)
+    values = np.empty((rows.num_rows, len(names)), dtype=np.float32, order="F")
     for position, name in enumerate(names):
         values[:, position] = rows[name].to_numpy(zero_copy_only=False)
     return values

@@ -1,10 +1,4 @@
-"""Deliveries that are killed, starved of disk, locked out or not allowed.
-
-Run as a program, this file is the delivery that gets killed:
-`python test_delivery_kill.py FOLDER DAY [FILE [STEP]]` says `ready`, waits for a line, and
-delivers: to the database and a Parquet file, or to one kind of file alone; at the step it kills
-itself.
-"""
+"""Deliveries that are killed, starved of disk, locked out or not allowed."""
 
 import hashlib
 import os
@@ -12,19 +6,19 @@ import random
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, date, datetime
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
+from tests.forked import forked
 from tests.limits import files_up_to
 
 from portfolio_ml.config import settings_from
@@ -95,25 +89,18 @@ def state(folder: Path, database: str = "crm.db") -> str:
     return total.hexdigest()
 
 
-@contextmanager
-def delivery(folder: Path, day: int, *how: str) -> Iterator[subprocess.Popen[str]]:
-    """A delivery in a process of its own, just let go; killed at the end of the block."""
-    process = subprocess.Popen(
-        [sys.executable, __file__, str(folder), str(day), *how],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    try:
-        assert process.stdout.readline() == "ready\n"
-        process.stdin.write("go\n")
-        process.stdin.flush()
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+def delivery(folder: Path, day: int, *how: str) -> AbstractContextManager[ForkServerProcess]:
+    """A delivery in a process of its own, just begun; killed at the end of the block."""
+    return forked(delivered_there, folder, day, *how)
+
+
+def delivered_there(folder: Path, day: int, kind: str = "", step: str = "") -> None:
+    """Deliver to the database and a Parquet file, or to one kind of file; at the step, die."""
+    if step:
+        kill_at(step)
+    if not kind:
+        deliver(folder, day)
+    deliver_file(folder, day, kind or "parquet")
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +121,10 @@ def crm(delivered, tmp_path):
 
 def test_a_killed_delivery_leaves_the_old_rows_or_the_new_ones(crm, tmp_path_factory):
     done = shutil.copytree(crm, tmp_path_factory.mktemp("done"), dirs_exist_ok=True)
+    began = time.monotonic()
     with delivery(done, 2) as process:
-        began = time.monotonic()
-        assert process.stderr.read() == ""
+        process.join(60)
+        assert process.exitcode == 0
         seconds = time.monotonic() - began
     old, new = state(crm), state(done)
     files = [(folder / "scores.parquet").read_bytes() for folder in (crm, done)]
@@ -157,9 +145,9 @@ def test_a_killed_delivery_leaves_the_old_rows_or_the_new_ones(crm, tmp_path_fac
     assert figures(killed) == figures(done)
 
 
-def wait_for_journal(folder: Path, process: subprocess.Popen[str]) -> None:
+def wait_for_journal(folder: Path, process: ForkServerProcess) -> None:
     """Until the database file itself is being written, or the delivery is over."""
-    while process.poll() is None and not (folder / "crm.db-journal").exists():
+    while process.is_alive() and not (folder / "crm.db-journal").exists():
         time.sleep(0.001)
 
 
@@ -232,7 +220,8 @@ STEPS = ("before the rename", "before the history", "before the receipt", "befor
 def test_a_file_delivery_killed_at_any_step_is_finished_by_a_rerun(scene, tmp_path, step):
     killed = shutil.copytree(scene.before, tmp_path / "killed")
     with delivery(killed, 2, scene.kind, step) as process:
-        assert process.wait(60) == -signal.SIGKILL
+        process.join(60)
+        assert process.exitcode == -signal.SIGKILL
     scene.holds(killed)
     assert receipts(killed) == receipts(scene.before)
     has_part = any(".part" in name for name in written(killed))
@@ -257,7 +246,7 @@ def test_two_deliveries_to_a_file_wait_for_each_other(scene, tmp_path):
     both = shutil.copytree(scene.before, tmp_path / "both")
     with delivery(both, 3, scene.kind) as late, delivery(both, 2, scene.kind) as early:
         for process in (late, early):
-            process.wait(60)
+            process.join(60)
     for day in (2, 3):  # who found the database locked comes again
         deliver_file(both, day, scene.kind)
     assert [run for run, *_ in receipts(both)] == ["r1", "r2", "r3"]
@@ -393,15 +382,3 @@ def kill_at(step: str) -> None:
             Ledger.sign = die
         case "before the commit":
             Ledger.sign = die_after
-
-
-if __name__ == "__main__":
-    where, on, *how = sys.argv[1:]
-    for at in how[1:]:
-        kill_at(at)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    sys.stdin.readline()
-    if not how:
-        deliver(Path(where), int(on))
-    deliver_file(Path(where), int(on), *how[:1])

@@ -1,24 +1,18 @@
-"""Deliveries over HTTP that are killed, and two at once.
-
-Run as a program, this file is the delivery that gets killed:
-`python test_http_delivery_kill.py FOLDER ADDRESS MODE MOMENT BATCH` kills itself at the moment of
-the batch: `before` it is sent, `answered` before the answer is recorded, `begun` before anything
-is planned; at `never` it only says `ready`, and waits for a line first.
-"""
+"""Deliveries over HTTP that are killed, and two at once."""
 
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
 from tests.contract.deliveries import asked, crm, names, run, scores, states, wanted
 from tests.contract.hubspot import hubspot
+from tests.forked import forked
 
 from portfolio_ml.errors import TryAgainLaterError
 from portfolio_ml.sinks import lease as leases
@@ -32,47 +26,45 @@ BATCHES = 4
 MOMENTS = ("begun", "before", "unanswered", "answered", "any")
 
 
-@contextmanager
-def delivery(folder: Path, address: str, mode: str, moment: str, batch: int):
-    """A delivery in a process of its own; dead at the end of the block."""
-    process = subprocess.Popen(
-        [sys.executable, __file__, str(folder), address, mode, moment, str(batch)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+def delivery(
+    folder: Path, address: str, mode: str, moment: str, batch: int
+) -> AbstractContextManager[ForkServerProcess]:
+    """A delivery in a process of its own that dies at the moment of the batch.
+
+    Moments are `begun` before anything is planned, `before` the batch is sent and `answered` before
+    its answer is recorded; at any other, it lives.
+    """
+    return forked(delivered_there, folder, address, mode, moment, batch)
+
+
+def delivered_there(folder: Path, address: str, mode: str, moment: str, batch: int) -> None:
+    """Deliver, deadly as it is."""
+    _deadly(moment, batch)
+    deliver_http(scores(COUNT), crm(address, folder, mode=mode), run=run())
 
 
 def killed(folder: Path, server, to: tuple[str, str], moment: str, *, batch: int) -> None:
     """A delivery to an address, in a mode, that dies at a moment of a batch."""
     address, mode = to
     before = len(server.writes)
+    applied, dead = threading.Event(), threading.Event()
+
+    def stop(number: int) -> None:
+        if moment == "unanswered" and number == before + batch:
+            applied.set()
+            dead.wait(60)  # no answer reaches it
+
+    server.on_applied = stop
     with delivery(folder, address, mode, moment, batch) as process:
         if moment == "unanswered":
-
-            def kill(number: int) -> None:
-                if number == before + batch:
-                    process.kill()
-                    process.wait()
-
-            server.on_applied = kill
-        assert process.stdout.readline() == "ready\n"
-        process.stdin.write("go\n")
-        process.stdin.flush()
+            assert applied.wait(60)
+            process.kill()
         if moment == "any":
             time.sleep(random.Random(str(folder)).random() * 0.6)
             process.kill()
-        process.wait(60)
-        assert process.returncode in (
-            {-signal.SIGKILL, 0} if moment == "any" else {-signal.SIGKILL}
-        )
+        process.join(60)
+        dead.set()
+        assert process.exitcode in ({-signal.SIGKILL, 0} if moment == "any" else {-signal.SIGKILL})
     server.on_applied = lambda number: None
 
 
@@ -135,15 +127,12 @@ def test_a_second_run_of_another_process_is_for_later_and_the_first_goes_on(tmp_
 
         server.on_applied = hold
         with delivery(tmp_path, address, "update", "never", 0) as process:
-            assert process.stdout.readline() == "ready\n"
-            process.stdin.write("go\n")
-            process.stdin.flush()
             assert held.wait(60)
             with pytest.raises(TryAgainLaterError, match="Another run"):
                 deliver_http(scores(COUNT), crm(address, tmp_path), run=run())
             go.set()
-            process.wait(60)
-            assert process.returncode == 0
+            process.join(60)
+            assert process.exitcode == 0
         assert server.held() == wanted(COUNT)
 
 
@@ -201,13 +190,3 @@ def _deadly(moment: str, batch: int) -> None:
     if moment == "begun":
         HubSpot.settle = lambda *_: _kill_myself()
         leases.Lease.writing = lambda *_: _kill_myself()
-
-
-if __name__ == "__main__":
-    target, server_address, mode_of_target, moment_of_death, batch_of_death = sys.argv[1:]
-    _deadly(moment_of_death, int(batch_of_death))
-    customer_rows = scores(COUNT)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    sys.stdin.readline()
-    deliver_http(customer_rows, crm(server_address, Path(target), mode=mode_of_target), run=run())

@@ -1,17 +1,13 @@
 """Deliveries to Salesforce that are killed at any moment of a job's life, and then run again.
 
-Run as a program, this file is the delivery that gets killed:
-`python test_salesforce_kill.py FOLDER ADDRESS MODE`. The contract server, in the test's process,
-kills it: at the call that a moment is named after, once it was carried out. Every other time it
-does so before the call is answered, else a random while later. How often each moment is tried
-stands in `PORTFOLIO_ML_KILLS`.
+The contract server, in the test's process, kills the delivery's: at the call that a moment is named
+after, once it was carried out. Every other time it does so before the call is answered, else a
+random while later. How often each moment is tried stands in `PORTFOLIO_ML_KILLS`.
 """
 
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -19,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.contract.deliveries import names, run, scores
 from tests.contract.salesforce_place import crm, held, salesforces, wanted
+from tests.forked import forked
 
 from portfolio_ml.sinks.http import Reconciled, deliver_http
 from portfolio_ml.sinks.vendors.limits import Clock
@@ -109,23 +106,22 @@ def test_a_killed_delivery_is_finished_by_a_plain_run(place, tmp_path, moment, k
 
 def killed(killer: Killer, server, folder: Path, mode: str) -> bool:
     """Run a delivery under a killer; gives whether it was killed."""
-    server.on_call = killer
-    with started(server, folder, mode) as process:
+    known = threading.Event()
+    server.on_call = lambda name: known.wait(60) and killer(name)
+    with forked(delivered_there, folder, server.address, mode) as process:
         killer.process = process
-        _, errors = process.communicate(b"go\n", timeout=60)
+        known.set()
+        process.join(60)
+        code = process.exitcode
     killer.process = None
-    assert errors == b""
-    return process.returncode == -signal.SIGKILL
+    assert code in (0, -signal.SIGKILL)
+    return code == -signal.SIGKILL
 
 
-def started(server, folder: Path, mode: str) -> "subprocess.Popen[bytes]":
-    """A delivery in a process of its own that waits for a line."""
-    return subprocess.Popen(
-        [sys.executable, __file__, str(folder), server.address, mode],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+def delivered_there(folder: Path, address: str, mode: str) -> None:
+    """A delivery in small jobs, to a server that another process holds."""
+    Salesforce.most_rows = JOB_ROWS
+    deliver(Elsewhere(address), folder, mode)
 
 
 class Elsewhere:
@@ -133,9 +129,3 @@ class Elsewhere:
 
     def __init__(self, address):
         self.address = address
-
-
-if __name__ == "__main__":
-    Salesforce.most_rows = JOB_ROWS
-    sys.stdin.readline()
-    deliver(Elsewhere(sys.argv[2]), Path(sys.argv[1]), sys.argv[3])

@@ -21,6 +21,9 @@ LIGHTER = {"TRAINING__SNAPSHOTS": "2", "BACKTEST__BOOTSTRAP": "100"}
 ONCE = {"BACKTEST__CUTOFFS": "1"}
 """And be judged at the last cutoff alone."""
 
+TWICE = {"BACKTEST__CUTOFFS": "2"}
+"""Or at two of them."""
+
 FIVE_SEGMENTS = {"TARGETS__SEGMENTS__COUNT": "5"}
 """And not look for the number of segments."""
 
@@ -81,6 +84,6 @@ def called(*arguments: str | Path, cwd: Path | None = None, **variables: str) ->
 def cdnow(tmp_path_factory):
     """The demo on CDNOW: its folder, and what it printed."""
     folder = tmp_path_factory.mktemp("cdnow") / "demo"
-    done = command("demo", "cdnow", "--dir", folder, **unless_long(LIGHTER))
+    done = command("demo", "cdnow", "--dir", folder, **unless_long(LIGHTER, TWICE, FIVE_SEGMENTS))
     assert done.code == 0, done.err
     return folder, done

@@ -626,8 +626,9 @@ def test_thin_data_is_trained_on_and_scored_with_what_can_be_known(
     delivery = [{"kind": "parquet", "path": "scores.parquet"}]
     case = Bad(name, 0, (), {"sales.csv": THIN[name]}, QUICK | SHORT | {"delivery": delivery})
     laid_out(case, tmp_path)
-    assert app.run(["train", "-c", "shop.yaml", "-q", "--no-promote"]) == 0
-    assert "Next:" not in capsys.readouterr().out
+    if name == "a single customer":  # whose training is the cheapest
+        assert app.run(["train", "-c", "shop.yaml", "-q", "--no-promote"]) == 0
+        assert "Next:" not in capsys.readouterr().out
     assert app.run(["train", "-c", "shop.yaml", "-q"]) == 0
     trained = capsys.readouterr()
     assert f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db" in trained.out

@@ -9,13 +9,13 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
 
-from .conftest import FIVE_SEGMENTS, LIGHTER, unless_long
+from .conftest import FIVE_SEGMENTS, LIGHTER, ONCE, unless_long
 
 pytestmark = pytest.mark.integration
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 AS_SHIPPED = ("02_features_without_leakage", "05_segments")
-"""Those that are about snapshots and segments, of which the others have fewer here."""
+"""Those that are about snapshots and segments, of which the others have fewer here, and cutoffs."""
 
 
 class ThisPython(KernelSpecManager):
@@ -41,7 +41,7 @@ class Kernel(AsyncKernelManager):
     ],
 )
 def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
-    lighter = {} if path.stem in AS_SHIPPED else unless_long(LIGHTER, FIVE_SEGMENTS)
+    lighter = {} if path.stem in AS_SHIPPED else unless_long(LIGHTER, ONCE, FIVE_SEGMENTS)
     for name, value in lighter.items():
         monkeypatch.setenv(name, value)
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):

@@ -2,9 +2,9 @@
 
 import joblib
 import pytest
-from benchmarks import score_plain
+from benchmarks import score_plain, score_whole
 from benchmarks.features import portfolio
-from benchmarks.score import Bench, nights
+from benchmarks.score import SHORT, WHOLE, Bench, nights
 from benchmarks.score_package import FOLLOWED
 from benchmarks.score_page import page
 from benchmarks.server import postgresql
@@ -26,16 +26,17 @@ def bench(tmp_path_factory):
     told = ("1", "blend", "2020-01-01", "2020-01-02T00:00:00+00:00", "")
     champions = {target: Bundled(*told, files) for target, files in small_models().items()}
     bundles.write(Bundle("benchmark", "0.1.0", champions), folder / "bundle")
-    joblib.dump(score_plain.train(lines.file, lines.as_of), folder / "plain.joblib")
+    for way, plain in {SHORT: score_plain, WHOLE: score_whole}.items():
+        joblib.dump(plain.train(lines.file, lines.as_of), folder / f"{way}.joblib")
     with postgresql() as server:
         yield Bench(lines, lines, server, folder)
 
 
-def test_both_ways_deliver_every_customer_and_their_steps_are_told(bench, capsys):
+def test_all_ways_deliver_every_customer_and_their_steps_are_told(bench, capsys):
     found = nights(bench, lines=LINES)
     assert found.customers > 0.9 * CUSTOMERS
     assert {*FOLLOWED.values()} <= {*found.first.steps}
-    for night in (found.plain, found.first, found.again):
+    for night in (found.short, found.whole, found.first, found.again):
         told = sum(step.wall for step in night.steps.values())
         assert 0 < told < night.cost.wall_seconds
     assert found.first.delivery_seconds > 0

@@ -206,6 +206,6 @@ class _Constant:
     def __getattr__(self, name):
         return getattr(self._model, name)
 
-    def forecast_and_learned(self, features):
+    def forecast_and_learned(self, features, *, silence):
         value = np.full(len(features), self._predicted)
         return (value, value, value), value

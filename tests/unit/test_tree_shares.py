@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from portfolio_ml.models import tree_shares
-from portfolio_ml.models.tree_shares import MOST_SPLITS, contributions, shares_of
+from portfolio_ml.models.tree_shares import MOST_SPLITS, contributions, raw_scores, shares_of
 
 pytestmark = pytest.mark.unit
 
@@ -27,7 +27,7 @@ def fitted(*, leaves=7, rounds=20, **options):
     return lgb.Booster(model_str=booster.model_to_string()), features
 
 
-@pytest.mark.parametrize(
+every_kind = pytest.mark.parametrize(
     "options",
     [
         {},
@@ -38,11 +38,32 @@ def fitted(*, leaves=7, rounds=20, **options):
         {"min_data_in_leaf": 1_500},  # no tree finds a split
     ],
 )
+
+
+@every_kind
 def test_the_values_are_those_of_lightgbm(options):
     booster, features = fitted(**options)
     expected = np.asarray(booster.predict(features, pred_contrib=True))[:, :-1]
     found = contributions(shares(booster), features)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+@every_kind
+@pytest.mark.parametrize("objective", ["binary", "tweedie"])
+def test_the_raw_scores_are_those_of_lightgbm_to_the_last_bit(options, objective):
+    booster, features = fitted(**options, objective=objective)
+    expected = booster.predict(features, raw_score=True)
+    assert np.array_equal(raw_scores(shares(booster), features), expected)
+
+
+@pytest.mark.parametrize("exact", [1.0, 1 + 2**-24, 1 - 2**-26, 1e-46, -1e-46, 3.5e38, 1e299])
+def test_a_threshold_parts_the_same_rows_as_its_nearest_value_below(exact):
+    """Thresholds are float64, values are float32."""
+    near = np.array([exact, 1, 0, 1e38, np.inf], np.float64).clip(None, 3.4e38).astype(np.float32)
+    values = np.concatenate([near, np.nextafter(near, np.inf), np.nextafter(near, -np.inf), -near])
+    split = tree_shares.Split(0, tree_shares._threshold(exact), "NaN", default_left=False)
+    left = split.goes_left(tree_shares.Column.of(values))
+    assert np.array_equal(left, values.astype(np.float64) <= exact)
 
 
 def test_a_row_has_the_same_values_whoever_is_beside_it(monkeypatch):

@@ -83,18 +83,28 @@ class ChurnModel:
         if not np.isfinite(self.stayers).all():
             raise ValueError("a mean contribution is not finite")
 
-    def predict(self, features: NDArray[np.float32]) -> Floats:
+    def predict(self, features: NDArray[np.float32], *, boosted: Floats | None = None) -> Floats:
         """P(no purchase within the horizon), shape (rows,).
 
         Args:
             features: Shape (rows, len(names)); NaN is null.
+            boosted: What `boosted` gives of them, where that is known.
         """
-        base = features[:, self.names.index(CUSTOMER_BASE)].astype(np.float64)
-        boosted = base if self.trees is None else self.trees.predict(self._learned(features))
+        base = self._base(features)
+        boosted = self.boosted(features) if boosted is None else boosted
         if self.seasonality is not None:
             shift = self.seasonality.shift(features, self.names, horizon_days=self.horizon_days)
             boosted, base = self.seasonality.shifted(boosted, base, shift)
         return self.calibration(of_chances(self.candidate, boosted, base))
+
+    def boosted(self, features: NDArray[np.float32]) -> Floats:
+        """The same by the trees alone, not calibrated; by the customer base without any."""
+        if self.trees is None:
+            return self._base(features)
+        return self.trees.predict(self._learned(features))
+
+    def _base(self, features: NDArray[np.float32]) -> Floats:
+        return features[:, self.names.index(CUSTOMER_BASE)].astype(np.float64)
 
     @property
     def learned_names(self) -> tuple[str, ...]:

@@ -36,10 +36,17 @@ class Hurdle:
     silence: Trees | None
     amount: Trees
 
-    def predict(self, features: NDArray[np.float32]) -> Floats:
-        """Expected gross spend, currency units, shape (rows,)."""
+    def predict(self, features: NDArray[np.float32], *, silence: Floats | None = None) -> Floats:
+        """Expected gross spend, currency units, shape (rows,).
+
+        Args:
+            features: Shape (rows, features); NaN is null.
+            silence: What the first part predicts, where that is known.
+        """
         amount = self.amount.predict(features)
-        return amount if self.silence is None else (1 - self.silence.predict(features)) * amount
+        if self.silence is None:
+            return amount
+        return (1 - (self.silence.predict(features) if silence is None else silence)) * amount
 
     def to_files(self) -> ModelFiles:
         """The ensembles as data."""

@@ -120,10 +120,15 @@ class LifetimeValueModel:
         return self._learned(features, self._boosted(features))
 
     def forecast_and_learned(
-        self, features: NDArray[np.float32]
+        self, features: NDArray[np.float32], *, silence: Floats | None = None
     ) -> tuple[tuple[Floats, Floats, Floats], Floats]:
-        """What `forecast` and `learned` give, from one run of the trees."""
-        boosted = self._boosted(features)
+        """What `forecast` and `learned` give, from one run of the trees.
+
+        Args:
+            features: Shape (rows, len(names)); NaN is null.
+            silence: What the trees' first part predicts, where that is known.
+        """
+        boosted = self._boosted(features, silence)
         return self._forecast(features, boosted), self._learned(features, boosted)
 
     def _forecast(
@@ -151,11 +156,12 @@ class LifetimeValueModel:
             return np.ones(len(features))
         return self.seasonality.stretch(features, self.names, horizon_days=days)
 
-    def _boosted(self, features: NDArray[np.float32]) -> Floats:
+    def _boosted(self, features: NDArray[np.float32], silence: Floats | None = None) -> Floats:
         """Gross spend within `horizon_days` by the trees; by the customer base without any."""
         if self.trees is None:
             return self._column(features, CUSTOMER_BASE)
-        return self.trees.predict(features[:, : len(learned_names(self.names))])
+        learned = features[:, : len(learned_names(self.names))]
+        return self.trees.predict(learned, silence=silence)
 
     def _net(self, features: NDArray[np.float32], boosted: Floats, days: int) -> Floats:
         """Net spend within `horizon_days`, in the season of the next `days`."""

@@ -7,6 +7,7 @@ the trees.
 import os
 from dataclasses import dataclass
 from functools import lru_cache
+from math import exp
 from typing import Any, Literal
 
 # LightGBM's threads spin while they wait for each other: where another process has one of the
@@ -19,7 +20,7 @@ from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
 
 from portfolio_ml.errors import DataError
-from portfolio_ml.models.tree_shares import TreeShares, contributions, shares_of
+from portfolio_ml.models.tree_shares import TreeShares, contributions, raw_scores, shares_of
 from portfolio_ml.models.tree_text import END, check
 
 Floats = NDArray[np.float64]
@@ -30,6 +31,8 @@ MAX_ROUNDS = 400
 MIN_ROUNDS = 20
 PATIENCE = 30
 ROWS_PER_THREAD = 50_000  # on fewer, threads wait for each other longer than they work
+_LARGEST_POWER = 709.78  # of e that a float64 holds, but for a hair
+MANY_ROWS = 20_000  # on fewer, to make the tables of `tree_shares` takes longer than to predict
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,23 @@ class TreeParameters:
 DEFAULTS = TreeParameters()
 
 
+def _logistic(raw: Floats) -> Floats:
+    chances: Floats = 1 / (1 + _exponential(-raw))
+    return chances
+
+
+def _exponential(raw: Floats) -> Floats:
+    """Powers of e by the C library, as LightGBM has them; numpy's may differ in a bit."""
+    is_endless = raw > _LARGEST_POWER
+    found = np.where(is_endless, np.inf, 0.0)
+    found[~is_endless] = [exp(power) for power in raw[~is_endless].tolist()]
+    return found
+
+
+_LINKS = {"binary sigmoid:1": _logistic, "tweedie": _exponential}
+"""From raw scores to predictions, of the objectives that are fitted here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trees:
     """A fitted ensemble.
@@ -73,8 +93,22 @@ class Trees:
 
     def predict(self, features: NDArray[np.float32]) -> Floats:
         """Predictions on the scale of the outcome, shape (rows,)."""
-        values: Floats = np.asarray(self.booster.predict(features), dtype=np.float64)
-        return values
+        link = _LINKS.get(self._objective)
+        if link is None:
+            return np.asarray(self.booster.predict(features), dtype=np.float64)
+        return link(self._raw_scores(features))
+
+    def _raw_scores(self, features: NDArray[np.float32]) -> Floats:
+        """The predictions before their link; either way gives the same to the last bit."""
+        if len(features) >= MANY_ROWS and (shares := _shares(self.booster)) is not None:
+            return raw_scores(shares, features)
+        return np.asarray(self.booster.predict(features, raw_score=True), dtype=np.float64)
+
+    @property
+    def _objective(self) -> str:
+        """What was fitted, as LightGBM writes it."""
+        _, _, after = self.text.partition("\nobjective=")
+        return after.partition("\n")[0]
 
     def contributions(self, features: NDArray[np.float32]) -> Floats:
         """What each feature adds to the prediction before its link, shape (rows, features).

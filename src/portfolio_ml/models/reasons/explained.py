@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from portfolio_ml.models.churn import ChurnModel
 from portfolio_ml.models.reasons.codes import BY_CODE, BY_RULE, place, spoken_for, told
@@ -47,12 +48,15 @@ class Pushes:
         order = np.argsort(-ups, axis=1, kind="stable")[:, :most]
         push = np.take_along_axis(ups, order, axis=1)
         is_worth = push >= np.maximum(LEAST_PUSH, LEAST_SHARE * ups.sum(axis=1, keepdims=True))
-        names = [told(*slot) for slot in self.slots]
-        texts = (
-            ", ".join(names[slot] for slot in chosen[worth])
-            for chosen, worth in zip(order, is_worth, strict=True)
+        if not order.size:
+            return pa.nulls(len(order), pa.string())
+        names = pa.array([told(*slot) for slot in self.slots], pa.string())
+        first, *others = (
+            names.take(pa.array(slot, mask=~worth))
+            for slot, worth in zip(order.T, is_worth.T, strict=True)
         )
-        return pa.array((text or None for text in texts), pa.string(), size=len(order))
+        after = [pc.binary_join_element_wise(", ", each, "").fill_null("") for each in others]
+        return pc.binary_join_element_wise(first, *after, "")
 
 
 def churn_reasons(model: ChurnModel, rows: pa.Table, *, most: int) -> pa.Array:
