@@ -141,7 +141,9 @@ def money_weighted(
         return MoneyWeighted(np.nan, "there is only one date")
     if put_in[-1] >= 0:
         return MoneyWeighted(np.nan, "nothing is left at the end, so no rate makes up for it")
-    left = np.array([(dates[-1] - d).days for d in dates]) / span  # 1 at the start, 0 at the end
+    moved = np.flatnonzero(put_in)  # of daily values, those with a flow are mostly few
+    put_in = put_in[moved]
+    left = np.array([(dates[-1] - dates[n]).days for n in moved.tolist()]) / span
 
     def owed(log_growth: float) -> float:
         return float(put_in @ np.exp(log_growth * left))
