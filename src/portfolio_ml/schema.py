@@ -423,8 +423,9 @@ CUSTOMER_ROWS = Table(
         Column(
             "best_representative",
             pa.string(),
-            "whose results with the customer's section promise most, within workloads",
-            null="the present one, nobody surely better, or scoring.portfolio is off",
+            "who is to look after the customer instead of who does now: of whom surely more is "
+            "expected in its section, within workloads",
+            null="it stays as it is, or scoring.portfolio is off",
         ),
         Column(
             "priority_rank",

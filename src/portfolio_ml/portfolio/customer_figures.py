@@ -15,14 +15,13 @@ _SOURCES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "potential_gap": ("potential", "potential_gap"),
         "winback_value": ("winback", "winback_value"),
         "next_category": ("next_category", "category"),
-        "best_representative": ("matches", "assigned_representative_id"),
         "priority_rank": ("daily_list", "rank"),
         "action": ("daily_list", "action"),
     }
 )
 """Per column of the customer rows, the figure that has it and what it is called there."""
 
-NEEDS = tuple(dict.fromkeys(figure for figure, _ in _SOURCES.values()))
+NEEDS = (*dict.fromkeys(figure for figure, _ in _SOURCES.values()), "matches")
 """The figures that the columns come from."""
 
 
@@ -39,5 +38,16 @@ def customer_figures(book: Book, found: Mapping[str, Figure]) -> pa.Table:
         rows = found[name].rows
         place = pc.index_in(customers, rows["customer_id"].combine_chunks())
         columns[column] = rows[held].combine_chunks().take(place)
+    columns["best_representative"] = _newly_assigned(found["matches"].rows, customers)
     terms = terms_of(book.now, book.settings.terms)
     return pa.table(columns | {name: pa.array(held, pa.string()) for name, held in terms.items()})
+
+
+def _newly_assigned(matches: pa.Table, customers: pa.Array) -> pa.Array:
+    """Who is to look after each customer; null where that is who does."""
+    present = pc.fill_null(matches["representative_id"], "")
+    assigned = matches["assigned_representative_id"].combine_chunks()
+    changes = pc.fill_null(pc.not_equal(assigned, present.combine_chunks()), fill_value=False)
+    told = pc.if_else(changes, assigned, None)
+    place = pc.index_in(customers, matches["customer_id"].combine_chunks())
+    return told.take(place)

@@ -56,8 +56,9 @@ LOYALTY_BALANCES: Table = contract_of(
 LOYALTY_PROGRAMME: Table = contract_of(
     "loyalty_programme",
     grain="one portfolio",
-    key=(),
+    key=("programme",),
     columns=(
+        Column("programme", pa.string(), "points: the one programme that there is"),
         Column("customers", pa.int64(), "customers with points earned or used"),
         *_SUMS,
         Column("owed_points", pa.float64(), "what customers used beyond their points; at least 0",
@@ -233,6 +234,7 @@ def _programme(book: Book, rows: pa.Table, rule: Loyalty, notes: list[str]) -> F
     # The share is one of points earned, some of which have been used since.
     unused = np.minimum(share * _total(rows, "pending"), _total(rows, "pending_left"))
     columns = {
+        "programme": "points",
         "customers": rows.num_rows,
         **{column.name: _total(rows, column.name) for column in _SUMS},
         "owed_points": np.maximum(-balance, 0).sum() / POINTS_SCALE,
