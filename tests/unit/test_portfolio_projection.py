@@ -184,7 +184,7 @@ def test_one_who_bought_once_has_no_pace_yet(of: PurchaseWeeks) -> None:
 
 def test_what_was_missed_beyond_the_interval_is_a_variance_a_week() -> None:
     def look(outcome: float, low: float, high: float) -> Look:
-        return Look("active", 4, {"chain": 100.0}, low, high, outcome)
+        return Look(13, "active", 4, {"chain": 100.0}, low, high, outcome)
 
     missed = missed_a_week([look(100 * math.e**0.2, 100.0, 100.0)], "active")
 
