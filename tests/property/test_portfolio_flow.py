@@ -1,4 +1,4 @@
-"""What always holds of the flow: it closes, in customers and in value, whatever was bought."""
+"""What always holds: the flow closes, in customers and in value, and what follows is sound."""
 
 import itertools
 from collections import defaultdict
@@ -16,6 +16,7 @@ from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.flow import flow
 from portfolio_ml.portfolio.lifecycle import lifecycle, transitions
 from portfolio_ml.portfolio.monthly_flow import monthly_flow
+from portfolio_ml.portfolio.projection import projections
 from portfolio_ml.schema import MONEY_SCALE
 
 pytestmark = pytest.mark.property
@@ -27,6 +28,7 @@ histories = st.sampled_from(((), ("order_id",), ("known_day",))).flatmap(
 )
 windows = st.sampled_from((28, 60, 200, 365))
 examples = shown(4, HealthCheck.too_slow)
+few_examples = shown(2, HealthCheck.too_slow)
 
 
 def book_with(drawn: list[Line], engine: Engine, window: int) -> Book:
@@ -90,6 +92,23 @@ def assert_closes_every_month(book: Book) -> None:
     assert months[-1]["active_end"] == book.now.is_active.sum()
     active = book.now.money("revenue")[book.now.is_active]
     assert units(months[-1]["value_end"]) == active.sum()
+
+
+@few_examples
+@given(drawn=histories, window=windows)
+def test_a_projection_lies_within_its_interval_and_stages_add_up(
+    engine: Engine, drawn: list[Line], window: int
+) -> None:
+    figure, check = projections(book_with(drawn, engine, window))
+    rows = figure.rows.to_pylist()
+
+    for row in rows:
+        assert row["low"] <= row["expected"] <= row["high"]
+    for day in {r["day"] for r in rows}:
+        on = {r["measure"]: r["expected"] for r in rows if r["day"] == day}
+        parts = [on[stage] for stage in ("new", "developing", "mature")]
+        assert sum(parts) == pytest.approx(on["active"])
+    assert all(0 <= r["coverage"] <= 1 for r in check.rows.to_pylist())
 
 
 @examples

@@ -310,6 +310,17 @@ class TestTheSource:
         assert "data.transactions: table and query are for a database" in fault(load, text)
 
 
+class TestTheLifecycle:
+    def test_has_usual_limits(self, load):
+        limits = load(SHOP).lifecycle
+        found = (limits.new_days, limits.mature_days, limits.declining_below)
+        assert found == (365, 730, -0.25)
+
+    def test_needs_days_in_between_for_those_who_develop(self, load):
+        said = fault(load, SHOP + "lifecycle: {new_days: 800}\n")
+        assert "lifecycle: new_days must be below mature_days" in said
+
+
 class TestTheEnvironment:
     def test_fills_in_variables_wherever_they_stand(self, load, monkeypatch):
         monkeypatch.setenv("CRM_PASSWORD", "s3cret")

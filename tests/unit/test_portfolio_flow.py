@@ -9,7 +9,9 @@ from tests.histories import Line, after, bought
 
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
+from portfolio_ml.portfolio.concentration import concentration
 from portfolio_ml.portfolio.flow import flow
+from portfolio_ml.portfolio.health import health
 from portfolio_ml.portfolio.lifecycle import lifecycle, transitions
 from portfolio_ml.portfolio.monthly_flow import monthly_flow
 
@@ -130,3 +132,16 @@ def test_value_of_less_than_a_year_is_said_not_to_compare(engine: Engine) -> Non
     assert ("the value of then covers 26 days only, that of now 365: they do not compare") in flow(
         young
     ).notes
+
+
+def test_a_portfolio_of_returns_alone_then_had_no_customers(engine: Engine) -> None:
+    book = small_book(
+        [Line("ann", after(0), -5.0), *bought("ann", 400, amount=10.0)], engine, as_of=after(410)
+    )
+    rows = {r["part"]: r["customers"] for r in flow(book).rows.to_pylist()}
+
+    assert (rows["then"], rows["recruited"], rows["now"]) == (0, 1, 1)
+    assert lifecycle(book).rows["customer_share_then"].null_count == 5
+    assert transitions(book).rows["stage_then"].to_pylist() == ["none"]
+    assert health(book).rows["verdict"].to_pylist() == ["too little history"]
+    assert concentration(book).rows["moment"].to_pylist() == ["now"]

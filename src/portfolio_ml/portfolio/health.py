@@ -141,7 +141,7 @@ def health(book: Book) -> Figure:
         change = np.nan
     row = {
         "verdict": told,
-        "reasons": ". ".join(_reasons(book, of, inflow, change, new=new, reached=reached)),
+        "reasons": ". ".join(_reasons(book, of, inflow, change, new=new, reached=reached)) + ".",
         "value_recruited": now[of.recruited].sum(),
         "value_reactivated": now[of.reactivated].sum(),
         "value_lost": lost.sum(),
@@ -217,6 +217,12 @@ def _developing(book: Book) -> tuple[int, int]:
     return new, reached
 
 
+def _truncated(book: Book) -> bool:
+    """Whether customers from before the history may pass for the new ones of the year before."""
+    came = book.as_of_day - book.lifecycle.new_days - 1 - YEAR_DAYS
+    return came < book.inputs.span.first_day + book.frozen.activity_days
+
+
 def _binomial(part: int, whole: int) -> tuple[float, float]:
     """The 90 % Jeffreys interval of a share (Brown, Cai & DasGupta 2001)."""
     if not whole:
@@ -249,5 +255,6 @@ def _reasons(
         told.append(
             f"Of {counted(new, 'new customer')} of the year before, {reached / new:.0%} were still "
             f"active after {book.lifecycle.new_days} days ({low:.0%} to {high:.0%})"
+            + (", though some of them may be older than the history" if _truncated(book) else "")
         )
     return told

@@ -134,31 +134,41 @@ def transitions(book: Book) -> Figure:
     if book.then is None:
         return absent(TRANSITIONS, TRANSITIONS_TITLE, book.no_then)
     went = moves(book.now, book.then)
-    cells = [
-        (before, after, (went.stage_then == before) & (went.stage == after))
-        for before in (NONE, *STAGES)
-        for after in STAGES
-    ]
-    there = [(before, after, who) for before, after, who in cells if who.any()]
-    counts = np.array([who.sum() for _, _, who in there])
-    started = np.array([(went.stage_then == before).sum() for before, _, _ in there])
+    began = (NONE, *STAGES)
+    cell = _code(went.stage_then, began) * len(STAGES) + _code(went.stage, STAGES)
+    size = len(began) * len(STAGES)
+    counts = np.bincount(cell, minlength=size)
+    started = counts.reshape(len(began), -1).sum(axis=1).repeat(len(STAGES))
+    there = np.flatnonzero(counts)
     columns = {
-        "stage_then": [before for before, _, _ in there],
-        "stage": [after for _, after, _ in there],
-        "customers": counts,
-        "share": counts / started,
-        "revenue_then": [went.revenue_then[who].sum() / MONEY_SCALE for _, _, who in there],
-        "revenue": [went.revenue[who].sum() / MONEY_SCALE for _, _, who in there],
+        "stage_then": [began[at // len(STAGES)] for at in there],
+        "stage": [STAGES[at % len(STAGES)] for at in there],
+        "customers": counts[there],
+        "share": counts[there] / started[there],
+        "revenue_then": _summed(went.revenue_then, cell, size)[there] / MONEY_SCALE,
+        "revenue": _summed(went.revenue, cell, size)[there] / MONEY_SCALE,
     }
     return present(TRANSITIONS, TRANSITIONS_TITLE, columns, as_of=book.as_of)
 
 
 def _by_stage(stock: Stock) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The customers and the revenue of each stage."""
-    stage, revenue = stock.texts("lifecycle_stage"), stock.money("revenue")
-    at = [stage == name for name in STAGES]
-    counts = np.array([who.sum() for who in at], np.int64)
-    return counts, np.array([revenue[who].sum() for who in at], np.int64)
+    stage = _code(stock.texts("lifecycle_stage"), STAGES)
+    counts = np.bincount(stage, minlength=len(STAGES)).astype(np.int64)
+    return counts, _summed(stock.money("revenue"), stage, len(STAGES))
+
+
+def _code(stage: NDArray[np.object_], stages: Sequence[str]) -> NDArray[np.int64]:
+    """The place of each stage among those named."""
+    place = pc.index_in(pa.array(stage, pa.string()), pa.array(stages))
+    return np.asarray(place.to_numpy(zero_copy_only=False), np.int64)
+
+
+def _summed(values: NDArray[np.int64], place: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """The sums of whole numbers by place, exact."""
+    sums = np.zeros(size, np.int64)
+    np.add.at(sums, place, values)
+    return sums
 
 
 def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:

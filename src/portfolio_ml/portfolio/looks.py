@@ -34,6 +34,7 @@ class Look:
     """What was expected of one measure at one horizon from one past week, and what came.
 
     Attributes:
+        origin: The week, counted back from the as-of day, from whose end it looks.
         measure: active or revenue.
         horizon: How many weeks ahead.
         guesses: What the chain expected, and what the plain guesses said; NaN where not made.
@@ -42,6 +43,7 @@ class Look:
         outcome: What came.
     """
 
+    origin: int
     measure: str
     horizon: int
     guesses: Mapping[str, float]
@@ -55,6 +57,8 @@ def looked_back(book: Book, of: PurchaseWeeks) -> Iterator[Look]:
     step = HORIZONS[0]
     origins = range(step, of.weeks - LEAST_WEEKS + 1, step)
     for origin in list(origins)[:MOST_LOOKS]:
+        if not of.has_purchases(origin):
+            continue
         horizons = [weeks for weeks in HORIZONS if weeks <= origin]
         found = outlook_at(book, of, origin, horizons, draws=CHECK_DRAWS)
         for measure in MEASURES:
@@ -62,6 +66,7 @@ def looked_back(book: Book, of: PurchaseWeeks) -> Iterator[Look]:
                 drawn = drawn_of(found, measure, k)
                 low, high = ends_of(drawn)
                 yield Look(
+                    origin,
                     measure,
                     weeks,
                     {"chain": float(drawn[0]), **guesses_at(of, measure, origin, weeks)},
@@ -138,6 +143,30 @@ def missed_a_week(looks: Sequence[Look], measure: str) -> float:
     return max(beyond, 0.0) / weeks if weeks else 0.0
 
 
+def widened(expected: float, ends: tuple[float, float], variance: float) -> tuple[float, float]:
+    """The ends of an interval with a variance more, of the logarithm.
+
+    Where it reaches down to 0 it has no logarithm, and stays.
+
+    Example:
+        >>> low, high = widened(100.0, (100.0, 100.0), 0.01)
+        >>> round(low, 1), round(high, 1)
+        (88.0, 113.7)
+    """
+    if not (variance > 0 and ends[0] > 0):
+        return ends
+    beside = [np.sqrt(np.log(end / expected) ** 2 + NORMAL**2 * variance) for end in ends]
+    return expected * float(np.exp(-beside[0])), expected * float(np.exp(beside[1]))
+
+
+def covers(look: Look, looks: Sequence[Look]) -> bool:
+    """Whether the outcome lay in the interval, widened by what looks from other weeks missed."""
+    others = [of for of in looks if of.origin != look.origin]
+    variance = missed_a_week(others, look.measure) * look.horizon
+    low, high = widened(look.guesses["chain"], (look.low, look.high), variance)
+    return low <= look.outcome <= high
+
+
 def compared(looks: Sequence[Look]) -> Sequence[Look]:
     """The looks that all guesses have; all, where none has a year before it."""
     return [of for of in looks if not np.isnan(of.guesses["repeated"])] or looks
@@ -149,7 +178,8 @@ def errors_of(looks: Sequence[Look]) -> dict[str, float]:
     NaN where the guess was not made at each look, or nothing above 0 came.
 
     Example:
-        >>> errors_of([Look("active", 13, {"chain": 9, "repeated": 5, "unchanged": 12}, 8, 11, 10)])
+        >>> guesses = {"chain": 9, "repeated": 5, "unchanged": 12}
+        >>> errors_of([Look(26, "active", 13, guesses, low=8, high=11, outcome=10)])
         {'chain': 0.1, 'repeated': 0.5, 'unchanged': 0.2}
     """
     outcome = np.array([of.outcome for of in looks])

@@ -153,8 +153,8 @@ def _recruits(
     """The recruits to come, as draws."""
     week = (as_of_day - of.first_day) // WEEK_DAYS
     counts = np.bincount(week, minlength=of.weeks + 1)[: of.weeks].astype(np.float64)
-    truncated = min(round(of.window), BLOCK_WEEKS)  # in the first weeks old customers look new
-    clean = counts[origin : max(of.weeks - truncated, origin)]
+    # In the first weeks of a history old customers look new.
+    clean = counts[origin : max(of.weeks - BLOCK_WEEKS, origin)]
     if clean.size >= YEAR_WEEKS:
         year = clean[:YEAR_WEEKS]
         expected = year[::-1][np.arange(weeks) % YEAR_WEEKS]

@@ -70,6 +70,10 @@ class PurchaseWeeks:
         """The last purchase week of each customer who had bought by the end of a week."""
         return np.flatnonzero((self.week >= origin) & ((self.after < origin) | (self.after < 0)))
 
+    def has_purchases(self, origin: int) -> bool:
+        """Whether anybody bought within the year up to the end of a week."""
+        return bool(((self.week >= origin) & (self.week < origin + YEAR_WEEKS)).any())
+
     def active(self, origin: int) -> float:
         """How many were active at the end of a week."""
         return float(self.active_weight(self.week[self.last_rows(origin)] - origin).sum())
