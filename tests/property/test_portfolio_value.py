@@ -49,7 +49,7 @@ def ids(figure: Figure) -> set[str]:
     return {*figure.rows["customer_id"].to_pylist()}
 
 
-@settings(max_examples=6)
+@settings(max_examples=4, deadline=None)
 @given(history=lines(columns=("order_id", "cost")))
 def test_what_always_holds(history: list[Line], engine: Engine) -> None:
     book = book_of_lines(history, engine)
@@ -77,7 +77,7 @@ def test_what_always_holds(history: list[Line], engine: Engine) -> None:
     assert {name for name, code in zip(names, codes, strict=True) if code is not None} == inactive
 
 
-@settings(max_examples=4)
+@settings(max_examples=2, deadline=None)
 @given(history=lines(last_day=1_300, columns=("order_id", "known_day")))
 def test_nothing_after_the_as_of_date_is_seen(history: list[Line], engine: Engine) -> None:
     until = day_of(AS_OF)
