@@ -1,7 +1,7 @@
 """Tuning: which outcomes it may look at, what it advises, and how it stops and goes on."""
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from datetime import date, timedelta
 
@@ -102,27 +102,32 @@ def test_no_outcome_of_a_tuning_day_is_one_that_a_cutoff_is_judged_on(cutoffs, l
     assert set(days) == set(RECIPE.snapshot_days(FIRST_DAY, first))
 
 
-def test_lines_after_the_last_outcome_that_tuning_may_see_change_nothing(tmp_path):
+def searched(folder, **changed):
+    """A search for better churn trees on a shop, and what its first trial came to."""
+    settings = settings_from(SHOP, base=folder)
+    found = portfolio_ml.tune(
+        settings, transactions=shop_of(**changed), trials=2, targets=["churn"]
+    )
+    with closing(sqlite3.connect(folder / "tuning.db")) as database:
+        return found, database.execute("SELECT value FROM trial_values").fetchone()
+
+
+@pytest.fixture(scope="module")
+def as_it_was(tmp_path_factory):
+    return searched(tmp_path_factory.mktemp("shop"))
+
+
+def test_lines_after_the_last_outcome_that_tuning_may_see_change_nothing(as_it_was, tmp_path):
     # 360 days and two cutoffs, 30 days apart: the first is judged on what follows day 299.
-    found = []
-    for place, table in (("one", shop_of()), ("other", shop_of(changed_from=300))):
-        (tmp_path / place).mkdir()
-        settings = settings_from(SHOP, base=tmp_path / place)
-        found.append(portfolio_ml.tune(settings, transactions=table, trials=2))
-    assert repr(found[0]) == repr(found[1])
-    assert [each.best for each in found[0].found] == [each.best for each in found[1].found]
+    found, value = searched(tmp_path, changed_from=300)
+    assert repr(found) == repr(as_it_was[0])
+    assert [each.best for each in found.found] == [each.best for each in as_it_was[0].found]
+    assert value == as_it_was[1]
 
 
-def test_lines_before_it_do(tmp_path):
-    rows = []
-    for place, table in (("one", shop_of()), ("other", shop_of(changed_from=280))):
-        (tmp_path / place).mkdir()
-        settings = settings_from(SHOP, base=tmp_path / place)
-        rows.append(portfolio_ml.tune(settings, transactions=table, trials=1, targets=["churn"]))
-        database = sqlite3.connect(tmp_path / place / "tuning.db")
-        rows[-1] = database.execute("SELECT value FROM trial_values").fetchone()
-        database.close()
-    assert rows[0] != rows[1]
+def test_lines_before_it_do(as_it_was, tmp_path):
+    _, value = searched(tmp_path, changed_from=280)
+    assert value != as_it_was[1]
 
 
 def test_a_history_that_is_too_short_for_a_backtest_is_too_short_for_tuning():
