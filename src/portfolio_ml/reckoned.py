@@ -15,9 +15,9 @@ from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.opening import Opened, Say
 from portfolio_ml.portfolio.book import Book, book_of
 from portfolio_ml.portfolio.catalogue import contents, figures
-from portfolio_ml.portfolio.customer_figures import NEEDS, customer_figures
 from portfolio_ml.portfolio.figure import Figure
 from portfolio_ml.portfolio.stock import frozen_at
+from portfolio_ml.portfolio.today.customer_figures import NEEDS, customer_figures
 from portfolio_ml.scored import BandsBefore, Scored, scored_dates
 from portfolio_ml.scoring import Champions
 from portfolio_ml.sinks.suppression import Suppression, suppression

@@ -8,12 +8,12 @@ import pytest
 from tests.books import RESELLERS_AS_OF, opened_book, reseller_settings, reseller_tables
 
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.cohorts import cohorts
 from portfolio_ml.portfolio.concentration import concentration, core_customers
-from portfolio_ml.portfolio.flow import flow
-from portfolio_ml.portfolio.health import health
-from portfolio_ml.portfolio.lifecycle import transitions
-from portfolio_ml.portfolio.monthly_flow import monthly_flow
+from portfolio_ml.portfolio.flow.cohorts import cohorts
+from portfolio_ml.portfolio.flow.flow import flow
+from portfolio_ml.portfolio.flow.health import health
+from portfolio_ml.portfolio.flow.lifecycle import transitions
+from portfolio_ml.portfolio.flow.monthly_flow import monthly_flow
 
 pytestmark = pytest.mark.oracle
 

@@ -7,8 +7,8 @@ import pytest
 from tests.books import RESELLERS_AS_OF, opened_book, reseller_settings, reseller_tables
 
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.key_dates import key_dates
-from portfolio_ml.portfolio.peak_months import peak_months
+from portfolio_ml.portfolio.selling.key_dates import key_dates
+from portfolio_ml.portfolio.selling.peak_months import peak_months
 
 TODAY = pd.Timestamp(RESELLERS_AS_OF)
 

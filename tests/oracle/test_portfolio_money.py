@@ -18,9 +18,9 @@ from tests.books import (
 )
 
 from portfolio_ml.portfolio.book import SCORES, Book
-from portfolio_ml.portfolio.loyalty import loyalty
-from portfolio_ml.portfolio.members import members
-from portfolio_ml.portfolio.profitability import stock_returns
+from portfolio_ml.portfolio.loyalty.loyalty import loyalty
+from portfolio_ml.portfolio.loyalty.members import members
+from portfolio_ml.portfolio.returns.profitability import stock_returns
 from portfolio_ml.schema import POINTS_SCALE
 from portfolio_ml.timeline import to_day
 

@@ -12,7 +12,7 @@ from tests.books import RESELLERS_AS_OF, data_folder, opened_book, reseller_tabl
 
 from portfolio_ml.config import settings_from
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.prospects import Fit, fit_of, prospect_fit, prospect_traits
+from portfolio_ml.portfolio.selling.prospects import Fit, fit_of, prospect_fit, prospect_traits
 
 COLUMNS = {
     0: "customer_id", 3: "phone", 4: "segment", 5: "name", 6: "employees", 11: "product_line",

@@ -8,9 +8,9 @@ import pytest
 from tests.books import RESELLERS_AS_OF, opened_book, reseller_settings, reseller_tables
 
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.reorder_evidence import reorder_evidence
-from portfolio_ml.portfolio.reordering import Reordering, reordering
-from portfolio_ml.portfolio.reorders import reorders
+from portfolio_ml.portfolio.selling.reorder_evidence import reorder_evidence
+from portfolio_ml.portfolio.selling.reordering import Reordering, reordering
+from portfolio_ml.portfolio.selling.reorders import reorders
 
 TODAY = pd.Timestamp(RESELLERS_AS_OF)
 

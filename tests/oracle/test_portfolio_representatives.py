@@ -7,11 +7,14 @@ import pandas as pd
 import pytest
 from tests.books import RESELLERS_AS_OF, opened_book, reseller_settings, reseller_tables
 
-from portfolio_ml.portfolio.goals import goal_customers, goals, progress
-from portfolio_ml.portfolio.handover import handovers, handovers_by_pair
-from portfolio_ml.portfolio.matches import matches, workloads
-from portfolio_ml.portfolio.matching import matching
-from portfolio_ml.portfolio.representatives import representatives, representatives_by_section
+from portfolio_ml.portfolio.goals.goals import goal_customers, goals, progress
+from portfolio_ml.portfolio.representatives.handover import handovers, handovers_by_pair
+from portfolio_ml.portfolio.representatives.matches import matches, workloads
+from portfolio_ml.portfolio.representatives.matching import matching
+from portfolio_ml.portfolio.representatives.representatives import (
+    representatives,
+    representatives_by_section,
+)
 
 pytestmark = pytest.mark.oracle
 

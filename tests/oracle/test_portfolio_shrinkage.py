@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from portfolio_ml.portfolio.shrinkage import chance_better, chance_of_difference, means, rates
+from portfolio_ml.portfolio.representatives.shrinkage import (
+    chance_better,
+    chance_of_difference,
+    means,
+    rates,
+)
 
 pytestmark = pytest.mark.oracle
 

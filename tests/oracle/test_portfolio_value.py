@@ -10,13 +10,13 @@ import pytest
 from scipy import stats
 from tests.books import RESELLERS_AS_OF, opened_book, reseller_settings, reseller_tables
 
-from portfolio_ml.portfolio.advocates import advocates
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure
-from portfolio_ml.portfolio.leaving import leaving, leaving_of
-from portfolio_ml.portfolio.potential import potential
-from portfolio_ml.portfolio.pre_churn import pre_churn
-from portfolio_ml.portfolio.release import release
+from portfolio_ml.portfolio.keeping.advocates import advocates
+from portfolio_ml.portfolio.keeping.leaving import leaving, leaving_of
+from portfolio_ml.portfolio.keeping.potential import potential
+from portfolio_ml.portfolio.keeping.pre_churn import pre_churn
+from portfolio_ml.portfolio.keeping.release import release
 
 pytestmark = pytest.mark.oracle
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.examples import shown
 
 from portfolio_ml.engine import Engine
-from portfolio_ml.portfolio.points_balance import SOON_DAYS, YEAR_DAYS, balances
-from portfolio_ml.portfolio.points_ledger import Ledger
+from portfolio_ml.portfolio.loyalty.points_balance import SOON_DAYS, YEAR_DAYS, balances
+from portfolio_ml.portfolio.loyalty.points_ledger import Ledger
 
 pytestmark = pytest.mark.property
 

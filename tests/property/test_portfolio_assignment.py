@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from portfolio_ml.portfolio import assignment
-from portfolio_ml.portfolio.assignment import assigned
+from portfolio_ml.portfolio.representatives import assignment
+from portfolio_ml.portfolio.representatives.assignment import assigned
 
 pytestmark = pytest.mark.property
 

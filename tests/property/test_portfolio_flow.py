@@ -13,10 +13,10 @@ from tests.histories import Line, after, day_of, lines
 
 from portfolio_ml.engine import Engine
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.flow import flow
-from portfolio_ml.portfolio.lifecycle import lifecycle, transitions
-from portfolio_ml.portfolio.monthly_flow import monthly_flow
-from portfolio_ml.portfolio.projection import projections
+from portfolio_ml.portfolio.flow.flow import flow
+from portfolio_ml.portfolio.flow.lifecycle import lifecycle, transitions
+from portfolio_ml.portfolio.flow.monthly_flow import monthly_flow
+from portfolio_ml.portfolio.flow.projection import projections
 from portfolio_ml.schema import MONEY_SCALE
 
 pytestmark = pytest.mark.property

@@ -11,11 +11,14 @@ from tests.books import frozen_with
 
 from portfolio_ml.config import Portfolio
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.matches import matches, workloads
-from portfolio_ml.portfolio.matching import matching
-from portfolio_ml.portfolio.representatives import representatives, representatives_by_section
+from portfolio_ml.portfolio.representatives.matches import matches, workloads
+from portfolio_ml.portfolio.representatives.matching import matching
+from portfolio_ml.portfolio.representatives.representatives import (
+    representatives,
+    representatives_by_section,
+)
+from portfolio_ml.portfolio.representatives.track_records import NOBODY
 from portfolio_ml.portfolio.stock import Stock
-from portfolio_ml.portfolio.track_records import NOBODY
 from portfolio_ml.timeline import to_day
 
 pytestmark = pytest.mark.property

@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.examples import shown
 
-from portfolio_ml.portfolio.rates_of_return import money_weighted, time_weighted
-from portfolio_ml.portfolio.stock_value import Worth, stock_periods
+from portfolio_ml.portfolio.returns.rates_of_return import money_weighted, time_weighted
+from portfolio_ml.portfolio.returns.stock_value import Worth, stock_periods
 
 pytestmark = pytest.mark.property
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portfolio_ml.portfolio.shrinkage import chance_of_difference, means, rates
+from portfolio_ml.portfolio.representatives.shrinkage import chance_of_difference, means, rates
 
 pytestmark = pytest.mark.property
 

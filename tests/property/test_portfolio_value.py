@@ -8,14 +8,14 @@ from tests.books import frozen_with, small_book
 from tests.histories import Line, after, day_of, lines
 
 from portfolio_ml.engine import Engine, opened
-from portfolio_ml.portfolio.advocates import advocates
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure
-from portfolio_ml.portfolio.leaving import leaving, leaving_of
-from portfolio_ml.portfolio.potential import potential
-from portfolio_ml.portfolio.pre_churn import pre_churn
-from portfolio_ml.portfolio.release import release
-from portfolio_ml.portfolio.winback import winback
+from portfolio_ml.portfolio.keeping.advocates import advocates
+from portfolio_ml.portfolio.keeping.leaving import leaving, leaving_of
+from portfolio_ml.portfolio.keeping.potential import potential
+from portfolio_ml.portfolio.keeping.pre_churn import pre_churn
+from portfolio_ml.portfolio.keeping.release import release
+from portfolio_ml.portfolio.keeping.winback import winback
 
 AS_OF = after(1_000)
 

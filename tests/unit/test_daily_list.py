@@ -12,8 +12,8 @@ from tests.histories import after, bought
 
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.daily_list import COLOURS, bands, daily_list, held_out
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
+from portfolio_ml.portfolio.today.daily_list import COLOURS, bands, daily_list, held_out
 from portfolio_ml.schema import Column
 
 pytestmark = pytest.mark.unit

@@ -8,7 +8,7 @@ from tests.histories import Line, after, bought
 
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.cohorts import cohorts
+from portfolio_ml.portfolio.flow.cohorts import cohorts
 
 pytestmark = pytest.mark.unit
 

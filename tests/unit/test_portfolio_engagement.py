@@ -15,9 +15,9 @@ from tests.histories import after, bought, day_of
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.opportunities import Opportunities
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.decision_times import decision_times, quartiles
-from portfolio_ml.portfolio.engagement import engagement
-from portfolio_ml.portfolio.touches import touches
+from portfolio_ml.portfolio.contact.decision_times import decision_times, quartiles
+from portfolio_ml.portfolio.contact.engagement import engagement
+from portfolio_ml.portfolio.contact.touches import touches
 from portfolio_ml.schema import QUARANTINE
 
 AS_OF = after(800)

@@ -10,10 +10,10 @@ from tests.histories import Line, after, bought
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.concentration import concentration
-from portfolio_ml.portfolio.flow import flow
-from portfolio_ml.portfolio.health import health
-from portfolio_ml.portfolio.lifecycle import lifecycle, transitions
-from portfolio_ml.portfolio.monthly_flow import monthly_flow
+from portfolio_ml.portfolio.flow.flow import flow
+from portfolio_ml.portfolio.flow.health import health
+from portfolio_ml.portfolio.flow.lifecycle import lifecycle, transitions
+from portfolio_ml.portfolio.flow.monthly_flow import monthly_flow
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,7 @@ from tests.books import frozen_with, small_book
 from tests.histories import after, bought
 
 from portfolio_ml.engine import opened
-from portfolio_ml.portfolio.goals import goal_customers, goals, progress
+from portfolio_ml.portfolio.goals.goals import goal_customers, goals, progress
 
 # Day 800 is the as-of date; who bought from day 741 on is active. The last year begins on day 436.
 LINES = [

@@ -8,7 +8,7 @@ from tests.books import frozen_with, small_book
 from tests.histories import Line, after, bought
 
 from portfolio_ml.engine import opened
-from portfolio_ml.portfolio.handover import handovers, handovers_by_pair
+from portfolio_ml.portfolio.representatives.handover import handovers, handovers_by_pair
 
 # Day 800 is the as-of date; handovers since day 436 are told.
 LINES = [

@@ -11,7 +11,7 @@ from tests.histories import Line, after, bought
 from portfolio_ml.config import Lifecycle
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.health import Ratio, health, ratio_of, verdict
+from portfolio_ml.portfolio.flow.health import Ratio, health, ratio_of, verdict
 
 pytestmark = pytest.mark.unit
 

@@ -14,7 +14,7 @@ from tests.histories import Line, bought, day_of
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure
-from portfolio_ml.portfolio.key_dates import key_dates, next_occurrence
+from portfolio_ml.portfolio.selling.key_dates import key_dates, next_occurrence
 from portfolio_ml.timeline import to_date
 
 AS_OF = date(2023, 2, 25)

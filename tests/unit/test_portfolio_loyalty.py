@@ -9,7 +9,7 @@ from tests.histories import Line, after, bought
 
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.loyalty import loyalty
+from portfolio_ml.portfolio.loyalty.loyalty import loyalty
 
 # Day 400 is the as-of date: days 36 to 400 are the last year.
 LINES = [

@@ -7,10 +7,10 @@ from tests.books import frozen_with, small_book
 from tests.histories import after, bought, day_of
 
 from portfolio_ml.engine import opened
-from portfolio_ml.portfolio.comparison import compared
-from portfolio_ml.portfolio.matches import matches, workloads
-from portfolio_ml.portfolio.matching import matching
-from portfolio_ml.portfolio.track_records import TrackRecords
+from portfolio_ml.portfolio.representatives.comparison import compared
+from portfolio_ml.portfolio.representatives.matches import matches, workloads
+from portfolio_ml.portfolio.representatives.matching import matching
+from portfolio_ml.portfolio.representatives.track_records import TrackRecords
 
 DEALS = pa.schema(
     {

@@ -11,7 +11,7 @@ from tests.histories import after, bought
 
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.members import compared, members
+from portfolio_ml.portfolio.loyalty.members import compared, members
 
 # Day 400 is today and day 35 a year ago. Then all were new; ann, bob and cid had spent 100, and so
 # had dan, eve and fay; gil and hal had spent 10, and are of another tier.

@@ -8,18 +8,18 @@ from tests.books import frozen_with, small_book
 from tests.histories import Line, after, bought, day_of
 
 from portfolio_ml.engine import Engine, opened
-from portfolio_ml.portfolio.additions import Pairs, additions
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.cross_sell_pairs import claimed, cross_sell_pairs
-from portfolio_ml.portfolio.first_purchases import (
+from portfolio_ml.portfolio.selling.additions import Pairs, additions
+from portfolio_ml.portfolio.selling.cross_sell_pairs import claimed, cross_sell_pairs
+from portfolio_ml.portfolio.selling.first_purchases import (
     NEVER,
     FirstPurchases,
     first_amounts,
     first_purchases,
 )
-from portfolio_ml.portfolio.next_category import cross_selling, next_category
-from portfolio_ml.portfolio.next_category_evidence import next_category_evidence
-from portfolio_ml.portfolio.recommending import MOST_ADDED, SIMILAR, chosen, shares
+from portfolio_ml.portfolio.selling.next_category import cross_selling, next_category
+from portfolio_ml.portfolio.selling.next_category_evidence import next_category_evidence
+from portfolio_ml.portfolio.selling.recommending import MOST_ADDED, SIMILAR, chosen, shares
 
 AS_OF = after(400)
 ZERO = day_of(after(0))

@@ -10,7 +10,7 @@ from tests.books import frozen_with, small_book
 from tests.histories import after, bought
 
 from portfolio_ml.engine import Engine, opened
-from portfolio_ml.portfolio.potential import _compared, potential
+from portfolio_ml.portfolio.keeping.potential import _compared, potential
 
 # Day 1000 is the as-of date. Who bought on day 0 has been there for over two years.
 

@@ -13,8 +13,8 @@ from tests.histories import Line, after, bought, day_of
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.errors import DataError
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.profitability import stock_returns, valuation_returns
-from portfolio_ml.portfolio.rates_of_return import (
+from portfolio_ml.portfolio.returns.profitability import stock_returns, valuation_returns
+from portfolio_ml.portfolio.returns.rates_of_return import (
     days_without_leap_days,
     money_weighted,
     time_weighted,

@@ -13,16 +13,16 @@ from tests.histories import after, bought
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure
-from portfolio_ml.portfolio.looks import Look, missed_a_week
-from portfolio_ml.portfolio.projection import projections
-from portfolio_ml.portfolio.purchase_weeks import (
+from portfolio_ml.portfolio.flow.looks import Look, missed_a_week
+from portfolio_ml.portfolio.flow.projection import projections
+from portfolio_ml.portfolio.flow.purchase_weeks import (
     CLASSES,
     FIRST,
     OLDEST,
     PurchaseWeeks,
     purchase_weeks,
 )
-from portfolio_ml.portfolio.renewal import BAND_STARTS, BANDS, Chances, Seen, ahead
+from portfolio_ml.portfolio.flow.renewal import BAND_STARTS, BANDS, Chances, Seen, ahead
 
 pytestmark = pytest.mark.unit
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from portfolio_ml.portfolio.proportions import Proportion, difference, lift
+from portfolio_ml.portfolio.keeping.proportions import Proportion, difference, lift
 
 
 @st.composite

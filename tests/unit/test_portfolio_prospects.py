@@ -13,8 +13,8 @@ from tests.histories import Line, after, bought
 
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.likeness import auroc_interval, evidence, likeness, trait
-from portfolio_ml.portfolio.prospects import fit_of, prospect_fit, prospect_traits
+from portfolio_ml.portfolio.selling.likeness import auroc_interval, evidence, likeness, trait
+from portfolio_ml.portfolio.selling.prospects import fit_of, prospect_fit, prospect_traits
 from portfolio_ml.prospects import Prospects
 from portfolio_ml.schema import QUARANTINE
 

@@ -7,8 +7,8 @@ from tests.books import frozen_with, small_book
 from tests.histories import Line, after, bought
 
 from portfolio_ml.engine import Engine, opened
-from portfolio_ml.portfolio.advocates import advocates
-from portfolio_ml.portfolio.release import NO_COST, release
+from portfolio_ml.portfolio.keeping.advocates import advocates
+from portfolio_ml.portfolio.keeping.release import NO_COST, release
 
 # Day 1000 is the as-of date; days 636 to 1000 are the last year.
 

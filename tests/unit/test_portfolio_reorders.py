@@ -12,10 +12,10 @@ from tests.histories import Line, after, bought, day_of
 
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.cycles import ANYTHING, Cycles, cycles_at, purchase_gaps
-from portfolio_ml.portfolio.reorder_evidence import reorder_evidence
-from portfolio_ml.portfolio.reordering import Reordering, is_in, reordering
-from portfolio_ml.portfolio.reorders import reorders
+from portfolio_ml.portfolio.selling.cycles import ANYTHING, Cycles, cycles_at, purchase_gaps
+from portfolio_ml.portfolio.selling.reorder_evidence import reorder_evidence
+from portfolio_ml.portfolio.selling.reordering import Reordering, is_in, reordering
+from portfolio_ml.portfolio.selling.reorders import reorders
 
 AS_OF = after(495)
 

@@ -9,7 +9,10 @@ from tests.histories import after, bought, day_of
 
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.representatives import representatives, representatives_by_section
+from portfolio_ml.portfolio.representatives.representatives import (
+    representatives,
+    representatives_by_section,
+)
 
 # Day 800 is the as-of date: days 436 to 800 are the last year, and day 435 is a year ago. Who
 # bought within 60 days is active: then from day 376 on, now from day 741 on.

@@ -9,7 +9,7 @@ from tests.histories import REFERENCE, Line, after, bought
 
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.pre_churn import pre_churn
+from portfolio_ml.portfolio.keeping.pre_churn import pre_churn
 
 # Day 700 is the as-of date, and day 610 one churn horizon before. The activity window is so long
 # that nobody is inactive. The portfolio's typical gap counts as one of the customer's own gaps.

@@ -7,7 +7,7 @@ import pytest
 
 from portfolio_ml.config import Portfolio
 from portfolio_ml.portfolio.stock import Stock
-from portfolio_ml.portfolio.terms import terms_of
+from portfolio_ml.portfolio.today.terms import terms_of
 
 pytestmark = pytest.mark.unit
 

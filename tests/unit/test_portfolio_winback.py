@@ -9,9 +9,9 @@ from tests.histories import Line, after, bought
 
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import NO_SCORES, Book
-from portfolio_ml.portfolio.leaving import leaving
-from portfolio_ml.portfolio.response import response, uplift_of
-from portfolio_ml.portfolio.winback import NO_UPLIFT, winback
+from portfolio_ml.portfolio.keeping.leaving import leaving
+from portfolio_ml.portfolio.keeping.response import response, uplift_of
+from portfolio_ml.portfolio.keeping.winback import NO_UPLIFT, winback
 
 # Forty customers bought on day 0. On day 300 twenty were called, of whom eight bought on day 350;
 # twenty were left alone, of whom two did. Day 400 is the as-of date, 90 days the horizon.

@@ -7,43 +7,62 @@ import pyarrow as pa
 
 from portfolio_ml.errors import ConfigError, nearest
 from portfolio_ml.portfolio import (
-    advocates,
-    cohorts,
     concentration,
-    cross_sell_pairs,
-    daily_list,
-    decision_times,
-    engagement,
-    flow,
-    goals,
-    handover,
-    health,
-    key_dates,
-    leaving,
-    lifecycle,
-    loyalty,
-    matches,
-    members,
-    monthly_flow,
-    next_category,
-    next_category_evidence,
-    potential,
-    pre_churn,
-    profitability,
-    projection,
-    release,
-    reorder_evidence,
-    reorders,
-    representatives,
-    response,
     sections,
-    touches,
-    winback,
 )
 from portfolio_ml.portfolio.book import Book
+from portfolio_ml.portfolio.contact import (
+    decision_times,
+    engagement,
+    touches,
+)
 from portfolio_ml.portfolio.figure import Figure, contract_of, present
-from portfolio_ml.portfolio.matching import matching
-from portfolio_ml.portfolio.reordering import reordering
+from portfolio_ml.portfolio.flow import (
+    cohorts,
+    flow,
+    health,
+    lifecycle,
+    monthly_flow,
+    projection,
+)
+from portfolio_ml.portfolio.goals import (
+    goals,
+)
+from portfolio_ml.portfolio.keeping import (
+    advocates,
+    leaving,
+    potential,
+    pre_churn,
+    release,
+    response,
+    winback,
+)
+from portfolio_ml.portfolio.loyalty import (
+    loyalty,
+    members,
+)
+from portfolio_ml.portfolio.representatives import (
+    handover,
+    matches,
+    representatives,
+)
+from portfolio_ml.portfolio.representatives.matching import matching
+from portfolio_ml.portfolio.returns import (
+    profitability,
+)
+from portfolio_ml.portfolio.selling import (
+    cross_sell_pairs,
+    key_dates,
+    next_category,
+    next_category_evidence,
+    prospects,
+    reorder_evidence,
+    reorders,
+)
+from portfolio_ml.portfolio.selling.reordering import reordering
+from portfolio_ml.portfolio.today import (
+    daily_list,
+)
 from portfolio_ml.schema import Column, Table
 
 Found = Mapping[str, Figure]
@@ -75,6 +94,11 @@ def _next_category(book: Book, _: Found) -> tuple[Figure, ...]:
         next_category_evidence.next_category_evidence(book, learnt),
         cross_sell_pairs.cross_sell_pairs(book, learnt),
     )
+
+
+def _prospects(book: Book, _: Found) -> tuple[Figure, ...]:
+    fit = prospects.fit_of(book)
+    return prospects.prospect_fit(book, fit), prospects.prospect_traits(book, fit)
 
 
 def _reorders(book: Book, _: Found) -> tuple[Figure, ...]:
@@ -142,6 +166,7 @@ GROUPS: tuple[Group, ...] = (
     ),
     Group((reorders.REORDERS, reorder_evidence.REORDER_EVIDENCE), _reorders),
     _alone(key_dates.KEY_DATES, key_dates.key_dates),
+    Group((prospects.PROSPECT_FIT, prospects.PROSPECT_TRAITS), _prospects),
     _alone(engagement.ENGAGEMENT, engagement.engagement),
     _alone(touches.TOUCHES, touches.touches),
     _alone(decision_times.DECISION_TIMES, decision_times.decision_times),

@@ -1,0 +1,1 @@
+"""Whom to keep, win back, ask for more or let go, who speaks for the business; and why."""

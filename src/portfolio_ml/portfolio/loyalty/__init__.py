@@ -1,0 +1,1 @@
+"""Loyalty points: balances, tiers, what the programme owes, and members beside others."""

@@ -1,0 +1,1 @@
+"""What to offer whom, and when: next categories, reorders, key dates; and whom to win."""
