@@ -8,7 +8,7 @@ import pytest
 from tests.histories import HORIZONS, REFERENCE, after, bought, day_of, history_of
 
 from portfolio_ml.config import Bands
-from portfolio_ml.customer_rows import Lineage, customer_rows
+from portfolio_ml.customer_rows import CUSTOMER_FIGURES, Lineage, customer_rows, with_figures
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.table import at
 from portfolio_ml.schema import CUSTOMER_ROWS
@@ -106,7 +106,24 @@ def test_only_columns_of_which_the_contract_knows_a_null_have_one():
         "value_at_risk",
         "missed_cycles",
         "abstention",
+        *CUSTOMER_FIGURES,
     }
+
+
+def test_what_the_figures_say_comes_beside_each_customer_and_is_null_for_others():
+    found = rows()
+    figures = pa.table(
+        {"customer_id": found["customer_id"].slice(1, 1)}
+        | {name: pa.array([None]) for name in CUSTOMER_FIGURES}
+        | {"priority_rank": pa.array([3]), "action": pa.array(["keep"])}
+    )
+
+    told = with_figures(found, figures)
+
+    assert told.schema == found.schema
+    ranks = told["priority_rank"].to_pylist()
+    assert ranks == [None, 3, *[None] * (found.num_rows - 2)]
+    assert told["action"][1].as_py() == "keep"
 
 
 def test_bands_are_those_of_the_chance_or_of_the_delivery_before():

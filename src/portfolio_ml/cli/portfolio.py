@@ -28,7 +28,7 @@ def portfolio(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show the portfolio's own figures: sections, flow, potential, the daily list, ...
+    """Show the portfolio's own figures: sections, flow, the daily list and many more.
 
     They are written where portfolio.delivery says. A figure whose columns or tables the data
     lacks is absent, with its reason. --json gives all rows.
