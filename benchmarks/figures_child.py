@@ -51,6 +51,12 @@ def figures_of(portfolio: Opened, scores: pa.Table, steps: Steps) -> None:
             scores=scores,
             then_scores=earlier(scores, portfolio),
             customers=portfolio.customers,
+            interactions=portfolio.interactions,
+            contacts=portfolio.contacts,
+            opportunities=portfolio.opportunities,
+            points=portfolio.points,
+            prospects=portfolio.prospects,
+            valuations=portfolio.valuations,
         )
     found: dict[str, Figure] = {}
     for group in sorted(GROUPS, key=lambda group: len(group.needs)):
