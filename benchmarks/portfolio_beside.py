@@ -52,7 +52,7 @@ def tables_beside(lines: Path, customers: int) -> Mapping[str, Path]:
 
 def _lines_of(file: Path, customers: int) -> NDArray[np.int64]:
     """How many lines each customer has."""
-    counted = duckdb.sql(
+    counted = duckdb.connect().execute(
         f"SELECT CAST(customer_id[2:] AS INTEGER) AS customer, count(*) AS lines FROM '{file}' "
         "GROUP BY ALL"
     ).to_arrow_table()
@@ -159,7 +159,10 @@ def _points(rng: np.random.Generator, customers: int) -> Columns:
 
 def _valuations(rng: np.random.Generator, _: int) -> Columns:
     months = np.arange("2022-01", "2024-12", dtype="datetime64[M]").astype("datetime64[D]")
-    return {"date": pa.array(months), "value": 1e6 * np.cumprod(rng.normal(1.01, 0.02, months.size))}
+    return {
+        "date": pa.array(months),
+        "value": 1e6 * np.cumprod(rng.normal(1.01, 0.02, months.size)),
+    }
 
 
 def _times(rng: np.random.Generator, count: int) -> NDArray[np.datetime64]:

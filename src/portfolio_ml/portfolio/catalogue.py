@@ -151,7 +151,7 @@ GROUPS: tuple[Group, ...] = (
     ),
     Group((pre_churn.PRE_CHURN, pre_churn.QUALITY), lambda book, _: pre_churn.pre_churn(book)),
     Group((potential.POTENTIAL, potential.REACH), lambda book, _: potential.potential(book)),
-    _alone(response.RESPONSE, response.response),
+    _alone(response.RESPONSE, lambda book: book.once(response.response)),
     _alone(winback.WINBACK, winback.winback),
     _alone(leaving.LEAVING, leaving.leaving),
     _alone(release.RELEASE, release.release),

@@ -20,7 +20,7 @@ from portfolio_ml.customers import CustomerTable
 from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.features.cut import KEYS, seen_at
 from portfolio_ml.features.inputs import Inputs
-from portfolio_ml.features.table import Horizons, at
+from portfolio_ml.features.table import Horizons, at, computed, definitions_hash
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.standing import USUAL_LIFECYCLE, activity_windows, standing_of
 from portfolio_ml.timeline import in_history, in_window, is_among_last, to_date, to_day
@@ -185,13 +185,12 @@ def frozen_at(
         DataError: Nobody had bought by then.
     """
     known = replace(inputs, catalogue=inputs.catalogue.only(_STANDING))
-    table = at(known, [day], horizons=horizons)
     return Frozen(
-        reference=table.references[day],
+        reference=computed(known, [day], horizons=horizons).references[day],
         activity_days=activity_days or activity_windows(inputs, [day])[day],
         horizons=horizons,
         features=known.catalogue.names,
-        features_hash=table.hash,
+        features_hash=definitions_hash(known.catalogue, horizons),
     )
 
 

@@ -16,6 +16,7 @@ from scipy import stats
 from portfolio_ml.engine import Frame
 from portfolio_ml.features.cut import KEYS, seen_at
 from portfolio_ml.features.inputs import RECENT_PURCHASE_DAYS, Inputs
+from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.stock import Stock
 from portfolio_ml.schema import MONEY_SCALE
 
@@ -86,6 +87,11 @@ def habits_of(inputs: Inputs, stocks: Sequence[Stock]) -> Mapping[int, Habits]:
     """The habits of the customers of some stocks, by their day, in one query."""
     sums = inputs.engine.collect(_sums(inputs, [stock.as_of_day for stock in stocks]))
     return {stock.as_of_day: _habits(stock.beside(sums)) for stock in stocks}
+
+
+def habits_today(book: Book) -> Habits:
+    """The habits of today's customers; ask for them by `Book.once`."""
+    return habits_of(book.inputs, [book.now])[book.as_of_day]
 
 
 def _sums(inputs: Inputs, days: Sequence[int]) -> Frame:

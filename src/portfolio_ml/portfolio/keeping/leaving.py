@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from portfolio_ml.engine import Frame
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, contract_of, present
-from portfolio_ml.portfolio.keeping.habits import Habits, habits_of
+from portfolio_ml.portfolio.keeping.habits import Habits, habits_today
 from portfolio_ml.portfolio.keeping.proportions import Estimate, Proportion, lift
 from portfolio_ml.portfolio.keeping.talks import FIVE_POINTS, kinds_of
 from portfolio_ml.portfolio.stock import YEAR_DAYS, Stock
@@ -132,7 +132,7 @@ def leaving(book: Book) -> Figure:
     What the portfolio's tables cannot tell, such as complaints without interactions, has no row.
     The last row counts those of whom nothing tells why.
     """
-    found = leaving_of(book)
+    found = book.once(leaving_of)
     rows = [_row(compared, found) for compared in found.compared]
     untold = int((found.code == UNTOLD.code).sum())
     gone = Proportion(untold, int((~book.now.is_active).sum()))
@@ -201,7 +201,7 @@ def leaving_of(book: Book) -> Leaving:
 def _happened(book: Book) -> Mapping[Reason, tuple[Flags, Flags]]:
     """To whom each reason happened, and of whom it could be told; shape (customers,) each."""
     stock = book.now
-    habits = habits_of(book.inputs, [stock])[stock.as_of_day]
+    habits = book.once(habits_today)
     return {
         **_said(book),
         **_bought(stock, habits),

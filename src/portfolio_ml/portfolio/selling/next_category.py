@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
+from portfolio_ml.portfolio.samples import sample
 from portfolio_ml.portfolio.selling.adding import (
     Active,
     Chance,
@@ -38,7 +39,6 @@ from portfolio_ml.portfolio.selling.recommending import (
     chosen,
     shares,
 )
-from portfolio_ml.portfolio.selling.samples import sample
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 
 CUTOFFS = 8
@@ -124,7 +124,7 @@ def cross_selling(book: Book) -> CrossSelling | str:
     if len(firsts.categories) < 2:
         return ONE_CATEGORY
     horizon, today = book.frozen.horizons.churn_days, book.as_of_day
-    some = sample(book)
+    some = book.once(sample)
     of_some = firsts if some.is_all else first_purchases(some.inputs, today).named(firsts)
     found = additions(of_some, as_of_day=today, period_days=horizon)
     cutoffs = found.ends[1:-1][-CUTOFFS:]

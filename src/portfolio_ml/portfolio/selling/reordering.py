@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from portfolio_ml.portfolio.book import Book
+from portfolio_ml.portfolio.samples import sample
 from portfolio_ml.portfolio.selling.cycles import ANYTHING, Cycles, cycles_at, purchase_gaps
-from portfolio_ml.portfolio.selling.samples import sample
 
 DUE_WITHIN_DAYS = 7
 SOON_DAYS = 14
@@ -66,7 +66,7 @@ def reordering(book: Book) -> Reordering:
     """The cycles of today, and of up to three days within the last year."""
     today, first = book.as_of_day, book.inputs.span.first_day
     days: Sequence[int] = [d for d in (today - back for back in LOOKED_BACK_DAYS) if d > first]
-    gaps, some = purchase_gaps(book.inputs, today), sample(book)
+    gaps, some = purchase_gaps(book.inputs, today), book.once(sample)
     of_some = gaps if some.is_all or not days else purchase_gaps(some.inputs, today)
     looks = tuple(cycles_at(some.inputs, of_some, day) for day in days)
     return Reordering(cycles_at(book.inputs, gaps, today), looks, tuple(some.notes))
