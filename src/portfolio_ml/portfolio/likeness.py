@@ -36,7 +36,7 @@ SHUFFLES = 199
 SIGNIFICANT = 0.025
 MOST_JUDGED = 2_000
 """So many of the best and of the worst are judged at most, drawn with a fixed seed."""
-_PRIOR_CUSTOMERS = 10.0
+_PRIOR_CUSTOMERS = 30.0
 _SEED = 8
 _Z = 1.959964
 
