@@ -249,6 +249,7 @@ def many(as_of: date, count: int, *, first: int = 0) -> pa.Table:
         pa.bool_(): pa.array([figure % 2 == 0 for figure in figures]),
         pa.int8(): pa.array([figure % 5 + 1 for figure in figures], pa.int8()),
         pa.int32(): pa.array([figure % 1000 for figure in figures], pa.int32()),
+        pa.int64(): pa.array([figure % 100 for figure in figures], pa.int64()),
         pa.float64(): pa.array([figure / 100 for figure in figures]),
         pa.date32(): pa.array([as_of] * count),
         pa.timestamp("us", tz="UTC"): pa.array([NOW] * count, pa.timestamp("us", tz="UTC")),

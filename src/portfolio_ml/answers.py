@@ -27,6 +27,7 @@ from portfolio_ml.report.facts import Facts
 from portfolio_ml.results import (
     acting_table,
     champions_table,
+    contacts_table,
     deliveries_table,
     drift_table,
     gate_table,
@@ -314,6 +315,8 @@ class MonitorResult(_Shown):
             tables.append(drift_table(self.seen))
         if self.seen.matured:
             tables.append(matured_table(self.seen))
+        if self.seen.contacts:
+            tables.append(contacts_table(self.seen))
         return tables
 
 

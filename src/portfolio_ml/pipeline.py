@@ -5,7 +5,7 @@ Each function opens the engine, walks downstream, and gives a frozen result. Not
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.opening import Opened, Say, Validation, opened, validate
 from portfolio_ml.portfolio.catalogue import demand_known
 from portfolio_ml.publish import Training, models_as_files, publish
-from portfolio_ml.reckoned import Reckoned, reckoned, with_portfolio
+from portfolio_ml.reckoned import Reckoned, contacts_brought, reckoned, with_portfolio
 from portfolio_ml.report.facts import Facts, gather, history_facts
 from portfolio_ml.report.page import write as write_page
 from portfolio_ml.scored import Scored, scored, scored_dates, tables_of
@@ -359,7 +359,8 @@ def portfolio_figures(
 def monitor(portfolio: Opened, *, say: Say) -> Monitoring:
     """Hold today's features and scores against training, and delivered scores against outcomes.
 
-    What is seen is logged as a run of its own.
+    Customers who were contacted are compared with those who were held out. What is seen is logged
+    as a run of its own.
 
     Args:
         portfolio: The history, up to today.
@@ -372,6 +373,7 @@ def monitor(portfolio: Opened, *, say: Say) -> Monitoring:
     champions, judgements = champions_in_force(settings, say)
     tables = tables_of(portfolio, champions, [portfolio.as_of_day])
     found = watching.watched(portfolio, champions, judgements, tables, say=say)
+    found = replace(found, contacts=contacts_brought(portfolio, champions))
     with registry.opened(settings) as store:
         watching.logged(found, store)
     return found

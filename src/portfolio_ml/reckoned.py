@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,6 +17,7 @@ from portfolio_ml.opening import Opened, Say
 from portfolio_ml.portfolio.book import Book, book_of
 from portfolio_ml.portfolio.catalogue import contents, figures
 from portfolio_ml.portfolio.figure import Figure
+from portfolio_ml.portfolio.keeping.response import RESPONSE
 from portfolio_ml.portfolio.stock import frozen_at
 from portfolio_ml.portfolio.today.customer_figures import NEEDS, customer_figures
 from portfolio_ml.scored import BandsBefore, Scored, scored_dates
@@ -109,6 +111,23 @@ def with_portfolio(found: Scored, portfolio: Opened, champions: Champions) -> Sc
     book = book_at(portfolio, champions, as_of=found.as_of, scores=found.rows)
     by_name = {figure.name: figure for figure in figures(book, NEEDS)}
     return replace(found, rows=with_figures(found.rows, customer_figures(book, by_name)))
+
+
+def contacts_brought(portfolio: Opened, champions: Champions) -> tuple[Mapping[str, Any], ...]:
+    """What contacts brought beside held-out customers: the rows of the figure `response`.
+
+    None where no contacts tell who was held out.
+
+    Args:
+        portfolio: The history.
+        champions: The models in force.
+    """
+    known = portfolio.contacts
+    if known is None or "held_out" not in known.columns:
+        return ()
+    book = book_at(portfolio, champions, as_of=portfolio.as_of, scores=None)
+    [figure] = figures(book, [RESPONSE.name])
+    return tuple(figure.rows.drop_columns(["as_of"]).to_pylist())
 
 
 def book_at(

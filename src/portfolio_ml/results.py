@@ -244,6 +244,37 @@ def verdict_table(seen: Monitoring) -> SmallTable:
     return SmallTable.of(caption, ["verdict", "reasons"], [[seen.verdict.level, reasons]])
 
 
+def contacts_table(seen: Monitoring) -> SmallTable:
+    """What contacts brought, beside customers who were held out."""
+
+    def share(of: float | None) -> str:
+        return "" if of is None else f"{of:.1%}"
+
+    return SmallTable.of(
+        "Contacted customers beside those held out: who bought within the churn horizon",
+        ["action", "customers", "contacted", "bought", "held out", "bought", "uplift (90 %)"],
+        [
+            [
+                row["action"],
+                row["audience"],
+                row["contacted"],
+                share(row["contacted_share"]),
+                row["held_out"],
+                share(row["held_out_share"]),
+                _uplift(row),
+            ]
+            for row in seen.contacts
+            if row["contacted"] is not None
+        ],
+    )
+
+
+def _uplift(row: Mapping[str, Any]) -> str:
+    if row["uplift"] is None:
+        return "too few to tell"
+    return f"{row['uplift']:+.1%} ({row['uplift_low']:+.1%} to {row['uplift_high']:+.1%})"
+
+
 def drift_table(seen: Monitoring, *, most: int = 12) -> SmallTable:
     """What has drifted, and then what strays farthest from training's path."""
     judged = [drift for drift in seen.drifts if drift.state in ("drifted", "stable")]

@@ -136,8 +136,10 @@ def test_gaps_are_those_of_pandas(book: Book, lines: pd.DataFrame, customers: pd
 def test_losses_are_those_of_pandas(book: Book, lines: pd.DataFrame) -> None:
     found = frame_of(release(book))
     margin = lines.assign(margin=lines["amount"] - lines["cost"])
-    first = purchase_days(lines, AS_OF).groupby("customer_id")["timestamp"].min()
+    days = purchase_days(lines, AS_OF)
+    first = days.groupby("customer_id")["timestamp"].min()
     is_old = (AS_OF - first).dt.days > 365
+    is_old &= active(days, AS_OF, book.frozen.activity_days)
     result = last_year(margin, AS_OF, "margin").reindex(first.index).fillna(0)[is_old]
     before = last_year(margin, AS_OF - timedelta(days=365), "margin")
     losing = result[result.round(4) < 0]

@@ -98,8 +98,8 @@ def test_a_level_weighs_how_much_commoner_it_is_among_the_best_shrunk(book: Book
     mill, shop = rows["mill"], rows["shop"]
 
     both = (mill["best"] + mill["worst"]) / 80
-    of_best = (mill["best"] + 10 * both) / (40 + 10)
-    of_worst = (mill["worst"] + 10 * both) / (40 + 10)
+    of_best = (mill["best"] + 30 * both) / (40 + 30)
+    of_worst = (mill["worst"] + 30 * both) / (40 + 30)
     assert mill["times_commoner"] == pytest.approx(of_best / of_worst)
     assert (mill["prospects"], shop["prospects"]) == (1, 1)
     assert mill["best"] + shop["best"] == 40

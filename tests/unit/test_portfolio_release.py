@@ -33,13 +33,13 @@ def test_who_loses_money_where_money_is_earned_fits(engine: Engine) -> None:
             {"customer_id": f"n{n:02}", "region": "North"},
             {"customer_id": f"s{n:02}", "region": "South"},
         ]
-    lines += sold("new", 900, margin=-50.0)
+    lines += sold("new", 900, margin=-50.0) + sold("left", 0, 700, margin=-50.0)
     lines += sold("alone", 0, 500, margin=-50.0) + sold("alone", 900, margin=-2.0)
     book = small_book(
         lines,
         engine,
         as_of=after(1000),
-        frozen=frozen_with(activity_days=60),
+        frozen=frozen_with(activity_days=200),
         customers=customers,
         settings={"sections": ["region", "lifecycle_stage"]},
     )
@@ -74,7 +74,9 @@ def test_what_a_customer_costs_to_serve_counts(engine: Engine) -> None:
         {"customer_id": "cheap", "service_cost": 10.0},
         {"customer_id": "dear", "service_cost": 80.0},
     ]
-    book = small_book(lines, engine, as_of=after(1000), frozen=frozen_with(), customers=customers)
+    book = small_book(
+        lines, engine, as_of=after(1000), frozen=frozen_with(activity_days=200), customers=customers
+    )
 
     figure = release(book)
 

@@ -129,7 +129,7 @@ def test_few_customers_tell_no_uplift(engine: Engine) -> None:
     book = book_with(engine, contacts=few, scores=SCORES)
 
     assert uplift_of(response(book)) is None
-    assert "fewer than 20 customers on either side" in winback(book).absent
+    assert "fewer than 20 on either side" in winback(book).absent
 
 
 def test_who_is_worth_a_contact_is_listed_by_what_it_brings(engine: Engine) -> None:

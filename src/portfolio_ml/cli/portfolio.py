@@ -28,10 +28,10 @@ def portfolio(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show the portfolio's own figures: sections, flow, the daily list and many more.
+    """Show the portfolio's figures: sections, flow, the daily list.
 
-    They are written where portfolio.delivery says. A figure whose columns or tables the data
-    lacks is absent, with its reason. --json gives all rows.
+    And many more. They are written where portfolio.delivery says. A figure whose columns or
+    tables the data lacks is absent, with its reason. --json gives all rows.
     """
     from functools import partial
 

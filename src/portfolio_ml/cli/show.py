@@ -31,6 +31,7 @@ from portfolio_ml.results import (
     acting_table,
     by_need,
     champions_table,
+    contacts_table,
     drift_table,
     gate_lines,
     judgement_table,
@@ -170,6 +171,8 @@ def print_monitoring(seen: Monitoring) -> None:
         _draw(drift_table(seen))
     if seen.matured:
         _draw(matured_table(seen))
+    if seen.contacts:
+        _draw(contacts_table(seen))
     for line in verdict_lines(seen):
         print_line(line)
 

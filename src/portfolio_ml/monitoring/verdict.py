@@ -44,6 +44,8 @@ class Monitoring:
         drifts: Every column, today against training.
         matured: How delivered scores did, by target, version and group of customers.
         verdict: What follows.
+        contacts: What contacts brought beside customers who were held out: the rows of the
+            portfolio's figure `response`; none where no contacts tell who was held out.
     """
 
     as_of: date
@@ -52,6 +54,7 @@ class Monitoring:
     drifts: tuple[Drift, ...]
     matured: tuple[Matured, ...]
     verdict: Verdict
+    contacts: tuple[Mapping[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """What it saw as plain JSON values."""
@@ -63,6 +66,7 @@ class Monitoring:
             "known_until": self.known_until.isoformat(),
             "drift": [drift.to_dict() for drift in self.drifts],
             "outcomes": [matured.to_dict() for matured in self.matured],
+            "contacts": [dict(row) for row in self.contacts],
         }
 
 

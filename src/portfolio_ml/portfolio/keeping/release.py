@@ -28,7 +28,7 @@ _NO_SECTIONS = ("lifecycle_stage", "segment_name")
 
 RELEASE: Table = contract_of(
     "release",
-    grain="one customer of over a year who cost more than it brought",
+    grain="one active customer of over a year who cost more than it brought",
     key=("customer_id",),
     columns=(
         Column("customer_id", pa.string(), "who"),
@@ -45,10 +45,9 @@ RELEASE: Table = contract_of(
         Column("service_cost", pa.float64(), "of a year, as the customers table has it",
                null="the customers table tells none", decimals=2),
         Column("fits", pa.string(),
-               "the sections of the customer where money is earned, that is, whose customers of "
-               "over a year bring more than they cost together; joined by '; '",
+               "the sections of the customer where money is earned, that is, whose active "
+               "customers of over a year bring more than they cost together; joined by '; '",
                null="there is none"),
-        Column("is_active", pa.bool_(), "whether the customer bought within the activity window"),
     ),
 )  # fmt: skip
 
@@ -79,8 +78,8 @@ class Results:
 def release(book: Book) -> Figure:
     """The customers who cost more than they brought over the last year.
 
-    Those who fit nowhere come first, then the largest losses. Only customers of over a year are
-    judged: the first year is an investment.
+    Those who fit nowhere come first, then the largest losses. Only active customers of over a year
+    are judged: the first year is an investment, and who has left need not be let go.
     """
     stock = book.now
     has_margin, has_service = stock.has("margin"), stock.has("service_cost")
@@ -88,23 +87,26 @@ def release(book: Book) -> Figure:
         return absent(RELEASE, TITLE, NO_COST)
     found = results_of(stock)
     fits = fits_of(book, found)
-    is_losing = (found.result < 0) & (stock.column("tenure_days") > YEAR_DAYS)
+    is_losing = (found.result < 0) & is_judged_of(stock)
     some = np.flatnonzero(is_losing)
     is_candidate = np.array([fit is None for fit in fits], np.bool_)
     some = some[np.lexsort((some, found.result[some], ~is_candidate[some]))]
+    before = _before(book, found)
     columns: dict[str, NDArray[Any]] = {
         "customer_id": stock.texts("customer_id"),
         "is_candidate": is_candidate,
         "result": found.result,
-        "result_before": _before(book, found),
+        "result_before": before,
         "revenue": stock.money("revenue") / MONEY_SCALE,
         "margin": found.margin,
         "service_cost": found.service_cost,
         "fits": fits,
-        "is_active": stock.is_active,
     }
     rows = {name: values[some] for name, values in columns.items()}
     notes = _notes(book, found, some, is_candidate[some])
+    again = int((before[some] < 0).sum())
+    if np.isfinite(before[some]).any():
+        notes.append(f"{again:,} of them did in the year before, too")
     return present(RELEASE, TITLE, rows, as_of=book.as_of, notes=notes)
 
 
@@ -117,18 +119,22 @@ def results_of(stock: Stock) -> Results:
     return Results(margin, service, brought - np.nan_to_num(service))
 
 
+def is_judged_of(stock: Stock) -> NDArray[np.bool_]:
+    """Which customers are judged: the active ones of over a year."""
+    return stock.is_active & (stock.column("tenure_days") > YEAR_DAYS)
+
+
 def fits_of(book: Book, found: Results) -> NDArray[np.object_]:
     """The sections of each customer where money is earned, in words; None where there is none.
 
-    A section counts whose customers together bring more than they cost: those of over a year, 20 at
-    least with an order or a service cost within the year. Not the median customer, whose result is
+    A section counts whose customers together bring more than they cost: the active ones of over a
+    year, 20 at least. Not the median customer, whose result is
     often next to nothing and falls on either side by chance. Where all of a customer's sections are
     smaller, all customers together are the section. The stage of life and the champion's segments
     are no sections to fit in: they say how a customer buys, and not who it is.
     """
     stock = book.now
-    is_served = (stock.money("orders_365d") > 0) | (np.nan_to_num(found.service_cost) > 0)
-    is_judged = is_served & (stock.column("tenure_days") > YEAR_DAYS)
+    is_judged = is_judged_of(stock)
     result = np.where(is_judged, found.result, 0.0)
     told = np.zeros(stock.count, np.bool_)
     parts = []

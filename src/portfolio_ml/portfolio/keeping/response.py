@@ -22,7 +22,7 @@ from portfolio_ml.schema import Column, Table
 from portfolio_ml.timeline import in_history, in_outcome
 
 FEWEST = 20
-"""With fewer customers on either side no uplift is told."""
+"""With fewer on either side no uplift is told."""
 ANY = "any action"
 AUDIENCES = ("all", "active", "inactive")
 MEASURED, CONFIGURED = "measured", "configured"
@@ -39,15 +39,17 @@ RESPONSE: Table = contract_of(
         ),
         Column("source", pa.string(), "measured, or configured in portfolio.response.uplift"),
         Column("horizon_days", pa.int64(), "a purchase so many days after the contact counts"),
-        Column("contacted", pa.int64(), "customers, each with the first contact only",
+        Column("contacted", pa.int64(),
+               "contacts, none of them within the horizon after another one of the same action",
                null="configured"),
-        Column("contacted_bought", pa.int64(), "of them, those who bought within the horizon",
+        Column("contacted_bought", pa.int64(),
+               "of them, those after which the customer bought within the horizon",
                null="configured"),
         Column("contacted_share", pa.float64(), "the share of them",
                null="configured, or nobody was contacted", decimals=4),
-        Column("held_out", pa.int64(), "customers who were left alone for comparison",
+        Column("held_out", pa.int64(), "times that a customer was left alone instead, likewise",
                null="configured"),
-        Column("held_out_bought", pa.int64(), "of them, those who bought all the same",
+        Column("held_out_bought", pa.int64(), "of them, those after which the customer bought",
                null="configured"),
         Column("held_out_share", pa.float64(), "the share of them",
                null="configured, or nobody was held out", decimals=4),
@@ -55,7 +57,7 @@ RESPONSE: Table = contract_of(
             "uplift", pa.float64(),
             "by how much a contact raised the chance of a purchase; like is compared with like: "
             "within the same action, campaign and standing",
-            null="fewer than 20 customers on either side", decimals=4,
+            null="fewer than 20 on either side", decimals=4,
         ),
         Column("uplift_low", pa.float64(), "its 90 % interval, lower end",
                null="configured, or no uplift", decimals=4),
@@ -83,9 +85,10 @@ class Uplift:
 def response(book: Book) -> Figure:
     """What contacts brought, by action and by who was active.
 
-    Only contacts whose horizon is over count, and of a customer's only the first one of an action
-    (of all actions, where they are taken together), so that no customer counts twice. A configured
-    uplift has a row of its own, and goes before the measured one.
+    Only contacts whose horizon is over count, and none that followed another one of the same action
+    within the horizon, for what comes of two cannot be told apart. That next ones follow is no
+    reason to leave one out: who has bought is asked no more. A configured uplift has a row of its
+    own, and goes before the measured one.
     """
     configured = book.settings.response.uplift
     rows = [] if configured is None else [_configured(book, configured)]
@@ -100,7 +103,7 @@ def response(book: Book) -> Figure:
         return absent(RESPONSE, TITLE, why) if not rows else _figure(book, rows, notes=[why])
     rows += _measured(book, counts)
     few = [r for r in rows if r["source"] == MEASURED and np.isnan(r["uplift"])]
-    notes = [f"{len(few)} rows tell no uplift: fewer than {FEWEST} customers on either side"]
+    notes = [f"{len(few)} rows tell no uplift: fewer than {FEWEST} on either side"]
     return _figure(book, rows, notes=notes if few else [])
 
 
@@ -133,7 +136,7 @@ def _lacking(contacts: Events | None) -> str:
 
 
 def _counts(book: Book, contacts: Events) -> list[dict[str, Any]]:
-    """How many were contacted or held out and bought, by scope, action, campaign and standing."""
+    """How many were contacted or held out and bought, by action, campaign and standing."""
     engine, horizon = book.inputs.engine, book.frozen.horizons.churn_days
     is_over = in_history(nw.col("contact_day") + horizon, book.as_of_day)
     has_campaign = "campaign" in contacts.columns
@@ -144,32 +147,27 @@ def _counts(book: Book, contacts: Events) -> list[dict[str, Any]]:
         .select("customer", "action", "held_out", contact_day="day", campaign=campaign)
         .filter(is_over & ~nw.col("held_out").is_null())
     )
-    ties = ["contact_day", "action", "campaign", "held_out"]
-    nth = nw.col("contact_day").cum_count().over("customer", order_by=ties)
-    nth_of_action = nw.col("contact_day").cum_count().over("customer", "action", order_by=ties)
-    ranked = assigned.with_columns(nth=nth, nth_of_action=nth_of_action)
-    first = engine.keep(ranked.filter(nw.col("nth_of_action") == 1))
-    told = engine.keep(_outcomes(book, first))
-    rows: list[dict[str, Any]] = []
-    for scope in (told.filter(nw.col("nth") == 1).with_columns(scope=nw.lit(ANY)),
-                  told.with_columns(scope=nw.col("action"))):  # fmt: skip
-        keys = ["scope", "action", "campaign", "is_inactive", "held_out"]
-        counted = scope.group_by(keys).agg(
-            customers=nw.len(), bought=nw.col("bought").cast(nw.Int64).sum().cast(nw.Int64)
-        )
-        rows += engine.collect(counted.sort(*keys)).to_pylist()
-    return rows
+    ties = ["contact_day", "campaign", "held_out"]
+    before = nw.col("contact_day").shift(1).over("customer", "action", order_by=ties)
+    apart = assigned.with_columns(_since=nw.col("contact_day") - before).filter(
+        nw.col("_since").is_null() | (nw.col("_since") > horizon)
+    )
+    keys = ["action", "campaign", "is_inactive", "held_out"]
+    bought = nw.col("bought").cast(nw.Int64).sum().cast(nw.Int64)
+    told = _outcomes(book, apart).group_by(keys).agg(contacts=nw.len(), bought=bought)
+    found: list[dict[str, Any]] = engine.collect(told.sort(*keys)).to_pylist()
+    return found
 
 
-def _outcomes(book: Book, first: Frame) -> Frame:
+def _outcomes(book: Book, contacts: Frame) -> Frame:
     """The contacts with whether the customer was inactive then, and bought within the horizon.
 
     Those who had never bought by then are left out: nobody can be won back who was not there.
     """
     day, contact = nw.col("day"), nw.col("contact_day")
     seen = seen_at(book.inputs, [book.as_of_day]).filter(nw.col("is_purchase"))
-    purchases = first.join(seen.select("customer", "day"), on="customer", how="inner")
-    keys = ["customer", "contact_day", "action", "campaign", "held_out", "nth"]
+    purchases = contacts.join(seen.select("customer", "day"), on="customer", how="inner")
+    keys = ["customer", "contact_day", "action", "campaign", "held_out"]
     bought = in_outcome(day, contact, book.frozen.horizons.churn_days)
     found = purchases.group_by(keys).agg(
         last_day=nw.when(in_history(day, contact)).then(day).max(),
@@ -183,16 +181,12 @@ def _outcomes(book: Book, first: Frame) -> Frame:
 
 def _measured(book: Book, counts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of what was measured: all actions together first, then each."""
-    scopes = dict.fromkeys(row["scope"] for row in counts)
-    chosen = {
-        "all": (True, False),
-        "active": (False,),
-        "inactive": (True,),
-    }
+    scopes = [ANY, *dict.fromkeys(row["action"] for row in counts)]
+    chosen = {"all": (True, False), "active": (False,), "inactive": (True,)}
     return [
         _row(book, scope, audience, [
             row for row in counts
-            if row["scope"] == scope and row["is_inactive"] in chosen[audience]
+            if scope in (ANY, row["action"]) and row["is_inactive"] in chosen[audience]
         ])
         for scope in scopes
         for audience in AUDIENCES
@@ -228,7 +222,7 @@ def _row(book: Book, scope: str, audience: str, rows: Sequence[dict[str, Any]]) 
 
 def _side(rows: Iterable[dict[str, Any]], *, held_out: bool) -> Proportion:
     of = [row for row in rows if row["held_out"] == held_out]
-    return Proportion(sum(row["bought"] for row in of), sum(row["customers"] for row in of))
+    return Proportion(sum(row["bought"] for row in of), sum(row["contacts"] for row in of))
 
 
 def _configured(book: Book, uplift: float) -> dict[str, Any]:

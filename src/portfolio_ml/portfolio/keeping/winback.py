@@ -103,6 +103,8 @@ def _notes(book: Book, uplift: Uplift, value: Floats) -> list[str]:
     if uplift.source == CONFIGURED:
         return [*notes, f"the uplift of {at.value:.1%} is configured"]
     notes.append(f"the measured uplift is {at.value:.1%} ({at.low:.1%} to {at.high:.1%})")
-    if at.low <= 0:
+    if at.value <= 0:
+        notes.append("contacts brought nothing that could be measured")
+    elif at.low <= 0:
         notes.append("the interval of the uplift reaches 0: contacts may bring nothing")
     return notes

@@ -24,7 +24,7 @@ from portfolio_ml.metrics.calibration import calibration_line
 FEWEST_WITH_LEVEL = 10
 """A value that fewer customers have is no level."""
 LEAST_IN_LEVELS = 0.5
-"""An attribute of which fewer customers are in a level, such as a name or an id, is left out."""
+"""An attribute of which fewer of the known values are in a level, such as a name, is left out."""
 RANGES = 5
 NUMERIC_SHARE = 0.95
 MORE_NUMBERS_THAN = 10
@@ -36,7 +36,7 @@ SHUFFLES = 199
 SIGNIFICANT = 0.025
 MOST_JUDGED = 2_000
 """So many of the best and of the worst are judged at most, drawn with a fixed seed."""
-_PRIOR_CUSTOMERS = 10.0
+_PRIOR_CUSTOMERS = 30.0
 _SEED = 8
 _Z = 1.959964
 
@@ -107,7 +107,7 @@ def trait(name: str, customers: pa.Array, prospects: pa.Array, *, judged: Codes)
         return _ranges(name, _numbers(of_customers), _numbers(of_prospects), judged)
     counts = of_customers.iloc[judged].value_counts()
     levels = sorted(counts.index[counts >= FEWEST_WITH_LEVEL].astype(str))
-    is_common = counts[counts >= FEWEST_WITH_LEVEL].sum() >= LEAST_IN_LEVELS * judged.size
+    is_common = counts[counts >= FEWEST_WITH_LEVEL].sum() >= LEAST_IN_LEVELS * counts.sum()
     if len(levels) < 2 or not is_common:
         return None
     known = pd.Index(levels)
@@ -249,7 +249,7 @@ def _numbers(values: "pd.Series[Any]") -> Numbers:
 
 def _ranges(name: str, customers: Numbers, prospects: Numbers, judged: Codes) -> Trait | None:
     known = customers[judged][~np.isnan(customers[judged])]
-    if known.size < LEAST_IN_LEVELS * judged.size:
+    if known.size < RANGES * FEWEST_WITH_LEVEL:
         return None
     edges = np.unique(np.quantile(known, np.arange(1, RANGES) / RANGES, method="nearest"))
     edges = edges[edges < known.max()]

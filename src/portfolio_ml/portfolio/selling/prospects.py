@@ -28,7 +28,8 @@ from portfolio_ml.portfolio.selling.likeness import (
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 
 PERIODS_DAYS = (365, 180, 90)
-"""The first one after their first purchase that enough customers have behind them."""
+"""The first one after their first purchase that half of the customers have behind them; or else
+the shortest."""
 FEWEST_CUSTOMERS = 120
 QUARTER = 0.25
 NO_TRAITS = (
@@ -189,14 +190,16 @@ def fit_of(book: Book) -> Fit | str:
         return NO_PROSPECTS
     table = book.inputs.engine.collect(book.prospects.frame.sort("prospect_id"))
     first = book.now.column("tenure_days") + 1
-    periods = [days for days in PERIODS_DAYS if (first >= days).sum() >= FEWEST_CUSTOMERS]
-    if not periods:
+    if (first >= PERIODS_DAYS[-1]).sum() < FEWEST_CUSTOMERS:
         return (
             f"fewer than {FEWEST_CUSTOMERS} customers bought first {PERIODS_DAYS[-1]} days ago or "
             "earlier: too few to tell the best from the worst"
         )
-    asked = np.flatnonzero(first >= periods[0])
-    value = _value(book, periods[0])
+    fewest = max(FEWEST_CUSTOMERS, book.now.count / 2)
+    long = (days for days in PERIODS_DAYS if (first >= days).sum() >= fewest)
+    period_days = next(long, PERIODS_DAYS[-1])
+    asked = np.flatnonzero(first >= period_days)
+    value = _value(book, period_days)
     low, high = np.quantile(value[asked], [QUARTER, 1 - QUARTER])
     if low == high:
         return "half of the customers brought the same: there are no best and worst"
@@ -217,7 +220,7 @@ def fit_of(book: Book) -> Fit | str:
         worst=worst,
         asked=asked,
         value=value,
-        period_days=periods[0],
+        period_days=period_days,
     )
 
 
