@@ -19,6 +19,8 @@ from portfolio_ml.timeline import in_history
 NO_CATEGORY = "lines tell no category: map data.transactions.columns.category"
 MOST_CATEGORIES = 100
 """So many of the categories are looked at, those with the most customers."""
+LATE_DAYS = 182
+"""What was begun no longer ago than this was begun of late."""
 NEVER = np.iinfo(np.int32).max
 """The day of what has not been bought."""
 
@@ -51,6 +53,24 @@ class FirstPurchases:
     def owned_by(self, day: int) -> NDArray[np.bool_]:
         """What each customer had bought on a day, shape (customers, categories)."""
         return self.days <= day
+
+    def begun_by(self, day: int) -> NDArray[np.bool_]:
+        """What each customer had begun to buy within half a year, likewise."""
+        return (self.days <= day) & (day - self.beginnings < LATE_DAYS)
+
+    @property
+    def beginnings(self) -> NDArray[np.int32]:
+        """The day on which each customer began to buy each category, shape as of `days`.
+
+        That of the first purchase; but who was there within the first half year of the history may
+        have been a customer before it: what its first day brought was begun too long ago.
+        """
+        if not self.days.size:
+            return self.days
+        start = self.days.min(axis=1, keepdims=True)
+        first = self.days.min()
+        may_be_old = (self.days == start) & (start - first < LATE_DAYS)
+        return np.where(may_be_old, first - LATE_DAYS, self.days).astype(np.int32)
 
 
 def first_purchases(inputs: Inputs, as_of_day: int) -> FirstPurchases:
