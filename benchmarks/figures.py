@@ -1,8 +1,9 @@
 """What the portfolio's figures cost beside the feature table, on 20 million lines.
 
-One process loads the lines and a made-up tables beside them, computes the feature table, then the
-book and every figure, and tells what each step took. Scores are stand-ins from the customer-base
-columns of the features, so that every figure which reads scores is computed, and no model.
+One process loads the lines and made-up tables beside them, computes the feature table, then the
+book and every figure, and tells what each step took. The champion is a stand-in, whose scores are
+what the customer-base columns of the features expect, so that figures which read scores are
+computed too.
 
 Run it as `python -m benchmarks.figures [--rows 20000000] [--customers 1000000] [--folder DIR]
 [--page FILE]`. With the default sizes it writes docs/figures_cost.md.
@@ -30,7 +31,7 @@ ROWS, CUSTOMERS = 20_000_000, 1_000_000
 MOST = 2.0
 """How many times the feature table's seconds all figures may take."""
 FEATURES = "feature table"
-OTHERS = ("load and validate", FEATURES, "stand-in scores")
+OTHERS = ("load and validate", FEATURES, "stand-in champion")
 """Steps that are no figures."""
 
 

@@ -52,10 +52,14 @@ def tables_beside(lines: Path, customers: int) -> Mapping[str, Path]:
 
 def _lines_of(file: Path, customers: int) -> NDArray[np.int64]:
     """How many lines each customer has."""
-    counted = duckdb.connect().execute(
-        f"SELECT CAST(customer_id[2:] AS INTEGER) AS customer, count(*) AS lines FROM '{file}' "
-        "GROUP BY ALL"
-    ).to_arrow_table()
+    counted = (
+        duckdb.connect()
+        .execute(
+            f"SELECT CAST(customer_id[2:] AS INTEGER) AS customer, count(*) AS lines FROM '{file}' "
+            "GROUP BY ALL"
+        )
+        .to_arrow_table()
+    )
     lines = np.zeros(customers, np.int64)
     lines[counted["customer"].to_numpy()] = counted["lines"].to_numpy()
     return lines

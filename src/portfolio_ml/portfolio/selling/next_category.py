@@ -127,7 +127,7 @@ def cross_selling(book: Book) -> CrossSelling | str:
         return ONE_CATEGORY
     horizon, today = book.frozen.horizons.churn_days, book.as_of_day
     some = book.once(sample)
-    of_some = firsts if some.is_all else first_purchases(some.inputs, today).named(firsts)
+    of_some = firsts if some.is_all else firsts.of(some.numbers)
     found = additions(of_some, as_of_day=today, period_days=horizon)
     cutoffs = found.ends[1:-1][-CUTOFFS:]
     choice = chosen(of_some, found, cutoffs, horizon_days=horizon)
