@@ -165,5 +165,7 @@ def _addition_days(firsts: FirstPurchases) -> tuple[NDArray[np.int64], NDArray[n
     row, column = np.nonzero((firsts.days > start[:, None]) & (firsts.days < NEVER))
     if not row.size:
         return row, np.empty(0, np.int32)
-    found = np.unique(np.stack([row, firsts.days[row, column]]), axis=1)
-    return found[0], found[1].astype(np.int32)
+    first = int(start.min())
+    span = np.int64(firsts.days[row, column].max()) - first + 1
+    pair = np.unique(row * span + firsts.days[row, column] - first)  # as one number: much quicker
+    return pair // span, (pair % span + first).astype(np.int32)

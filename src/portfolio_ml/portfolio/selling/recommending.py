@@ -110,18 +110,48 @@ def shares(
         method: One of `METHODS`.
         strength: How strongly similar customers count.
     """
-    has = owned.astype(np.float64)
     if method == MOST_BOUGHT:
-        weight = np.broadcast_to(has.sum(axis=0), has.shape)
-    else:
-        period_days = found.ends[1] - found.ends[0] if len(found.ends) > 1 else YEAR_DAYS
-        rate = found.rate(day, max(YEAR_DAYS // period_days, 1))
-        weight = np.broadcast_to(rate, has.shape)
-    if method == SIMILAR:
-        count = np.maximum(has.sum(axis=1, keepdims=True), 1)
-        of_owned = has @ np.log(found.until(day).lift) / count
-        of_late = late.astype(np.float64) @ np.log(found.late_until(day).lift)
-        weight = weight * np.exp(strength.owned * of_owned + strength.late * of_late)
+        return _shared(owned, owned.sum(axis=0).astype(np.float64))
+    rate = _rate(found, day)
+    if method == MOST_ADDED:
+        return _shared(owned, rate)
+    return _shared(owned, rate * _tilts(owned, late, found, day).by(strength))
+
+
+def _rate(found: Additions, day: int) -> Numbers:
+    """How often each category was added in the year before a day, where it could be."""
+    period_days = found.ends[1] - found.ends[0] if len(found.ends) > 1 else YEAR_DAYS
+    return found.rate(day, max(YEAR_DAYS // period_days, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tilts:
+    """By how much similar customers tilt popularity, as logarithms; shape (customers, categories).
+
+    Attributes:
+        owned: By what each customer owns.
+        late: By what of it it began with of late.
+    """
+
+    owned: Numbers
+    late: Numbers
+
+    def by(self, strength: Strength) -> Numbers:
+        """How many times as much, if they count so strongly."""
+        found: Numbers = np.exp(strength.owned * self.owned + strength.late * self.late)
+        return found
+
+
+def _tilts(owned: NDArray[np.bool_], late: NDArray[np.bool_], found: Additions, day: int) -> _Tilts:
+    has = owned.astype(np.float64)
+    count = np.maximum(has.sum(axis=1, keepdims=True), 1)
+    of_owned = has @ np.log(found.until(day).lift) / count
+    of_late = late.astype(np.float64) @ np.log(found.late_until(day).lift)
+    return _Tilts(of_owned, of_late)
+
+
+def _shared(owned: NDArray[np.bool_], weight: Numbers) -> Numbers:
+    """The share of each category's weight among those that the customer does not own."""
     weight = np.where(owned, 0.0, weight)
     whole = weight.sum(axis=1, keepdims=True)
     part = np.divide(weight, whole, out=np.zeros(weight.shape), where=whole > 0)
@@ -153,7 +183,7 @@ def chosen(
             for method in METHODS:
                 share = adders.shares(found, day, method=method, strength=_strongest(fits))
                 hits[method].append(_hits(share, adders.new))
-        fits.append([_fit(adders, found, day, strength) for strength in STRENGTHS])
+        fits.append(_fits(adders, found, day))
     if sum(map(len, who)) < FEWEST_ADDERS:
         return Choice(MOST_ADDED, NOTHING)
     together = {method: np.concatenate(found) for method, found in hits.items()}
@@ -199,11 +229,17 @@ def _hits(share: Numbers, new: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.stack([is_new[:, :k].any(axis=1) for k in LOOKS], axis=1)
 
 
-def _fit(adders: _Adders, found: Additions, day: int, strength: Strength) -> float:
-    """The logarithm of the share that was given to what was added, summed over customers."""
-    share = adders.shares(found, day, method=SIMILAR, strength=strength)
-    told = np.where(adders.new, share, 0).sum(axis=1) / adders.new.sum(axis=1)
-    return float(np.log(np.maximum(told, 1e-6)).sum())
+def _fits(adders: _Adders, found: Additions, day: int) -> list[float]:
+    """Per strength the logarithm of the share that was given to what was added, over customers."""
+    rate = _rate(found, day)
+    tilts = _tilts(adders.owned, adders.late, found, day)
+    count = adders.new.sum(axis=1)
+    fits = []
+    for strength in STRENGTHS:
+        share = _shared(adders.owned, rate * tilts.by(strength))
+        told = np.where(adders.new, share, 0).sum(axis=1) / count
+        fits.append(float(np.log(np.maximum(told, 1e-6)).sum()))
+    return fits
 
 
 def _judged(
