@@ -17,6 +17,7 @@ from scipy.special import ndtr, ndtri
 from portfolio_ml.engine import Frame
 from portfolio_ml.features.cut import seen_at
 from portfolio_ml.features.inputs import Inputs
+from portfolio_ml.portfolio.stock import grouped
 from portfolio_ml.timeline import in_history
 
 ANYTHING = "anything"
@@ -186,7 +187,7 @@ class _Usual:
 
 
 def _usual(count: Numbers, mean: Numbers, around: Numbers, category: NDArray[np.object_]) -> _Usual:
-    names, place = np.unique(category.astype(str), return_inverse=True)
+    names, place = grouped(category)
     found = np.empty((names.size, 3))
     everything = _moments(count, mean, around)
     for each in range(names.size):
