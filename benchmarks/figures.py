@@ -49,7 +49,7 @@ def config_of(whole: Portfolio, beside: Mapping[str, Path]) -> Path:
             "loyalty": {"points_per_unit": 1, "expire_days": 365, "tiers": {"gold": 500}},
             "goals": [{"figure": "customers", "target": 1_000_000, "by": "2025-06-30"}],
         },
-        "engine": {"threads": 2, "memory_limit": "5GB"},
+        "engine": {"threads": 2, "memory_limit": "4GB"},
     }
     path = whole.file.with_suffix(".figures.yaml")
     path.write_text(yaml.safe_dump(config, sort_keys=False))
