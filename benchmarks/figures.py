@@ -62,14 +62,15 @@ def page(spent: Mapping[str, Spent], cost: Cost, *, rows: int, customers: int) -
     features = spent[FEATURES]
     figures = {name: each for name, each in spent.items() if name not in OTHERS}
     total = sum(figures.values(), Spent(0.0, 0.0))
-    ratio = total.wall / features.wall
+    # On a machine that others load, two steps' times on the clock are not of the same machine.
+    ratio = total.cpu / features.cpu
     night = spent[BOOK] + spent[NIGHT]
     lines = [
-        [name, f"{each.wall:.1f}", f"{each.cpu:.1f}", f"{each.wall / features.wall:.2f}"]
+        [name, f"{each.wall:.1f}", f"{each.cpu:.1f}", f"{each.cpu / features.cpu:.2f}"]
         for name, each in [
             (FEATURES, features),
             ("all figures", total),
-            *sorted(figures.items(), key=lambda item: -item[1].wall),
+            *sorted(figures.items(), key=lambda item: -item[1].cpu),
         ]
     ]
     verdict = "kept" if ratio <= MOST else "MISSED"
@@ -77,14 +78,16 @@ def page(spent: Mapping[str, Spent], cost: Cost, *, rows: int, customers: int) -
         "# What the portfolio's figures cost\n\n"
         f"Written by `python -m benchmarks.figures` on {'; '.join(machine(VERSIONS))}. "
         "Do not edit.\n\n"
-        f"{customers:,} customers, {rows:,} lines. All figures within {MOST:g} times the time of "
-        f"the feature table: {verdict}, {ratio:.2f} times ({total.cpu / features.cpu:.2f} in CPU "
-        f"seconds); peak memory {cost.peak_bytes / 1e9:.2f} GB. A step's seconds are its own; "
+        f"{customers:,} customers, {rows:,} lines. All figures within {MOST:g} times the CPU seconds "
+        f"of the feature table: {verdict}, {ratio:.2f} times (on the clock "
+        f"{total.wall / features.wall:.2f}, which says little where others load the machine). Peak "
+        f"memory {cost.peak_bytes / 1e9:.2f} GB, the night's columns included, which are computed "
+        "once more after all figures. A step's seconds are its own; "
         "figures that share a computation are one step, and what several steps share is in the "
         "first of them.\n\n"
         "Of these figures `score` computes those of which the customer rows tell: with the book "
         f"{night.wall:.1f} s, {night.cpu:.1f} CPU seconds.\n\n"
-        + table(["step", "wall s", "CPU s", "of the feature table's"], lines)
+        + table(["step", "wall s", "CPU s", "CPU s of the feature table's"], lines)
         + "\n"
     )
 
