@@ -80,14 +80,14 @@ def page(spent: Mapping[str, Spent], cost: Cost, *, rows: int, customers: int) -
         "Do not edit.\n\n"
         f"{customers:,} customers, {rows:,} lines. All figures within {MOST:g} times the CPU seconds "
         f"of the feature table: {verdict}, {ratio:.2f} times (on the clock "
-        f"{total.wall / features.wall:.2f}, which says little where others load the machine). Peak "
-        f"memory {cost.peak_bytes / 1e9:.2f} GB, the night's columns included, which are computed "
+        f"{total.wall / features.wall:.2f}, which says little where others load the machine). "
+        f"Peak memory {cost.peak_bytes / 1e9:.2f} GB, the night's columns included, which are computed "
         "once more after all figures. A step's seconds are its own; "
         "figures that share a computation are one step, and what several steps share is in the "
         "first of them.\n\n"
         "Of these figures `score` computes those of which the customer rows tell: with the book "
         f"{night.wall:.1f} s, {night.cpu:.1f} CPU seconds.\n\n"
-        + table(["step", "wall s", "CPU s", "CPU s of the feature table's"], lines)
+        + table(["step", "wall s", "CPU s", "of the feature table's CPU s"], lines)
         + "\n"
     )
 
