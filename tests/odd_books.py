@@ -5,8 +5,7 @@ table beside them; then some are dropped, and a few turns of fate bend what is l
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,8 +32,9 @@ from portfolio_ml.valuations import Valuations
 Tables = dict[str, pa.Table]
 
 LAST_DAY = FIRST_DAY + SPAN_DAYS - 1
-DAYS = (FIRST_DAY, FIRST_DAY + 30, FIRST_DAY + 400, LAST_DAY, LAST_DAY + 200)
-"""The first day of the history, one near it, one on which there is half a past, and the end."""
+DAYS = (LAST_DAY, FIRST_DAY + 400, LAST_DAY + 200, FIRST_DAY + 30, FIRST_DAY)
+"""The end, half way, long after the end, and where the history begins; hypothesis likes the first.
+"""
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "lines": ("customer_id", "day", "amount"),
@@ -119,7 +119,7 @@ class Odd:
 @st.composite
 def odd_portfolios(draw: st.DrawFn) -> Odd:
     """Any of them."""
-    optional = sorted(f"{t}.{c}" for t, c in _optional() if t != "days")
+    optional = sorted(f"{t}.{c}" for t, c in _optional())
     dropped = st.one_of(st.just(set()), st.sets(st.sampled_from(optional), min_size=1))
     beside = sorted({*REQUIRED} - {"lines"})
     tables = st.one_of(
@@ -128,7 +128,7 @@ def odd_portfolios(draw: st.DrawFn) -> Odd:
     )
     return Odd(
         seed=draw(st.integers(0, 1_000)),
-        customers=draw(st.sampled_from((1, 2, 12, 40))),
+        customers=draw(st.sampled_from((5, 1, 2, 12))),
         fates=tuple(draw(st.lists(st.sampled_from(sorted(FATES)), unique=True, max_size=3))),
         tables=frozenset(draw(tables)),
         dropped=frozenset(draw(dropped)),
@@ -483,25 +483,3 @@ def shuffled(tables: Tables, seed: int) -> Tables:
         name: t if name == "valuations" else t.take(rng.permutation(t.num_rows))
         for name, t in tables.items()
     }
-
-
-def as_of(odd: Odd) -> date:
-    """The date at which it is looked at."""
-    return to_date(odd.as_of)
-
-
-def without_future(odd: Odd, tables: Tables) -> Tables:
-    """The tables as they would be had nothing happened after the as-of date."""
-    names = ("known_day", "day", "valid_from")
-
-    def until(name: str, table: pa.Table) -> pa.Table:
-        when = next((n for n in names if n in table.column_names), None)
-        if when is None or name == "opportunities":
-            return table
-        return table.filter(pc.fill_null(pc.less_equal(table[when], odd.as_of), True))
-
-    return {name: until(name, table) for name, table in tables.items()}
-
-
-__all__ = ["FATES", "SETTINGS", "Odd", "as_of", "odd_book", "odd_portfolios", "replace",
-           "shuffled", "tables_of", "without_future"]  # fmt: skip

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given
 from tests.examples import shown
-from tests.odd_books import FATES, SETTINGS, Odd, odd_book, odd_portfolios, shuffled, tables_of
+from tests.odd_books import SETTINGS, Odd, odd_book, odd_portfolios, shuffled, tables_of
 
 from portfolio_ml.engine import Engine
 from portfolio_ml.portfolio.book import Book
@@ -15,8 +15,7 @@ from portfolio_ml.sinks.rows import prepare
 
 pytestmark = pytest.mark.property
 
-examples = shown(4, HealthCheck.too_slow, HealthCheck.filter_too_much)
-few_examples = shown(1, HealthCheck.too_slow, HealthCheck.filter_too_much)
+few_examples = shown(2, HealthCheck.too_slow)  # each computes everything
 
 
 def assert_sound(figure: Figure, book: Book) -> None:
@@ -45,7 +44,7 @@ def assert_all_sound(book: Book) -> list[Figure]:
     return found
 
 
-@examples
+@few_examples
 @given(odd=odd_portfolios())
 def test_every_figure_is_there_by_its_contract_or_absent_with_a_reason(
     engine: Engine, odd: Odd
@@ -55,15 +54,12 @@ def test_every_figure_is_there_by_its_contract_or_absent_with_a_reason(
         assert_all_sound(book)
 
 
-@few_examples
-@given(odd=odd_portfolios())
-def test_the_order_of_the_rows_in_the_tables_changes_nothing(engine: Engine, odd: Odd) -> None:
-    book = odd_book(odd, engine)
-    if book is None:
-        return
-    other = odd_book(odd, engine, tables=shuffled(tables_of(odd), 1))
-    assert other is not None
-    for one, two in zip(figures(book), figures(other), strict=True):
+def test_the_order_of_the_rows_in_the_tables_changes_nothing(engine: Engine) -> None:
+    odd = Odd(seed=5, settings=SETTINGS[1])
+
+    books = [odd_book(odd, engine), odd_book(odd, engine, tables=shuffled(tables_of(odd), 1))]
+
+    for one, two in zip(*(figures(book) for book in books if book is not None), strict=True):
         assert_same(one, two)
 
 
@@ -79,12 +75,18 @@ def assert_same(one: Figure, two: Figure) -> None:
 
 
 @pytest.mark.parametrize(
-    "fates", [[*FATES][n : n + 3] for n in range(0, len(FATES), 3)], ids=" and ".join
+    "fates",
+    [
+        ("only returns at the end", "strange ids", "unknown texts", "deals of one customer"),
+        ("one order each", "huge amounts", "one section", "contacts held out", "points expired"),
+        ("nobody bought lately", "nothing is worth anything", "one category", "empty texts"),
+    ],
+    ids=" and ".join,
 )
-def test_whatever_befalls_a_portfolio_its_figures_stand(engine: Engine, fates: list[str]) -> None:
-    odd = Odd(seed=7, customers=3, fates=tuple(fates), settings=SETTINGS[1])
-
-    book = odd_book(odd, engine)
+def test_whatever_befalls_a_portfolio_its_figures_stand(
+    engine: Engine, fates: tuple[str, ...]
+) -> None:
+    book = odd_book(Odd(seed=7, customers=3, fates=fates, settings=SETTINGS[1]), engine)
 
     assert book is not None
     assert_all_sound(book)
