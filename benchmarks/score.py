@@ -81,7 +81,11 @@ class Bench:
         """A night of the package."""
         steps = self.folder / "package.json"
         sections = {
-            "scoring": {"bundle": str(self._bundle), "bundle_digest": self._digest()},
+            "scoring": {
+                "bundle": str(self._bundle),
+                "bundle_digest": self._digest(),
+                "portfolio": False,  # the plain ways tell nothing of the portfolio either
+            },
             "delivery": [{"kind": "sql", "url": self.server.url, "table": "customer_scores"}],
         }
         config = self._config("score.yaml", self.whole, sections)

@@ -290,7 +290,6 @@ def _logged(
         store.log(
             run_id,
             params={"candidate": judged["winner" if target in PRIMARY else "candidate"]},
-            figures=registry.figures_of(target, judged, champion=_candidate(champion)),
             tags={
                 "gate": "accepted" if decision.is_promoted else "refused",
                 "champion_version": "none" if champion is None else champion.version,
@@ -303,7 +302,8 @@ def _logged(
                 **{f"plots/{name}": png for name, png in drawn.items()},
             },
         )
-        return store.register(target, run_id, files)
+        figures = registry.figures_of(target, judged, champion=_candidate(champion))
+        return store.register(target, run_id, files, figures=figures)
 
 
 def _plots(

@@ -10,13 +10,13 @@ from tests.histories import Line, after
 
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.cross_sell_pairs import cross_sell_pairs
 from portfolio_ml.portfolio.figure import Figure
-from portfolio_ml.portfolio.key_dates import key_dates
-from portfolio_ml.portfolio.next_category import next_category
-from portfolio_ml.portfolio.next_category_evidence import next_category_evidence
-from portfolio_ml.portfolio.reorder_evidence import reorder_evidence
-from portfolio_ml.portfolio.reorders import reorders
+from portfolio_ml.portfolio.selling.cross_sell_pairs import cross_sell_pairs
+from portfolio_ml.portfolio.selling.key_dates import key_dates
+from portfolio_ml.portfolio.selling.next_category import next_category
+from portfolio_ml.portfolio.selling.next_category_evidence import next_category_evidence
+from portfolio_ml.portfolio.selling.reorder_evidence import reorder_evidence
+from portfolio_ml.portfolio.selling.reorders import reorders
 
 AS_OF = after(400)
 FIGURES: tuple[Callable[[Book], Figure], ...] = (

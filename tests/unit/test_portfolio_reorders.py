@@ -123,7 +123,7 @@ def test_a_level_lies_between_the_customers_own_and_the_usual_one(engine: Engine
 
 @given(
     waited=st.integers(0, 400),
-    level=st.floats(2.0, 5.0),
+    level=st.floats(0.0, 5.0),
     spread=st.floats(0.05, 1.0),
 )
 def test_a_window_lies_ahead_and_holds_four_fifths_of_what_is_left(
@@ -143,8 +143,6 @@ def test_a_window_lies_ahead_and_holds_four_fifths_of_what_is_left(
     assert timedelta(days=high[0] - day) > timedelta(0)
     rng = np.random.default_rng(1)
     gaps = np.exp(level + spread * rng.standard_normal(20_000))
-    left = day - waited + gaps[gaps > waited]
-    held = ((left >= low[0]) & (left <= high[0])).mean()
-    # Days are whole: a window is as wide as promised, or wider by up to a day at each end; and
-    # what would fall on the as-of day itself has not come.
-    assert held > 0.75 or left.size < 500 or high[0] - low[0] < 3
+    left = day - waited + np.ceil(gaps[gaps > waited])
+    # Days are whole: a window holds what it promised, or somewhat more.
+    assert left.size < 500 or ((left >= low[0]) & (left <= high[0])).mean() > 0.77

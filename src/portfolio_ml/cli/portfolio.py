@@ -30,8 +30,8 @@ def portfolio(
 ) -> None:
     """Show the portfolio's figures: sections, flow, the daily list.
 
-    And many more. They are written where portfolio.delivery says. A figure whose columns or tables the data
-    lacks is absent, with its reason. --json gives all rows.
+    And many more. They are written where portfolio.delivery says. A figure whose columns or
+    tables the data lacks is absent, with its reason. --json gives all rows.
     """
     from functools import partial
 

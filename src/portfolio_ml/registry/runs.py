@@ -71,16 +71,12 @@ class Runs:
         Of the data only its name, digest, columns and counts are kept.
         """
         kinds = self._mlflow.entities
-        metrics = [
-            kinds.Metric(f.name, f.value, 0, f.step) for f in figures if np.isfinite(f.value)
-        ]
         self._client.log_batch(
             run_id,
             params=[kinds.Param(k, str(v)[:_MAX_PARAM]) for k, v in (params or {}).items()],
             tags=[kinds.RunTag(k, v) for k, v in (tags or {}).items()],
         )
-        for start in range(0, len(metrics), _MAX_METRICS):
-            self._client.log_batch(run_id, metrics=metrics[start : start + _MAX_METRICS])
+        self._log_figures(run_id, figures)
         if dataset is not None:
             self._client.log_inputs(run_id, datasets=[dataset.as_input(kinds)])
         if files:
@@ -90,6 +86,18 @@ class Runs:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     target.write_bytes(content)
                 self._client.log_artifacts(run_id, folder)
+
+    def _log_figures(
+        self, run_id: str, figures: Sequence[Figure], *, model_id: str | None = None
+    ) -> None:
+        """Add metrics to a run, and to a model of it where one is named."""
+        metrics = [
+            self._mlflow.entities.Metric(f.name, f.value, 0, f.step, model_id=model_id)
+            for f in figures
+            if np.isfinite(f.value)
+        ]
+        for start in range(0, len(metrics), _MAX_METRICS):
+            self._client.log_batch(run_id, metrics=metrics[start : start + _MAX_METRICS])
 
 
 def user() -> str:

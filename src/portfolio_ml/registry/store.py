@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from portfolio_ml.errors import (
 from portfolio_ml.models.files import DESCRIPTION, ModelFiles, digests
 from portfolio_ml.models.serving import outputs
 from portfolio_ml.registry.fetching import FILES, fetched
+from portfolio_ml.registry.figures import Figure
 from portfolio_ml.registry.promotions import (
     CHAMPION,
     PREVIOUS,
@@ -53,7 +54,9 @@ class Registered:
 class Store(Runs):
     """One portfolio's experiment and registered models in an MLflow store."""
 
-    def register(self, target: str, run_id: str, files: ModelFiles) -> str:
+    def register(
+        self, target: str, run_id: str, files: ModelFiles, *, figures: Sequence[Figure] = ()
+    ) -> str:
         """Log the files as a model of the run and register them; gives the version.
 
         It is marked as complete when its files, read back, are those that were given.
@@ -62,6 +65,8 @@ class Store(Runs):
             target: One of `TARGETS`.
             run_id: The run that made them.
             files: The model as data.
+            figures: Metrics of the run that are the model's. MLflow would copy those that the run
+                has by then, asking for each of them on its own.
 
         Raises:
             DataError: They are not.
@@ -75,6 +80,7 @@ class Store(Runs):
             for name, content in files.items():
                 (data / name).write_bytes(content)
             model_id = self._log_model(target, run_id, data, example, answer)
+        self._log_figures(run_id, figures, model_id=model_id)
         created = self._client.create_model_version(
             self._name(target),
             source=f"models:/{model_id}",
