@@ -59,7 +59,8 @@ def at_risk(book: Book, found: Found) -> pd.DataFrame:
 def _win_back(book: Book, found: Found) -> pd.DataFrame:
     del book
     rows = _table(found, "winback")
-    return _rows(rows["customer_id"], rows["reason"], rows["winback_value"])
+    reason = "last bought on " + rows["last_purchase"].astype(str).astype(object)
+    return _rows(rows["customer_id"], reason + ": " + rows["words"], rows["winback_value"])
 
 
 def _potential(book: Book, found: Found) -> pd.DataFrame:
