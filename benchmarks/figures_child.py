@@ -12,13 +12,14 @@ import pyarrow as pa
 
 from benchmarks.steps import Steps
 from portfolio_ml.config import Settings, load_settings
-from portfolio_ml.features.table import at
+from portfolio_ml.features.table import FeatureTable, at
+from portfolio_ml.frozen import Frozen
 from portfolio_ml.opening import Opened, opened
 from portfolio_ml.portfolio.book import book_of
 from portfolio_ml.portfolio.catalogue import GROUPS
 from portfolio_ml.portfolio.figure import Figure
-from portfolio_ml.portfolio.stock import frozen_at
 from portfolio_ml.schema import CUSTOMER_ROWS
+from portfolio_ml.standing import activity_windows
 
 
 def run(settings: Settings, as_of: date, steps: Steps) -> None:
@@ -29,20 +30,31 @@ def run(settings: Settings, as_of: date, steps: Steps) -> None:
     try:
         horizons = portfolio.recipe.horizons
         with steps.timed("feature table"):
-            features = at(portfolio.inputs, [portfolio.as_of_day], horizons=horizons).rows
-        with steps.timed("stand-in scores"):
-            scores = stand_in(features, as_of)
-            del features
-        figures_of(portfolio, scores, steps)
+            table = at(portfolio.inputs, [portfolio.as_of_day], horizons=horizons)
+        with steps.timed("stand-in champion"):
+            frozen = frozen_from(table, portfolio)
+            scores = stand_in(table.rows, as_of)
+            del table
+        figures_of(portfolio, frozen, scores, steps)
     finally:
         opening.__exit__(None, None, None)
 
 
-def figures_of(portfolio: Opened, scores: pa.Table, steps: Steps) -> None:
+def frozen_from(table: FeatureTable, portfolio: Opened) -> Frozen:
+    """What a champion that was trained on this day would have frozen."""
+    day = portfolio.as_of_day
+    return Frozen(
+        reference=table.references[day],
+        activity_days=activity_windows(portfolio.inputs, [day])[day],
+        horizons=portfolio.recipe.horizons,
+        features=portfolio.inputs.catalogue.names,
+        features_hash=table.hash,
+    )
+
+
+def figures_of(portfolio: Opened, frozen: Frozen, scores: pa.Table, steps: Steps) -> None:
     """Compute the book and every figure, a group at a time."""
     with steps.timed("the book"):
-        horizons = portfolio.recipe.horizons
-        frozen = frozen_at(portfolio.inputs, portfolio.as_of_day, horizons=horizons)
         book = book_of(
             portfolio.inputs,
             frozen,
@@ -51,6 +63,12 @@ def figures_of(portfolio: Opened, scores: pa.Table, steps: Steps) -> None:
             scores=scores,
             then_scores=earlier(scores, portfolio),
             customers=portfolio.customers,
+            interactions=portfolio.interactions,
+            contacts=portfolio.contacts,
+            opportunities=portfolio.opportunities,
+            points=portfolio.points,
+            prospects=portfolio.prospects,
+            valuations=portfolio.valuations,
         )
     found: dict[str, Figure] = {}
     for group in sorted(GROUPS, key=lambda group: len(group.needs)):
