@@ -52,7 +52,7 @@ def tables_beside(lines: Path, customers: int) -> Mapping[str, Path]:
 
 def _lines_of(file: Path, customers: int) -> NDArray[np.int64]:
     """How many lines each customer has."""
-    counted = (
+    counted: pa.Table = (
         duckdb.connect()
         .execute(
             f"SELECT CAST(customer_id[2:] AS INTEGER) AS customer, count(*) AS lines FROM '{file}' "

@@ -319,7 +319,7 @@ def _history(lines: pa.Table, engine: Engine) -> History:
     )
 
 
-def _loaded(name: str, table: pa.Table, engine: Engine) -> Any:  # noqa: ANN401 - any of them
+def _loaded(name: str, table: pa.Table, engine: Engine) -> Any:
     if name == "valuations":
         return Valuations(rows=table, quarantine=QUARANTINE.arrow.empty_table(), source="odd")
     shared: dict[str, Any] = {
@@ -345,7 +345,7 @@ def _lines(change: Callable[[pa.Table, np.random.Generator], pa.Table]) -> Fate:
     return lambda tables, rng: tables | {"lines": change(tables["lines"], rng)}
 
 
-def _set(table: pa.Table, name: str, values: Any) -> pa.Table:  # noqa: ANN401 - whatever Arrow takes
+def _set(table: pa.Table, name: str, values: Any) -> pa.Table:
     place = table.schema.get_field_index(name)
     held = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
     return table.set_column(place, name, held.cast(table.schema.field(name).type))
@@ -394,13 +394,13 @@ def _strange_ids(tables: Tables, _: np.random.Generator) -> Tables:
         is_one = text is not None and text[:1] == "c" and text[1:].isdigit()
         return f"{strange[int(text[1:]) % len(strange)]}{text[1:]}" if is_one else text
 
-    for name, table in tables.items():
+    found = {**tables}
+    for name in tables:
         for column in ("customer_id", "referred_by"):
-            if column in table.column_names:
-                held = [renamed(text) for text in table[column].to_pylist()]
-                table = _set(table, column, pa.array(held, pa.string()))
-        tables = tables | {name: table}
-    return tables
+            if column in found[name].column_names:
+                held = [renamed(text) for text in found[name][column].to_pylist()]
+                found[name] = _set(found[name], column, pa.array(held, pa.string()))
+    return found
 
 
 def _attributes(value: str | None) -> Fate:

@@ -4,8 +4,7 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import TypeVar
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 

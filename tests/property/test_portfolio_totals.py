@@ -47,7 +47,7 @@ def total(of: Iterable[Row], name: str) -> float:
     return sum(row[name] or 0 for row in of)
 
 
-def money(units: Any) -> Any:  # noqa: ANN401 - what pytest compares with
+def money(units: Any) -> Any:
     """An amount that is told to the cent, or as a float sums it."""
     return pytest.approx(int(units) / MONEY_SCALE, rel=1e-12, abs=1e-4)
 

@@ -103,8 +103,8 @@ def reorders(book: Book, learnt: Reordering | None = None) -> Figure:
         ],
     }
     known = (
-        f"{counted(len(cycles.customer), 'cycle')} known, of customers who bought the same on at least "
-        f"{FEWEST_PURCHASE_DAYS} days"
+        f"{counted(len(cycles.customer), 'cycle')} known, of customers who bought the same on at "
+        f"least {FEWEST_PURCHASE_DAYS} days"
     )
     scattered = int((cycles.spread > CYCLE_UP_TO).sum())
     notes = [known, f"{scattered:,} of them scatter too much to call one due"]
