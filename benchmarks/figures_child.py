@@ -4,6 +4,7 @@ Run it as `python -m benchmarks.figures_child CONFIG AS_OF STEPS`.
 """
 
 import argparse
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from portfolio_ml.features.table import FeatureTable, at
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.opening import Opened, opened
 from portfolio_ml.portfolio.book import book_of
-from portfolio_ml.portfolio.catalogue import GROUPS
+from portfolio_ml.portfolio.catalogue import GROUPS, figures
 from portfolio_ml.portfolio.figure import Figure
+from portfolio_ml.portfolio.today.customer_figures import NEEDS, customer_figures
 from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.standing import activity_windows
 
@@ -53,7 +55,7 @@ def frozen_from(table: FeatureTable, portfolio: Opened) -> Frozen:
 
 
 def figures_of(portfolio: Opened, frozen: Frozen, scores: pa.Table, steps: Steps) -> None:
-    """Compute the book and every figure, a group at a time."""
+    """Compute the book and every figure, a group at a time; then what the night needs, anew."""
     with steps.timed("the book"):
         book = book_of(
             portfolio.inputs,
@@ -75,6 +77,10 @@ def figures_of(portfolio: Opened, frozen: Frozen, scores: pa.Table, steps: Steps
         with steps.timed(", ".join(contract.name for contract in group.contracts)):
             needs = {need: found[need] for need in group.needs}
             found |= {figure.name: figure for figure in group.compute(book, needs)}
+    with steps.timed("the night's columns"):
+        tonight = replace(book)  # which shares nothing with what was computed above
+        needed = {figure.name: figure for figure in figures(tonight, NEEDS)}
+        customer_figures(tonight, needed)
     for figure in found.values():
         print(f"{figure.name}: {figure.absent or f'{figure.rows.num_rows:,} rows'}", flush=True)
 
