@@ -394,13 +394,13 @@ def _strange_ids(tables: Tables, _: np.random.Generator) -> Tables:
         is_one = text is not None and text[:1] == "c" and text[1:].isdigit()
         return f"{strange[int(text[1:]) % len(strange)]}{text[1:]}" if is_one else text
 
-    found = {**tables}
-    for name in tables:
-        for column in ("customer_id", "referred_by"):
-            if column in found[name].column_names:
-                held = [renamed(text) for text in found[name][column].to_pylist()]
-                found[name] = _set(found[name], column, pa.array(held, pa.string()))
-    return found
+    def all_renamed(table: pa.Table) -> pa.Table:
+        for column in {"customer_id", "referred_by"} & {*table.column_names}:
+            held = [renamed(text) for text in table[column].to_pylist()]
+            table = _set(table, column, pa.array(held, pa.string()))
+        return table
+
+    return {name: all_renamed(table) for name, table in tables.items()}
 
 
 def _attributes(value: str | None) -> Fate:

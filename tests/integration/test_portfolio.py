@@ -221,7 +221,7 @@ def test_an_older_table_gets_the_columns_by_migrate_and_their_values_by_score(de
         for name in ("customer_scores", "customer_scores_history"):
             for column in CUSTOMER_FIGURES:
                 crm.execute(f"ALTER TABLE {name} DROP COLUMN {column}")
-        crm.execute("UPDATE portfolio_tables SET schema_version = 1")
+        crm.execute("UPDATE portfolio_tables SET schema_version = 2")
 
     refused = called("score", "--config", config, PORTFOLIO_ML__SCORING__PORTFOLIO="false")
     migrated = called("migrate", "--config", config)
