@@ -4,6 +4,7 @@ Run it as `python -m benchmarks.figures_child CONFIG AS_OF STEPS`.
 """
 
 import argparse
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -12,13 +13,15 @@ import pyarrow as pa
 
 from benchmarks.steps import Steps
 from portfolio_ml.config import Settings, load_settings
-from portfolio_ml.features.table import at
+from portfolio_ml.features.table import FeatureTable, at
+from portfolio_ml.frozen import Frozen
 from portfolio_ml.opening import Opened, opened
 from portfolio_ml.portfolio.book import book_of
-from portfolio_ml.portfolio.catalogue import GROUPS
+from portfolio_ml.portfolio.catalogue import GROUPS, figures
 from portfolio_ml.portfolio.figure import Figure
-from portfolio_ml.portfolio.stock import frozen_at
+from portfolio_ml.portfolio.today.customer_figures import NEEDS, customer_figures
 from portfolio_ml.schema import CUSTOMER_ROWS
+from portfolio_ml.standing import activity_windows
 
 
 def run(settings: Settings, as_of: date, steps: Steps) -> None:
@@ -29,20 +32,31 @@ def run(settings: Settings, as_of: date, steps: Steps) -> None:
     try:
         horizons = portfolio.recipe.horizons
         with steps.timed("feature table"):
-            features = at(portfolio.inputs, [portfolio.as_of_day], horizons=horizons).rows
-        with steps.timed("stand-in scores"):
-            scores = stand_in(features, as_of)
-            del features
-        figures_of(portfolio, scores, steps)
+            table = at(portfolio.inputs, [portfolio.as_of_day], horizons=horizons)
+        with steps.timed("stand-in champion"):
+            frozen = frozen_from(table, portfolio)
+            scores = stand_in(table.rows, as_of)
+            del table
+        figures_of(portfolio, frozen, scores, steps)
     finally:
         opening.__exit__(None, None, None)
 
 
-def figures_of(portfolio: Opened, scores: pa.Table, steps: Steps) -> None:
-    """Compute the book and every figure, a group at a time."""
+def frozen_from(table: FeatureTable, portfolio: Opened) -> Frozen:
+    """What a champion that was trained on this day would have frozen."""
+    day = portfolio.as_of_day
+    return Frozen(
+        reference=table.references[day],
+        activity_days=activity_windows(portfolio.inputs, [day])[day],
+        horizons=portfolio.recipe.horizons,
+        features=portfolio.inputs.catalogue.names,
+        features_hash=table.hash,
+    )
+
+
+def figures_of(portfolio: Opened, frozen: Frozen, scores: pa.Table, steps: Steps) -> None:
+    """Compute the book and every figure, a group at a time; then what the night needs, anew."""
     with steps.timed("the book"):
-        horizons = portfolio.recipe.horizons
-        frozen = frozen_at(portfolio.inputs, portfolio.as_of_day, horizons=horizons)
         book = book_of(
             portfolio.inputs,
             frozen,
@@ -51,12 +65,22 @@ def figures_of(portfolio: Opened, scores: pa.Table, steps: Steps) -> None:
             scores=scores,
             then_scores=earlier(scores, portfolio),
             customers=portfolio.customers,
+            interactions=portfolio.interactions,
+            contacts=portfolio.contacts,
+            opportunities=portfolio.opportunities,
+            points=portfolio.points,
+            prospects=portfolio.prospects,
+            valuations=portfolio.valuations,
         )
     found: dict[str, Figure] = {}
     for group in sorted(GROUPS, key=lambda group: len(group.needs)):
         with steps.timed(", ".join(contract.name for contract in group.contracts)):
             needs = {need: found[need] for need in group.needs}
             found |= {figure.name: figure for figure in group.compute(book, needs)}
+    with steps.timed("the night's columns"):
+        tonight = replace(book)  # which shares nothing with what was computed above
+        needed = {figure.name: figure for figure in figures(tonight, NEEDS)}
+        customer_figures(tonight, needed)
     for figure in found.values():
         print(f"{figure.name}: {figure.absent or f'{figure.rows.num_rows:,} rows'}", flush=True)
 

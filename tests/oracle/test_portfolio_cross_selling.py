@@ -49,13 +49,25 @@ def test_support_and_chances_are_those_of_a_loop_over_customers(
 
     assert len(rows) > 20
     assert (rows[0]["category"], rows[0]["added"]) == ("Road Frames", "Road Bikes")
-    for row in rows[:20]:
+    assert {row["since"] for row in rows} == {"ever", "new"}
+    half_year = pd.Timedelta(days=182)
+    begin = min(min(days.values()) for days in firsts.values())
+    for row in [*rows[:20], *(row for row in rows if row["since"] == "new")]:
         support = chances = 0
         for days in firsts.values():
             start = min(days.values())
+            is_old = start - begin < half_year
             for day in {d for d in days.values() if d > start}:
-                has = {name for name, since in days.items() if since < day}
-                if row["category"] in has and row["added"] not in has:
+                has = {
+                    name
+                    for name, since in days.items()
+                    if since < day
+                    and (
+                        row["since"] == "ever"
+                        or (day - since <= half_year and not (is_old and since == start))
+                    )
+                }
+                if row["category"] in has and not days.get(row["added"], day) < day:
                     chances += 1
                     support += days.get(row["added"]) == day
         assert (row["support"], row["chances"]) == (support, chances)

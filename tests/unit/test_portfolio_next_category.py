@@ -10,7 +10,7 @@ from tests.histories import Line, after, bought, day_of
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.selling.additions import Pairs, additions
-from portfolio_ml.portfolio.selling.cross_sell_pairs import claimed, cross_sell_pairs
+from portfolio_ml.portfolio.selling.cross_sell_pairs import claimed, clearer, cross_sell_pairs
 from portfolio_ml.portfolio.selling.first_purchases import (
     NEVER,
     FirstPurchases,
@@ -19,7 +19,13 @@ from portfolio_ml.portfolio.selling.first_purchases import (
 )
 from portfolio_ml.portfolio.selling.next_category import cross_selling, next_category
 from portfolio_ml.portfolio.selling.next_category_evidence import next_category_evidence
-from portfolio_ml.portfolio.selling.recommending import MOST_ADDED, SIMILAR, chosen, shares
+from portfolio_ml.portfolio.selling.recommending import (
+    MOST_ADDED,
+    SIMILAR,
+    Strength,
+    chosen,
+    shares,
+)
 
 AS_OF = after(400)
 ZERO = day_of(after(0))
@@ -96,19 +102,59 @@ def test_periods_are_counted_back_from_the_as_of_day(firsts: FirstPurchases) -> 
     assert [end - ZERO for end in found.ends] == [60, 230, 400]
     assert found.added.tolist() == [[0, 2, 0], [1, 0, 1], [0, 0, 0]]
     assert found.until(ZERO + 60).observed.sum() == 2
+    assert found.late_until(ZERO + 60).observed.sum() == 0
     assert found.rate(ZERO + 230, 1).tolist() == [1, 0, 1]
+
+
+def test_what_was_begun_of_late_is_told_apart_from_what_was_owned() -> None:
+    days = np.array(
+        [
+            [0, 400, 500],  # owned a for long, began b of late, then added c
+            [0, NEVER, NEVER],
+            [300, 300, 450],  # came with a and b after the first half year, then added c
+            [300, 600, 700],  # a was begun of late when b came, and no more when c did
+        ],
+        np.int32,
+    )
+    firsts = FirstPurchases(("a", "b", "c"), np.arange(4), days, np.ones((4, 3), np.float32))
+    found = additions(firsts, as_of_day=800, period_days=1000)
+
+    # What the first half year of the history brought first may have been begun before it.
+    assert firsts.beginnings[:2].tolist() == [[-182, 400, 500], [-182, NEVER, NEVER]]
+    assert firsts.begun_by(450).tolist() == [
+        [False, True, False], [False, False, False], [True, True, True], [True, False, False],
+    ]  # fmt: skip
+    assert found.owned.observed[0].tolist() == [[0, 2, 3], [0, 0, 3], [0, 0, 0]]
+    assert found.late.observed[0].tolist() == [[0, 0, 1], [0, 0, 3], [0, 0, 0]]
+
+
+def test_a_pair_is_told_in_the_way_that_is_clearer() -> None:
+    one = np.ones((1, 2))
+    ever = Pairs(observed=one * [12, 40], expected=10 * one, had=50 * one)
+    late = Pairs(observed=one * [12, 4], expected=3 * one, had=20 * one)
+
+    pairs, is_new = clearer(ever, late)
+
+    assert is_new.tolist() == [[True, False]]
+    assert pairs.observed.tolist() == [[12, 40]]
+    assert pairs.expected.tolist() == [[3, 10]]
 
 
 def test_shares_leave_out_what_is_owned_and_add_up_to_one(firsts: FirstPurchases) -> None:
     found = additions(firsts, as_of_day=ZERO + 400, period_days=500)
     owned = firsts.owned_by(ZERO + 400)
 
-    popular = shares(owned, found, ZERO + 400, method=MOST_ADDED)
+    late = np.zeros_like(owned)
+    popular = shares(owned, late, found, day=ZERO + 400, method=MOST_ADDED)
     assert popular == pytest.approx(np.array([[0, 0, 1], [0, 0, 1], [0, 1, 0], [0, 1, 0]], float))
     new = np.array([[True, False, False]])
-    similar = shares(new, found, ZERO + 400, method=SIMILAR, strength=1.0)[0]
+    only_owned, both = Strength(owned=1.0, late=0.0), Strength(owned=1.0, late=1.0)
+    similar = shares(new, new, found, day=ZERO + 400, method=SIMILAR, strength=only_owned)[0]
     cake, jam = 1 / 2 * (7 / 6.6875), 1 / 3 * 1.0
     assert similar == pytest.approx([0, cake / (cake + jam), jam / (cake + jam)], rel=1e-6)
+    # Nobody began with tea where it can be told, so that it says nothing as what was begun of late.
+    likewise = shares(new, new, found, day=ZERO + 400, method=SIMILAR, strength=both)[0]
+    assert likewise == pytest.approx(similar)
 
 
 def test_without_enough_history_popularity_recommends_and_says_so(book: Book) -> None:

@@ -169,7 +169,8 @@ def test_the_likely_reason_is_the_first_that_holds(engine: Engine) -> None:
         {"customer_id": "silent", "kind": "complaint", "date": after(20), "value": None},
         {"customer_id": "silent", "kind": "complaint", "date": after(300), "value": None},
         {"customer_id": "angry", "kind": "survey", "date": after(140), "value": 1.0},
-        {"customer_id": "sad", "kind": "survey", "date": after(100), "value": 2.0},
+        {"customer_id": "sad", "kind": "survey", "date": after(40), "value": 5.0},
+        {"customer_id": "sad", "kind": "survey", "date": after(100), "value": 2.0},  # the last one
         {"customer_id": "silent", "kind": "survey", "date": after(100), "value": 4.0},
     ]
     customers = [
@@ -215,7 +216,7 @@ def test_what_happened_to_those_who_stayed_as_well_is_no_reason(engine: Engine) 
     # Thirty who left and thirty who stayed all returned something at the end.
     lines = []
     for n in range(30):
-        for name, last in (("gone", 200), ("here", 390)):
+        for name, last in (("gone", 200), ("here", 360)):
             lines += [*bought(f"{name}{n}", 0, last), Line(f"{name}{n}", after(last), -1.0)]
     book = small_book(lines, engine, as_of=after(400), frozen=frozen_with(activity_days=60))
 

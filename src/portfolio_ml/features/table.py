@@ -123,10 +123,12 @@ class Computed:
         )
 
     def _with_expectations(self, batch: pa.RecordBatch, reference: Reference) -> pa.RecordBatch:
-        facts = np.stack([batch[f"_{name}"].to_numpy(zero_copy_only=False) for name in FACTS])
-        expected = reference.expectations(
-            facts, churn_days=self.horizons.churn_days, value_days=self.horizons.value_days
-        )
+        expected: Mapping[str, Floats] = {}
+        if self.inputs.catalogue.of_stage(Stage.MODEL):  # dear, and some ask for none of them
+            facts = np.stack([batch[f"_{name}"].to_numpy(zero_copy_only=False) for name in FACTS])
+            expected = reference.expectations(
+                facts, churn_days=self.horizons.churn_days, value_days=self.horizons.value_days
+            )
         columns = {
             f.name: pa.array(expected[f.name].astype(np.float32))
             if f.stage is Stage.MODEL

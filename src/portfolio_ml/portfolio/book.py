@@ -1,8 +1,9 @@
 """The book: all that the portfolio's figures are computed from, at one as-of date."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,8 @@ from portfolio_ml.schema import Measure
 from portfolio_ml.standing import USUAL_LIFECYCLE
 from portfolio_ml.timeline import to_date, to_day
 from portfolio_ml.valuations import Valuations
+
+Given = TypeVar("Given")
 
 SCORES = (
     "p_churn", "p_return", "churn_band", "churn_reasons", "expected_orders", "ltv", "ltv_low",
@@ -77,6 +80,22 @@ class Book:
     prospects: Prospects | None = None
     valuations: Valuations | None = None
     lifecycle: Lifecycle = USUAL_LIFECYCLE
+    _done: dict[Callable[["Book"], Any], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def once(self, compute: Callable[["Book"], Given]) -> Given:
+        """What a function gives of this book, computed once for all figures that ask for it.
+
+        It is kept as long as the book is. A book made from this one, as by `replace`, begins anew.
+
+        Args:
+            compute: A function of a module: by its identity it is known again.
+        """
+        if compute not in self._done:
+            self._done[compute] = compute(self)
+        given: Given = self._done[compute]
+        return given
 
     @property
     def as_of(self) -> date:

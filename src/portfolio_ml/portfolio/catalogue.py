@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from portfolio_ml.errors import ConfigError, nearest
 from portfolio_ml.portfolio import (
@@ -88,9 +89,12 @@ def _alone(contract: Table, compute: Callable[[Book], Figure]) -> Group:
 
 
 def _next_category(book: Book, _: Found) -> tuple[Figure, ...]:
-    learnt = next_category.cross_selling(book)
+    # Its matrices are small: more threads of the algebra would only wait for each other.
+    with threadpool_limits(1, user_api="blas"):
+        learnt = next_category.cross_selling(book)
+        told = next_category.next_category(book, learnt)
     return (
-        next_category.next_category(book, learnt),
+        told,
         next_category_evidence.next_category_evidence(book, learnt),
         cross_sell_pairs.cross_sell_pairs(book, learnt),
     )
@@ -151,7 +155,7 @@ GROUPS: tuple[Group, ...] = (
     ),
     Group((pre_churn.PRE_CHURN, pre_churn.QUALITY), lambda book, _: pre_churn.pre_churn(book)),
     Group((potential.POTENTIAL, potential.REACH), lambda book, _: potential.potential(book)),
-    _alone(response.RESPONSE, response.response),
+    _alone(response.RESPONSE, lambda book: book.once(response.response)),
     _alone(winback.WINBACK, winback.winback),
     _alone(leaving.LEAVING, leaving.leaving),
     _alone(release.RELEASE, release.release),

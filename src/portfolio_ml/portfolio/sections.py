@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from portfolio_ml.portfolio.book import NO_SCORES, Book
 from portfolio_ml.portfolio.figure import Figure, contract_of, present
-from portfolio_ml.portfolio.stock import Stock
+from portfolio_ml.portfolio.stock import Stock, grouped
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 
 USUALLY_INACTIVE = 0.5
@@ -99,7 +99,7 @@ def _dimension(
 ) -> dict[str, Sequence[object]]:
     """The sections of one dimension, as columns."""
     label = stock.section(*names)
-    found, place = np.unique(label.astype(str), return_inverse=True)
+    found, place = grouped(label)
     revenue = _summed(stock.money("revenue"), place, found.size)
     order = np.lexsort((found, -revenue))
     customers = np.bincount(place, minlength=found.size).astype(np.int64)

@@ -82,12 +82,12 @@ def engagement(book: Book) -> Figure:
         },
         "customer_id": book.now.rows["customer_id"].filter(pa.array(is_listed)),
         "last_touch": pa.array(last_day[is_listed], pa.int32()).cast(pa.date32()),
-        "last_kind": last_kind[is_listed].tolist(),
+        "last_kind": last_kind.filter(pa.array(is_listed)),
         "days_since": today - last_day[is_listed],
         "revenue": book.now.money("revenue")[is_listed] / MONEY_SCALE,
     }
     told, notes = _satisfaction(book, seen)
-    columns |= {name: values[is_listed] for name, values in told.items()}
+    columns |= {name: values.filter(pa.array(is_listed)) for name, values in told.items()}
     never = int((book.now.is_active & (last_day < 0)).sum())
     notes.append(f"{never} of {int(book.now.is_active.sum())} active customers were never in touch")
     figure = present(ENGAGEMENT, TITLE, columns, as_of=book.as_of, notes=notes)
@@ -113,17 +113,16 @@ def _counts(
 
 def _last(
     seen: Mapping[str, Frame], engine: Engine, numbers: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+) -> tuple[NDArray[np.int64], pa.Array]:
     """The day of each customer's last touch, -1 without one, and what it was."""
     every = nw.concat([frame.select("customer", "day", "kind") for frame in seen.values()])
     last = nw.col("day").max().over("customer")
     latest = every.filter(nw.col("day") == last).group_by("customer", "day")
     table = engine.collect(latest.agg(kind=nw.col("kind").min()))
     place, is_known = _places(table, numbers)
-    day, kind = np.full(numbers.size, -1), np.full(numbers.size, None, object)
-    day[place] = table["day"].to_numpy()[is_known]
-    kind[place] = np.asarray(table["kind"].to_pylist(), object)[is_known]
-    return day, kind
+    day, row = np.full(numbers.size, -1), np.full(numbers.size, -1)
+    day[place], row[place] = table["day"].to_numpy()[is_known], np.flatnonzero(is_known)
+    return day, table["kind"].combine_chunks().take(pa.array(row, mask=row < 0))
 
 
 def _places(
@@ -136,37 +135,30 @@ def _places(
     return place[is_known], np.asarray(is_known)
 
 
-def _satisfaction(
-    book: Book, seen: Mapping[str, Frame]
-) -> tuple[dict[str, NDArray[np.object_]], list[str]]:
-    """The columns of satisfaction, and how it was chosen."""
+def _satisfaction(book: Book, seen: Mapping[str, Frame]) -> tuple[dict[str, pa.Array], list[str]]:
+    """The columns of satisfaction, one value per customer of today, and how it was chosen."""
     size = book.now.count
-    columns = {
-        name: np.full(size, None, object)
-        for name in ("satisfaction", "answers", "satisfaction_trend", "trend_is_clear")
-    }
     by = scales_of(book, seen)
     if not by:
-        return columns, [NO_SATISFACTION]
+        names = ("satisfaction", "answers", "satisfaction_trend", "trend_is_clear")
+        return dict.fromkeys(names, pa.nulls(size)), [NO_SATISFACTION]
     found = satisfaction(seen["touches"], book.inputs.engine, by=by)
     numbers = book.now.rows["customer"].to_numpy()
     place, is_known = _places(pa.table({"customer": found.customer}), numbers)
-    _fill(columns, place, found, is_known)
-    return columns, [scale.said for scale in by]
+    row = np.full(size, -1)
+    row[place] = np.flatnonzero(is_known)
+    return _columns(found, row), [scale.said for scale in by]
 
 
-def _fill(
-    columns: Mapping[str, NDArray[np.object_]],
-    place: NDArray[np.int64],
-    found: Satisfaction,
-    is_known: NDArray[np.bool_],
-) -> None:
+def _columns(found: Satisfaction, row: NDArray[np.int64]) -> dict[str, pa.Array]:
+    """What customers told, by their rows of it; null without a row, and where they told nothing."""
     has_level, has_trend = ~np.isnan(found.level), ~np.isnan(found.trend)
-    for name, values, has in (
-        ("satisfaction", found.level, has_level),
-        ("answers", found.answers, has_level),
-        ("satisfaction_trend", found.trend, has_trend),
-        ("trend_is_clear", found.is_clear, has_trend),
-    ):
-        which = is_known & has
-        columns[name][place[has[is_known]]] = values[which]
+    return {
+        name: pa.array(values, mask=~has).take(pa.array(row, mask=row < 0))
+        for name, values, has in (
+            ("satisfaction", found.level, has_level),
+            ("answers", found.answers, has_level),
+            ("satisfaction_trend", found.trend, has_trend),
+            ("trend_is_clear", found.is_clear, has_trend),
+        )
+    }

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from portfolio_ml.portfolio.book import NO_SCORES, Book
 from portfolio_ml.portfolio.goals.attained import Attained
-from portfolio_ml.portfolio.stock import Stock
+from portfolio_ml.portfolio.stock import Stock, grouped
 from portfolio_ml.schema import MONEY_SCALE
 
 POTENTIAL = 0.75
@@ -82,7 +82,7 @@ def _ordering_more(book: Book, found: Attained) -> Closers:
     section = book.settings.representatives.section
     labels = now.section(section) if now.has(section) else np.full(now.count, "all", object)
     usual = np.full(now.count, np.nan)
-    names, group = np.unique(labels[is_told].astype(str), return_inverse=True)
+    names, group = grouped(labels[is_told])
     own = ticket[is_told]
     medians = np.array([np.median(own[group == n]) for n in range(names.size)])
     usual[is_told] = medians[group]

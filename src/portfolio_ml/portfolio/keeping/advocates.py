@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
-from portfolio_ml.portfolio.keeping.habits import habits_of
-from portfolio_ml.portfolio.keeping.talks import Talks, talks_of
+from portfolio_ml.portfolio.keeping.habits import habits_today
+from portfolio_ml.portfolio.keeping.talks import Talks, talks_today
 from portfolio_ml.portfolio.stock import YEAR_DAYS, Stock
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 from portfolio_ml.wording import counted
@@ -93,8 +93,8 @@ def advocates(book: Book) -> Figure:
     included.
     """
     stock = book.now
-    habits = habits_of(book.inputs, [stock])[stock.as_of_day]
-    talks = talks_of(book.inputs, [stock], settings=book.settings.satisfaction).get(stock.as_of_day)
+    habits = book.once(habits_today)
+    talks = book.once(talks_today)
     brought = referrals_of(stock)
     has_years = stock.column("tenure_days") >= TWO_YEARS_DAYS
     told = {

@@ -16,6 +16,7 @@ from scipy import stats
 from portfolio_ml.engine import Frame
 from portfolio_ml.features.cut import KEYS, seen_at
 from portfolio_ml.features.inputs import RECENT_PURCHASE_DAYS, Inputs
+from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.stock import Stock
 from portfolio_ml.schema import MONEY_SCALE
 
@@ -88,6 +89,11 @@ def habits_of(inputs: Inputs, stocks: Sequence[Stock]) -> Mapping[int, Habits]:
     return {stock.as_of_day: _habits(stock.beside(sums)) for stock in stocks}
 
 
+def habits_today(book: Book) -> Habits:
+    """The habits of today's customers; ask for them by `Book.once`."""
+    return habits_of(book.inputs, [book.now])[book.as_of_day]
+
+
 def _sums(inputs: Inputs, days: Sequence[int]) -> Frame:
     is_recent, is_purchase = nw.col("is_recent"), nw.col("is_purchase")
     parts = {"recent": is_recent, "earlier": is_purchase & ~is_recent}
@@ -152,7 +158,9 @@ def _change(sums: Mapping[str, Floats], name: str, *, unit: float) -> Change:
     spread = np.maximum(_deviation(count, total, squares) / LOG_SCALE, LEAST_SPREAD)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = (recent - earlier) / (spread * np.sqrt(1 / recent_count + 1 / count))
-    needed = stats.t.isf(CHANCE, np.maximum(count - 1, 1))
+    freedom = np.nan_to_num(np.maximum(count - 1, 1), nan=1.0).astype(np.int64)
+    by_freedom = np.asarray(stats.t.isf(CHANCE, np.arange(1, freedom.max(initial=1) + 1)))
+    needed = by_freedom[freedom - 1]
     change = np.exp(recent - earlier) - 1
     return Change(
         recent=np.exp(recent) / unit,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from portfolio_ml.engine import Frame
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, contract_of, present
-from portfolio_ml.portfolio.keeping.habits import Habits, habits_of
+from portfolio_ml.portfolio.keeping.habits import Habits, habits_today
 from portfolio_ml.portfolio.keeping.proportions import Estimate, Proportion, lift
 from portfolio_ml.portfolio.keeping.talks import FIVE_POINTS, kinds_of
 from portfolio_ml.portfolio.stock import YEAR_DAYS, Stock
@@ -28,7 +28,8 @@ BEFORE_DAYS = 90
 CHANGED_DAYS = 180
 """A change of representative so many days before the last purchase still counts."""
 AFTER_DAYS = 30
-"""What happened so many days after the last purchase may still be why it was the last."""
+"""What happened so many days after the last purchase may still be why it was the last; whose last
+purchase is more recent than that may yet return it."""
 UNSATISFIED_BELOW = 3.0
 DISCOUNT_FROM = 0.05
 SLOWED_FROM = 1.5
@@ -76,7 +77,7 @@ class Reason(NamedTuple):
 
 
 COMPLAINED = Reason("complaint", "complained before leaving")
-UNSATISFIED = Reason("low_satisfaction", "was not satisfied in the year before leaving")
+UNSATISFIED = Reason("low_satisfaction", "was not satisfied when last asked before leaving")
 UNDISCOUNTED = Reason("discount_withdrawn", "bought last at less than half the discount of before")
 RETURNED = Reason("return_last", "returned something at the end")
 REPRESENTATIVE = Reason("representative_changed", "got another representative shortly before")
@@ -132,7 +133,7 @@ def leaving(book: Book) -> Figure:
     What the portfolio's tables cannot tell, such as complaints without interactions, has no row.
     The last row counts those of whom nothing tells why.
     """
-    found = leaving_of(book)
+    found = book.once(leaving_of)
     rows = [_row(compared, found) for compared in found.compared]
     untold = int((found.code == UNTOLD.code).sum())
     gone = Proportion(untold, int((~book.now.is_active).sum()))
@@ -151,7 +152,11 @@ def leaving(book: Book) -> Figure:
         }
     )
     columns = {name: [row[name] for row in rows] for name in LEAVING.names if name != "as_of"}
-    notes = ["reasons are what happened before, not proven causes"]
+    how = (
+        f"{SLOWED.code} and {ONCE.code} say how customers bought, not why they left: seasons slow "
+        "them down as well, and who slows down is sooner taken for inactive"
+    )
+    notes = ["reasons are what happened before, not proven causes", how]
     return present(LEAVING, TITLE, columns, as_of=book.as_of, notes=notes)
 
 
@@ -201,7 +206,7 @@ def leaving_of(book: Book) -> Leaving:
 def _happened(book: Book) -> Mapping[Reason, tuple[Flags, Flags]]:
     """To whom each reason happened, and of whom it could be told; shape (customers,) each."""
     stock = book.now
-    habits = habits_of(book.inputs, [stock])[stock.as_of_day]
+    habits = book.once(habits_today)
     return {
         **_said(book),
         **_bought(stock, habits),
@@ -215,7 +220,7 @@ def _bought(stock: Stock, habits: Habits) -> dict[Reason, tuple[Flags, Flags]]:
     everyone = np.ones(stock.count, np.bool_)
     before, after = habits.discount_earlier, habits.discount_recent
     found = {
-        RETURNED: (habits.returned_last, everyone),
+        RETURNED: (habits.returned_last, stock.column("recency_days") >= AFTER_DAYS),
         SHRANK: (habits.ticket.is_less, np.isfinite(habits.ticket.earlier)),
         SLOWED: (
             habits.gap_recent_days >= SLOWED_FROM * habits.gap_earlier_days,
@@ -242,12 +247,19 @@ def _said(book: Book) -> dict[Reason, tuple[Flags, Flags]]:
         sums["complaints"] = complained.cast(nw.Float64).sum()
     if kinds.values:
         tells = nw.col("kind").is_in(list(kinds.values)) & (since > -YEAR_DAYS)
-        sums["satisfaction"] = nw.when(tells).then(nw.col("value")).mean()
-        sums["most"] = nw.when(tells).then(nw.col("value")).max()
+        answer = nw.when(tells).then(nw.col("value"))
+        is_last = nw.col("_answered") == nw.col("_last")
+        sums["satisfaction"] = nw.when(is_last).then(nw.col("value")).mean()
+        sums["most"] = answer.max()
     if not sums:
         return {}
     seen = events.filter(in_history(nw.col("day"), stock.as_of_day))
     near = seen.join(_last_days(book), on="customer", how="inner").filter(since <= AFTER_DAYS)
+    if kinds.values:
+        # The last answer alone: a mean of few answers is low by chance more often than one of many,
+        # and those who left had less time to answer.
+        near = near.with_columns(_answered=nw.when(~answer.is_null()).then(nw.col("day")))
+        near = near.with_columns(_last=nw.col("_answered").max().over("customer"))
     rows = stock.beside(book.inputs.engine.collect(near.group_by("customer", "as_of").agg(**sums)))
     found = {}
     if kinds.complaints:

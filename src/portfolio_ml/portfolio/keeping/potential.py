@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.keeping.proportions import Proportion
-from portfolio_ml.portfolio.stock import YEAR_DAYS, Stock
+from portfolio_ml.portfolio.stock import YEAR_DAYS, Stock, grouped
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 from portfolio_ml.wording import counted
 
@@ -210,7 +210,7 @@ def _compared(revenue: Floats, group: NDArray[np.object_]) -> Floats:
     How many they are, the share of them with less revenue, and the 75th and 90th percentile of
     theirs (linear between two customers).
     """
-    _, number = np.unique(group.astype(str), return_inverse=True)
+    _, number = grouped(group)
     size = np.bincount(number)
     start = np.cumsum(size) - size
     order = np.lexsort((revenue, number))

@@ -5,6 +5,7 @@ portfolio is found in its history: the same signs one churn horizon ago, and who
 did not buy since.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.keeping.proportions import Proportion, lift
-from portfolio_ml.portfolio.keeping.signs import ANY, Sign, Signs, in_words, signs_of
+from portfolio_ml.portfolio.keeping.signs import ANY, Sign, Signs, in_words, signs_of, signs_today
 from portfolio_ml.portfolio.keeping.texts import Texts, joined, only
+from portfolio_ml.portfolio.samples import sample
 from portfolio_ml.portfolio.stock import stocks_at
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 from portfolio_ml.timeline import to_date
@@ -124,21 +126,24 @@ def pre_churn(book: Book) -> tuple[Figure, Figure]:
     proved to tell nothing in this portfolio is shown all the same, and said to be one. Without a
     history to check the signs in, the second figure is absent, and no sign is proven.
     """
+    quality = _quality(book)
+    return _listed(book, signs_today(book), quality), quality
+
+
+def _quality(book: Book) -> Figure:
+    """How good the signs were a churn horizon ago, of customers who are enough to tell."""
     cutoff = book.as_of_day - book.frozen.horizons.churn_days
-    stocks = [book.now]
     if cutoff >= book.inputs.span.first_day:
-        past = stocks_at(book.inputs, [cutoff], frozen=book.frozen)[cutoff]
-        stocks += [past] if past.is_active.any() else []
-    signs = signs_of(book, stocks)
-    if len(stocks) == 1:
-        why = f"the history begins less than a churn horizon before {book.as_of}"
-        quality = absent(QUALITY, QUALITY_TITLE, f"{why}: nothing tells how good the signs are")
-    else:
-        quality = _quality(book, signs[cutoff])
-    return _listed(book, signs[book.as_of_day], quality), quality
+        some = book.once(sample)
+        past = stocks_at(some.inputs, [cutoff], frozen=book.frozen)[cutoff]
+        if past.is_active.any():
+            signs = signs_of(some.inputs, past, settings=book.settings.satisfaction)
+            return _checked(book, signs, some.notes)
+    why = f"the history begins less than a churn horizon before {book.as_of}"
+    return absent(QUALITY, QUALITY_TITLE, f"{why}: nothing tells how good the signs are")
 
 
-def _quality(book: Book, signs: Signs) -> Figure:
+def _checked(book: Book, signs: Signs, notes: Sequence[str]) -> Figure:
     """Who churned since the cutoff, with and without each sign; the largest lift first."""
     horizon = book.frozen.horizons.churn_days
     # Today's recency tells who bought after the cutoff: all have bought before it.
@@ -158,7 +163,8 @@ def _quality(book: Book, signs: Signs) -> Figure:
     ]
     rows.sort(key=lambda row: (row["sign"] != ANY.code, -np.nan_to_num(row["lift"]), row["sign"]))
     columns = {name: [row[name] for row in rows] for name in QUALITY.names if name != "as_of"}
-    return present(QUALITY, QUALITY_TITLE, columns, as_of=book.as_of, notes=_quality_notes(book))
+    notes = [*_quality_notes(book), *notes]
+    return present(QUALITY, QUALITY_TITLE, columns, as_of=book.as_of, notes=notes)
 
 
 def _churned(churned: NDArray[np.bool_], some: NDArray[np.bool_]) -> Proportion:

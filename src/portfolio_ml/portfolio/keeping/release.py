@@ -16,7 +16,7 @@ from portfolio_ml.features.cut import KEYS, seen_at
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.keeping.texts import joined, only
-from portfolio_ml.portfolio.stock import UNKNOWN, YEAR_DAYS, Stock
+from portfolio_ml.portfolio.stock import UNKNOWN, YEAR_DAYS, Stock, grouped
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 from portfolio_ml.timeline import in_window
 from portfolio_ml.wording import counted
@@ -142,7 +142,7 @@ def fits_of(book: Book, found: Results) -> NDArray[np.object_]:
         if not all(map(stock.has, names)) or set(names) & {*_NO_SECTIONS}:
             continue
         label = stock.section(*names)
-        found_names, number = np.unique(label.astype(str), return_inverse=True)
+        found_names, number = grouped(label)
         is_enough = np.bincount(number, weights=is_judged) >= FEWEST
         is_enough &= found_names != UNKNOWN
         does_earn = np.bincount(number, weights=result) > 0

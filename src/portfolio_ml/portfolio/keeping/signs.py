@@ -3,7 +3,7 @@
 Each compares an active customer with that customer's own past, at any date.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,11 +12,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from portfolio_ml.config import Satisfaction
 from portfolio_ml.features.cut import KEYS, seen_at
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.keeping.habits import Habits, habits_of
-from portfolio_ml.portfolio.keeping.talks import Talks, talks_of
+from portfolio_ml.portfolio.keeping.habits import Habits, habits_of, habits_today
+from portfolio_ml.portfolio.keeping.talks import Talks, talks_of, talks_today
 from portfolio_ml.portfolio.stock import Stock
 
 FLAGGED_CYCLES = 2
@@ -71,17 +72,23 @@ class Signs:
     talks: Talks | None
 
 
-def signs_of(book: Book, stocks: Sequence[Stock]) -> Mapping[int, Signs]:
-    """The signs of the customers of some stocks, by their day."""
-    habits = habits_of(book.inputs, stocks)
-    talks = talks_of(book.inputs, stocks, settings=book.settings.satisfaction)
-    missing = _gaps(book.inputs, stocks)
-    return {
-        stock.as_of_day: _signs(
-            stock, habits[stock.as_of_day], talks.get(stock.as_of_day), missing[stock.as_of_day]
-        )
-        for stock in stocks
-    }
+def signs_today(book: Book) -> Signs:
+    """The signs of today's customers."""
+    habits, talks = book.once(habits_today), book.once(talks_today)
+    return _signs(book.now, habits, talks, _gaps(book.inputs, book.now))
+
+
+def signs_of(inputs: Inputs, stock: Stock, *, settings: Satisfaction) -> Signs:
+    """The signs of a stock's customers, as they were on its day.
+
+    Args:
+        inputs: What the stock is of.
+        stock: The customers.
+        settings: Which interactions tell satisfaction.
+    """
+    day = stock.as_of_day
+    talks = talks_of(inputs, [stock], settings=settings).get(day)
+    return _signs(stock, habits_of(inputs, [stock])[day], talks, _gaps(inputs, stock))
 
 
 def _signs(stock: Stock, habits: Habits, talks: Talks | None, gap_90: Floats) -> Signs:
@@ -115,18 +122,14 @@ def _signs(stock: Stock, habits: Habits, talks: Talks | None, gap_90: Floats) ->
     )
 
 
-def _gaps(inputs: Inputs, stocks: Sequence[Stock]) -> Mapping[int, Floats]:
+def _gaps(inputs: Inputs, stock: Stock) -> Floats:
     """The 90th percentile of the gaps of those who are away for longer than usual, else NaN."""
-    chosen = [stock.rows.filter(pa.array(_is_away(stock))).select(["customer"]) for stock in stocks]
-    away = pa.concat_tables(
-        rows.append_column("as_of", pa.array([stock.as_of_day] * rows.num_rows, pa.int32()))
-        for rows, stock in zip(chosen, stocks, strict=True)
-    )
-    seen = seen_at(inputs, [stock.as_of_day for stock in stocks])
-    theirs = seen.join(inputs.engine.from_arrow(away), on=[*KEYS], how="inner")
+    away = stock.rows.filter(pa.array(_is_away(stock))).select(["customer"])
+    seen = seen_at(inputs, [stock.as_of_day]).filter(~nw.col("gap_days").is_null())
+    theirs = seen.join(inputs.engine.from_arrow(away), on="customer", how="semi")
     gap = nw.col("gap_days").cast(nw.Float64).quantile(OWN_PERCENTILE, interpolation="linear")
-    found = inputs.engine.collect(theirs.group_by(*KEYS).agg(gap=gap).sort(*KEYS))
-    return {stock.as_of_day: stock.beside(found)["gap"] for stock in stocks}
+    found = inputs.engine.collect(theirs.group_by(*KEYS).agg(gap=gap))
+    return stock.beside(found)["gap"]
 
 
 def _is_away(stock: Stock) -> Flags:

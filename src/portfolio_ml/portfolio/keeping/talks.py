@@ -16,6 +16,7 @@ from portfolio_ml.config import Satisfaction
 from portfolio_ml.engine import Frame
 from portfolio_ml.features.cut import KEYS, dates
 from portfolio_ml.features.inputs import Inputs
+from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.stock import YEAR_DAYS, Stock
 from portfolio_ml.timeline import in_history, in_window
 
@@ -116,6 +117,12 @@ def talks_of(
     days = [stock.as_of_day for stock in stocks]
     sums = inputs.engine.collect(_sums(inputs.interactions, kinds, inputs, days))
     return {stock.as_of_day: _talks(stock.beside(sums), kinds, settings) for stock in stocks}
+
+
+def talks_today(book: Book) -> Talks | None:
+    """What interactions say of today's customers; ask for it by `Book.once`."""
+    found = talks_of(book.inputs, [book.now], settings=book.settings.satisfaction)
+    return found.get(book.as_of_day)
 
 
 def _sums(events: Frame, kinds: Kinds, inputs: Inputs, days: Sequence[int]) -> Frame:

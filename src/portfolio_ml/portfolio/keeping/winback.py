@@ -59,7 +59,7 @@ def winback(book: Book) -> Figure:
     """
     if not book.has_scores:
         return absent(WINBACK, TITLE, NO_SCORES)
-    measured = response(book)
+    measured = book.once(response)
     uplift = uplift_of(measured)
     if uplift is None:
         why = measured.absent or f"too few inactive customers were contacted ({measured.notes[0]})"
@@ -73,7 +73,7 @@ def winback(book: Book) -> Figure:
     value = np.where(stock.is_active, np.nan, worth(uplift.estimate.value))
     some = np.flatnonzero(value > 0)
     some = some[np.lexsort((some, -value[some]))]
-    reasons = leaving_of(book)
+    reasons = book.once(leaving_of)
     last = stock.as_of_day - stock.column("recency_days")[some]
     columns = {
         "customer_id": stock.texts("customer_id")[some],

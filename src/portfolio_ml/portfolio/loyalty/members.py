@@ -21,7 +21,7 @@ from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.loyalty.points_ledger import PointsTable
 from portfolio_ml.portfolio.returns.takings import of_customers, taken_between
-from portfolio_ml.portfolio.stock import Stock
+from portfolio_ml.portfolio.stock import Stock, grouped
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 from portfolio_ml.timeline import in_history
 from portfolio_ml.wording import counted
@@ -217,7 +217,7 @@ def _alike(lifecycle: Lifecycle, then: Stock, section: str | None) -> Ints:
     edges = (lifecycle.new_days, lifecycle.mature_days)
     tenure = np.digitize(then.column("tenure_days"), edges)
     names = ["value_tier"] if section is None else ["value_tier", section]
-    _, other = np.unique(then.section(*names).astype(str), return_inverse=True)
+    _, other = grouped(then.section(*names))
     return np.asarray(other * (len(edges) + 1) + tenure, np.int64)
 
 

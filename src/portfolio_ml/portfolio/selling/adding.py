@@ -27,11 +27,13 @@ class Active:
     Attributes:
         rows: Their rows among the first purchases.
         owned: What they own, shape (customers, categories).
+        late: What of it they began with of late, likewise.
         purchase_days: On how many days they had bought.
     """
 
     rows: NDArray[np.int64]
     owned: NDArray[np.bool_]
+    late: NDArray[np.bool_]
     purchase_days: NDArray[np.float64]
 
     @property
@@ -89,10 +91,10 @@ def _of(table: pa.Table, firsts: FirstPurchases, day: int) -> Active:
     numbers = table["customer"].to_numpy()
     _, place, rows = np.intersect1d(numbers, firsts.customers, return_indices=True)
     owned = firsts.owned_by(day)[rows]
+    late = firsts.begun_by(day)[rows]
     has = owned.any(axis=1)
-    return Active(
-        rows[has], owned[has], table["purchase_days"].to_numpy()[place][has].astype(np.float64)
-    )
+    purchase_days = table["purchase_days"].to_numpy()[place][has].astype(np.float64)
+    return Active(rows[has], owned[has], late[has], purchase_days)
 
 
 def chance_of_adding(

@@ -1,7 +1,9 @@
 """Pairs of categories of which the one leads to the other more often than chance has it.
 
-Many pairs are looked at, so some look strong by chance: only those are claimed that stand when the
-share of false claims is held to 5 %, and their intervals are as wide as having chosen them asks.
+The one is looked at in two ways: as what customers owned at all, and as what they had begun within
+half a year; the stronger evidence tells. Many pairs are looked at, so some look strong by chance:
+only those are claimed that stand when the share of false claims is held to 5 %, and their intervals
+are as wide as having chosen them asks.
 """
 
 import numpy as np
@@ -12,11 +14,14 @@ from scipy import stats
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.selling.additions import Numbers, Pairs
+from portfolio_ml.portfolio.selling.first_purchases import LATE_DAYS
 from portfolio_ml.portfolio.selling.next_category import CrossSelling, cross_selling
 from portfolio_ml.schema import Column, Table
 
 FALSE_SHARE = 0.05
 """At most so large a share of the claimed pairs is expected to be there by chance."""
+WAYS = 2
+"""Each pair is looked at as what was owned at all, and as what was begun of late."""
 
 CROSS_SELL_PAIRS: Table = contract_of(
     "cross_sell_pairs",
@@ -24,10 +29,14 @@ CROSS_SELL_PAIRS: Table = contract_of(
     key=("category", "added"),
     columns=(
         Column("category", pa.string(), "what customers owned"),
+        Column(
+            "since", pa.string(), f"ever: they owned it at all; new: they had begun it within "
+            f"{LATE_DAYS} days; whichever tells more clearly",
+        ),
         Column("added", pa.string(), "what they bought for the first time on a later day"),
         Column(
-            "chances", pa.int64(), "days on which a customer who owned the one and not yet the "
-            "other bought any category for the first time",
+            "chances", pa.int64(), "days on which a customer who had the one so, and not the "
+            "other, bought any category for the first time",
         ),
         Column("support", pa.int64(), "customers who then added the other one"),
         Column(
@@ -37,7 +46,7 @@ CROSS_SELL_PAIRS: Table = contract_of(
         Column("lift", pa.float64(), "support / expected", decimals=2),
         Column(
             "lift_low", pa.float64(), "lower end of its interval, corrected for the number of "
-            "pairs; above 1", decimals=2,
+            "pairs and both ways; above 1", decimals=2,
         ),
         Column("lift_high", pa.float64(), "upper end", decimals=2),
         Column(
@@ -60,7 +69,8 @@ def cross_sell_pairs(book: Book, learnt: CrossSelling | str | None = None) -> Fi
     learnt = cross_selling(book) if learnt is None else learnt
     if isinstance(learnt, str):
         return absent(CROSS_SELL_PAIRS, TITLE, learnt)
-    pairs = learnt.found.until(learnt.found.ends[-1])
+    end = learnt.found.ends[-1]
+    pairs, is_new = clearer(learnt.found.until(end), learnt.found.late_until(end))
     is_claimed, low, high = claimed(pairs)
     owned, added = np.nonzero(is_claimed)
     order = np.lexsort((added, owned, -pairs.lift[owned, added]))
@@ -68,6 +78,7 @@ def cross_sell_pairs(book: Book, learnt: CrossSelling | str | None = None) -> Fi
     names = np.array(learnt.firsts.categories, object)
     columns = {
         "category": names[owned].tolist(),
+        "since": np.where(is_new[owned, added], "new", "ever").tolist(),
         "added": names[added].tolist(),
         "chances": pairs.had[owned, added].astype(np.int64),
         "support": pairs.observed[owned, added].astype(np.int64),
@@ -84,23 +95,42 @@ def cross_sell_pairs(book: Book, learnt: CrossSelling | str | None = None) -> Fi
     return present(CROSS_SELL_PAIRS, TITLE, columns, as_of=book.as_of, notes=[note])
 
 
-def claimed(pairs: Pairs) -> tuple[NDArray[np.bool_], Numbers, Numbers]:
-    """Which pairs are claimed, and the interval of each one's lift.
+def clearer(ever: Pairs, late: Pairs) -> tuple[Pairs, NDArray[np.bool_]]:
+    """Each pair in the way that tells more clearly, and whether that is what was begun of late."""
+    is_late = p_values(late) < p_values(ever)
+    return Pairs(
+        observed=np.where(is_late, late.observed, ever.observed),
+        expected=np.where(is_late, late.expected, ever.expected),
+        had=np.where(is_late, late.had, ever.had),
+    ), is_late
+
+
+def p_values(pairs: Pairs) -> Numbers:
+    """How likely chance would bring as many additions or more; 1 where it can bring none.
 
     A customer adds a category once, so that support is a sum of independent chances, at most as
-    scattered as a Poisson count. Pairs are claimed by Benjamini and Hochberg (1995); the
-    intervals are the exact ones of a Poisson mean at the level that Benjamini and Yekutieli (2005)
-    ask of those who were chosen.
+    scattered as a Poisson count.
     """
     can = pairs.expected > 0
     expected = np.where(can, pairs.expected, 1.0)
-    p_value = np.where(can, stats.poisson.sf(pairs.observed - 1, expected), 1.0)
+    return np.where(can, stats.poisson.sf(pairs.observed - 1, expected), 1.0)
+
+
+def claimed(pairs: Pairs) -> tuple[NDArray[np.bool_], Numbers, Numbers]:
+    """Which pairs are claimed, and the interval of each one's lift.
+
+    Each was looked at in two ways, so that its p-value counts twice (Bonferroni). Pairs are
+    claimed by Benjamini and Hochberg (1995); the intervals are the exact ones of a Poisson mean at
+    the level that Benjamini and Yekutieli (2005) ask of those who were chosen.
+    """
+    can = pairs.expected > 0
+    p_value = np.minimum(WAYS * p_values(pairs), 1.0)
     tested = np.sort(p_value[can])
     passes = np.flatnonzero(tested <= FALSE_SHARE * np.arange(1, tested.size + 1) / tested.size)
     count = int(passes[-1]) + 1 if passes.size else 0
     level = FALSE_SHARE * max(count, 1) / max(tested.size, 1)
     is_claimed = can & (p_value <= level) if count else np.zeros_like(can)
-    seen = pairs.observed
-    low = np.where(seen > 0, stats.gamma.ppf(level, np.maximum(seen, 1)), 0.0) / expected
-    high = stats.gamma.ppf(1 - level, seen + 1) / expected
+    seen, expected = pairs.observed, np.where(can, pairs.expected, 1.0)
+    low = np.where(seen > 0, stats.gamma.ppf(level / WAYS, np.maximum(seen, 1)), 0.0) / expected
+    high = stats.gamma.ppf(1 - level / WAYS, seen + 1) / expected
     return is_claimed, low, high

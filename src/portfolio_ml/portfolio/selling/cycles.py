@@ -17,6 +17,7 @@ from scipy.special import ndtr, ndtri
 from portfolio_ml.engine import Frame
 from portfolio_ml.features.cut import seen_at
 from portfolio_ml.features.inputs import Inputs
+from portfolio_ml.portfolio.stock import grouped
 from portfolio_ml.timeline import in_history
 
 ANYTHING = "anything"
@@ -30,6 +31,8 @@ WINDOW = 0.8
 """How likely the next purchase day, if there is one, is to lie in its window."""
 LATE = 0.9
 """A gap beyond this share of a customer's gaps is no longer a reorder that is due."""
+
+_GAPS = ("customer", "category", "day", "amount", "gap_days", "next_day")
 
 Numbers = NDArray[np.float64]
 
@@ -111,8 +114,7 @@ def purchase_gaps(inputs: Inputs, as_of_day: int) -> Frame:
     In the rows of `ANYTHING` is all that a customer bought on the day. What was bought on fewer
     than three days by the last one is left out. Computed once.
     """
-    seen = seen_at(inputs, [as_of_day]).filter(nw.col("is_purchase"))
-    gaps = _with_gaps(seen.select("customer", "day", category=nw.lit(ANYTHING), amount="spend"))
+    gaps = _gaps_of_anything(inputs, as_of_day)
     if "category" in inputs.columns:
         known = nw.col("known_day") if "known_day" in inputs.columns else nw.col("day")
         is_told = (nw.col("amount") >= 0) & ~nw.col("category").is_null()
@@ -124,17 +126,41 @@ def purchase_gaps(inputs: Inputs, as_of_day: int) -> Frame:
     return inputs.engine.keep(gaps)
 
 
+def _gaps_of_anything(inputs: Inputs, as_of_day: int) -> Frame:
+    """The same of all that customers bought; the history has its gaps already."""
+    seen = seen_at(inputs, [as_of_day]).filter(nw.col("is_purchase"))
+    next_day = nw.when(in_history(nw.col("next_day"), as_of_day)).then(nw.col("next_day"))
+    return (
+        _often(seen, "customer")
+        .select(
+            "customer",
+            "day",
+            "gap_days",
+            category=nw.lit(ANYTHING),
+            amount="spend",
+            next_day=next_day,
+        )
+        .select(*_GAPS)
+    )
+
+
+def _often(days: Frame, *keys: str) -> Frame:
+    """The days of what was bought on three or more."""
+    counted = days.group_by(*keys).agg(_count=nw.len())
+    often = counted.filter(nw.col("_count") >= FEWEST_PURCHASE_DAYS).select(*keys)
+    return days.join(often, on=[*keys], how="semi")
+
+
 def _with_gaps(days: Frame) -> Frame:
     """The days with the gap before and the day after, of what was bought on three or more."""
     keys, day = ("customer", "category"), nw.col("day")
-    counted = days.group_by(*keys).agg(_count=nw.len())
-    often = counted.filter(nw.col("_count") >= FEWEST_PURCHASE_DAYS).select(*keys)
-    kept = days.join(often, on=[*keys], how="semi")
+    kept = _often(days, *keys)
 
     def moved(by: int) -> nw.Expr:
         return day.shift(by).over(*keys, order_by="day")
 
-    return kept.select(*keys, "day", "amount", gap_days=day - moved(1), next_day=moved(-1))
+    gaps = kept.with_columns(gap_days=day - moved(1), next_day=moved(-1))
+    return gaps.select(*_GAPS)
 
 
 def cycles_at(inputs: Inputs, gaps: Frame, day: int) -> Cycles:
@@ -186,7 +212,7 @@ class _Usual:
 
 
 def _usual(count: Numbers, mean: Numbers, around: Numbers, category: NDArray[np.object_]) -> _Usual:
-    names, place = np.unique(category.astype(str), return_inverse=True)
+    names, place = grouped(category)
     found = np.empty((names.size, 3))
     everything = _moments(count, mean, around)
     for each in range(names.size):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from portfolio_ml.engine import Frame
@@ -19,6 +18,8 @@ from portfolio_ml.timeline import in_history
 NO_CATEGORY = "lines tell no category: map data.transactions.columns.category"
 MOST_CATEGORIES = 100
 """So many of the categories are looked at, those with the most customers."""
+LATE_DAYS = 182
+"""What was begun no longer ago than this was begun of late."""
 NEVER = np.iinfo(np.int32).max
 """The day of what has not been bought."""
 
@@ -40,17 +41,34 @@ class FirstPurchases:
     days: NDArray[np.int32]
     left_out: int = 0
 
-    def named(self, other: "FirstPurchases") -> "FirstPurchases":
-        """The same with the categories of another one, in its order."""
-        own = {name: place for place, name in enumerate(self.categories)}
-        place = np.array([own.get(name, len(own)) for name in other.categories])
-        bare = np.full((self.customers.size, 1), NEVER, np.int32)
-        days = np.hstack([self.days, bare])[:, place]
-        return FirstPurchases(other.categories, self.customers, days, other.left_out)
+    def of(self, numbers: NDArray[np.int64]) -> "FirstPurchases":
+        """The same for some of the customers."""
+        chosen = np.isin(self.customers, numbers)
+        return FirstPurchases(
+            self.categories, self.customers[chosen], self.days[chosen], self.left_out
+        )
 
     def owned_by(self, day: int) -> NDArray[np.bool_]:
         """What each customer had bought on a day, shape (customers, categories)."""
         return self.days <= day
+
+    def begun_by(self, day: int) -> NDArray[np.bool_]:
+        """What each customer had begun to buy within half a year, likewise."""
+        return (self.days <= day) & (day - self.beginnings < LATE_DAYS)
+
+    @property
+    def beginnings(self) -> NDArray[np.int32]:
+        """The day on which each customer began to buy each category, shape as of `days`.
+
+        That of the first purchase; but who was there within the first half year of the history may
+        have been a customer before it: what its first day brought was begun too long ago.
+        """
+        if not self.days.size:
+            return self.days
+        start = self.days.min(axis=1, keepdims=True)
+        first = self.days.min()
+        may_be_old = (self.days == start) & (start - first < LATE_DAYS)
+        return np.where(may_be_old, first - LATE_DAYS, self.days).astype(np.int32)
 
 
 def first_purchases(inputs: Inputs, as_of_day: int) -> FirstPurchases:
@@ -60,13 +78,21 @@ def first_purchases(inputs: Inputs, as_of_day: int) -> FirstPurchases:
         inputs: The portfolio's tables; lines have a category.
         as_of_day: The last day to see.
     """
-    rows = inputs.engine.collect(_firsts(inputs, as_of_day).sort("customer", "category"))
-    names, place, left_out = _largest(rows["category"].combine_chunks())
-    is_kept = place >= 0
-    numbers = rows["customer"].to_numpy()[is_kept].astype(np.int64)
-    customers, row = np.unique(numbers, return_inverse=True)
+    engine = inputs.engine
+    firsts = engine.keep(_firsts(inputs, as_of_day))
+    counted = firsts.group_by("category").agg(customers=nw.len()).sort("category")
+    names, left_out = _largest(engine.collect(counted))
+    places = {"category": pa.array(names, pa.string()), "place": np.arange(len(names))}
+    # Places instead of names: many millions of texts are much to carry over.
+    placed = firsts.join(engine.from_arrow(pa.table(places)), on="category", how="inner")
+    rows = engine.collect(placed.select("customer", "place", "day"))
+    numbers = rows["customer"].to_numpy()
+    row = np.full(1 + numbers.max(initial=-1), -1)
+    row[numbers] = 0
+    customers = np.flatnonzero(row == 0)
+    row[customers] = np.arange(customers.size)
     days = np.full((customers.size, len(names)), NEVER, np.int32)
-    days[row, place[is_kept]] = rows["day"].to_numpy()[is_kept]
+    days[row[numbers], rows["place"].to_numpy()] = rows["day"].to_numpy()
     return FirstPurchases(names, customers, days, left_out)
 
 
@@ -102,11 +128,8 @@ def _bought(inputs: Inputs, as_of_day: int) -> Frame:
     )
 
 
-def _largest(category: pa.Array) -> tuple[tuple[str, ...], NDArray[np.int64], int]:
-    """The names of the largest categories, the place of each row in them or -1, and the others."""
-    counts = category.value_counts()
-    by_size = sorted(zip(counts.field(1).to_pylist(), counts.field(0).to_pylist(), strict=True),
-                     key=lambda found: (-found[0], found[1]))  # fmt: skip
-    names = tuple(name for _, name in by_size[:MOST_CATEGORIES])
-    place = pc.fill_null(pc.index_in(category, pa.array(names, pa.string())), -1)
-    return names, place.to_numpy(zero_copy_only=False).astype(np.int64), len(by_size) - len(names)
+def _largest(counted: pa.Table) -> tuple[tuple[str, ...], int]:
+    """The names of the categories with the most customers, and how many others there are."""
+    order = [("customers", "descending"), ("category", "ascending")]
+    names = counted.sort_by(order)["category"].to_pylist()
+    return tuple(names[:MOST_CATEGORIES]), len(names[MOST_CATEGORIES:])

@@ -230,17 +230,20 @@ def _series(values: pa.Array) -> "pd.Series[Any]":
 
 
 def _is_number(values: "pd.Series[Any]") -> bool:
-    known = values.dropna()
-    numbers = _numbers(known)
-    share = (~np.isnan(numbers)).mean() if known.size else 0.0
+    counts = values.value_counts()  # each different value is read once
+    numbers = _numbers(counts.index.to_series())
+    known = counts.to_numpy()
+    share = known[~np.isnan(numbers)].sum() / known.sum() if known.size else 0.0
     return bool(share >= NUMERIC_SHARE and np.unique(numbers).size > MORE_NUMBERS_THAN)
 
 
 def _numbers_people(values: "pd.Series[Any]") -> bool:
     """Whether whole numbers written as text are of one customer each, as ids and phones are."""
-    known = values.dropna()
-    is_whole = known.astype(str).str.fullmatch(r"\d+").mean() if known.size else 0.0
-    return bool(is_whole >= NUMERIC_SHARE and known.nunique() > DISTINCT_SHARE * known.size)
+    counts = values.value_counts()
+    known = counts.to_numpy()
+    is_whole = counts.index.astype(str).str.fullmatch(r"\d+")
+    share = known[is_whole].sum() / known.sum() if known.size else 0.0
+    return bool(share >= NUMERIC_SHARE and known.size > DISTINCT_SHARE * known.sum())
 
 
 def _numbers(values: "pd.Series[Any]") -> Numbers:

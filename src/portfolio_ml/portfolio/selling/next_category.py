@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
+from portfolio_ml.portfolio.samples import sample
 from portfolio_ml.portfolio.selling.adding import (
     Active,
     Chance,
@@ -38,7 +39,6 @@ from portfolio_ml.portfolio.selling.recommending import (
     chosen,
     shares,
 )
-from portfolio_ml.portfolio.selling.samples import sample
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 
 CUTOFFS = 8
@@ -56,7 +56,8 @@ NEXT_CATEGORY: Table = contract_of(
         Column("customer_id", pa.string(), "the customer"),
         Column("category", pa.string(), "what it may add next; it never bought it"),
         Column(
-            "because", pa.string(), "the owned category that speaks most for it",
+            "because", pa.string(), "the owned category that speaks most for it, owned at all or "
+            "begun within half a year",
             null="it is recommended because it is popular",
         ),
         Column(
@@ -64,7 +65,8 @@ NEXT_CATEGORY: Table = contract_of(
             "popularity alone", null="popularity recommends", decimals=2,
         ),
         Column(
-            "support", pa.int64(), "customers who owned `because` and then added it",
+            "support", pa.int64(), "customers who owned `because`, or had begun it within half a "
+            "year, and then added it",
             null="popularity recommends, or nothing owned speaks for it",
         ),
         Column(
@@ -124,8 +126,8 @@ def cross_selling(book: Book) -> CrossSelling | str:
     if len(firsts.categories) < 2:
         return ONE_CATEGORY
     horizon, today = book.frozen.horizons.churn_days, book.as_of_day
-    some = sample(book)
-    of_some = firsts if some.is_all else first_purchases(some.inputs, today).named(firsts)
+    some = book.once(sample)
+    of_some = firsts if some.is_all else firsts.of(some.numbers)
     found = additions(of_some, as_of_day=today, period_days=horizon)
     cutoffs = found.ends[1:-1][-CUTOFFS:]
     choice = chosen(of_some, found, cutoffs, horizon_days=horizon)
@@ -167,7 +169,7 @@ def _look(
     active: Active,
     until: int,
 ) -> _Look:
-    best, share, _ = _best(active.owned, found, choice, day)
+    best, share, _ = _best(active, found, choice, day)
     return _Look(day, active, share, (firsts.days[active.rows, best] <= until) & (share > 0))
 
 
@@ -207,7 +209,7 @@ def next_category(book: Book, learnt: CrossSelling | str | None = None) -> Figur
     if isinstance(learnt, str):
         return absent(NEXT_CATEGORY, TITLE, learnt)
     active, choice = learnt.active, learnt.choice
-    best, share, popular = _best(active.owned, learnt.found, choice, book.as_of_day)
+    best, share, popular = _best(active, learnt.found, choice, book.as_of_day)
     told = np.flatnonzero(share > 0)
     rows = active.rows[told]
     place = np.searchsorted(book.now.rows["customer"].to_numpy(), learnt.firsts.customers)
@@ -216,7 +218,7 @@ def next_category(book: Book, learnt: CrossSelling | str | None = None) -> Figur
     probability = learnt.chance.of(active, share)[told]
     columns = {
         "customer_id": book.now.rows["customer_id"].take(pa.array(place[rows])),
-        **_why(learnt, best[told], active.owned[told], share[told], popular[told]),
+        **_why(learnt, best, share, popular, told),
         "probability": probability,
         "amount_if_added": amount,
         "expected_amount": probability * amount,
@@ -226,15 +228,16 @@ def next_category(book: Book, learnt: CrossSelling | str | None = None) -> Figur
 
 
 def _best(
-    owned: NDArray[np.bool_], found: Additions, choice: Choice, day: int
+    active: Active, found: Additions, choice: Choice, day: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """The category to recommend, its share of what each adds, and its share by popularity."""
     best, share, popular = [], [], []
-    for start in range(0, max(len(owned), 1), _AT_ONCE):
-        part = owned[start : start + _AT_ONCE]
-        told = shares(part, found, day, method=choice.method, strength=choice.strength)
+    for start in range(0, max(len(active.owned), 1), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        has = active.owned[part], active.late[part]
+        told = shares(*has, found, day=day, method=choice.method, strength=choice.strength)
         place = told.argmax(axis=1)[:, None]
-        alone = shares(part, found, day, method=MOST_ADDED)
+        alone = shares(*has, found, day=day, method=MOST_ADDED)
         best.append(place[:, 0])
         share.append(np.take_along_axis(told, place, axis=1)[:, 0])
         popular.append(np.take_along_axis(alone, place, axis=1)[:, 0])
@@ -264,32 +267,47 @@ def _first_amount(book: Book, inputs: Inputs, categories: Sequence[str]) -> NDAr
 def _why(
     learnt: CrossSelling,
     best: NDArray[np.int64],
-    owned: NDArray[np.bool_],
     share: NDArray[np.float64],
     popular: NDArray[np.float64],
+    told: NDArray[np.int64],
 ) -> dict[str, object]:
-    """The category, and what speaks for it."""
-    names = np.array(learnt.firsts.categories, object)
-    pairs = learnt.found.until(learnt.found.ends[-1])
-    is_similar = learnt.choice.method == SIMILAR
-    speaks = np.where(owned & (pairs.observed.T[best] > 0), pairs.lift.T[best], 0.0)
-    first = speaks.argmax(axis=1)
+    """The category, and what speaks for it: what is owned, or what was begun of late."""
+    names, active, choice = np.array(learnt.firsts.categories, object), learnt.active, learnt.choice
+    end, best = learnt.found.ends[-1], best[told]
+    senses = [
+        (active.owned[told], learnt.found.until(end), choice.strength.owned, "with"),
+        (active.late[told], learnt.found.late_until(end), choice.strength.late, "new to"),
+    ]
+    speaks = np.concatenate(
+        [
+            np.where(has & (pairs.observed.T[best] > 0) & (strength > 0), pairs.lift.T[best], 0.0)
+            for has, pairs, strength, _ in senses
+        ],
+        axis=1,
+    )
+    sense, first = np.divmod(speaks.argmax(axis=1), names.size)
     lift = speaks.max(axis=1, initial=0.0)
-    is_why = (lift >= SPEAKS_FROM) & is_similar
-    support, had = pairs.observed[first, best], pairs.had[first, best]
+    is_why = lift >= SPEAKS_FROM
+    support, had = (
+        np.choose(sense, [getattr(pairs, name)[first, best] for _, pairs, _, _ in senses])
+        for name in ("observed", "had")
+    )
     reasons = [
-        f"customers with {names[a]} added {names[b]} {up:.1f} times as often as by popularity "
-        f"({n:.0f} of {of:.0f} times that one of them added something)"
+        f"customers {senses[how][3]} {names[a]} added {names[b]} {up:.1f} times as often as by "
+        f"popularity ({n:.0f} of {of:.0f} times that one of them added something)"
         if why
         else f"{names[b]} is what customers without it add most often"
-        if not is_similar
+        if choice.method != SIMILAR
         else f"{names[b]} is added often; no single category that is owned speaks for it"
-        for a, b, up, n, of, why in zip(first, best, lift, support, had, is_why, strict=True)
+        for how, a, b, up, n, of, why in zip(
+            sense, first, best, lift, support, had, is_why, strict=True
+        )
     ]
+    is_similar = choice.method == SIMILAR
     return {
         "category": names[best].tolist(),
         "because": [names[a] if why else None for a, why in zip(first, is_why, strict=True)],
-        "lift": share / popular if is_similar else np.full(best.size, np.nan),
+        "lift": share[told] / popular[told] if is_similar else np.full(best.size, np.nan),
         "support": [int(n) if why else None for n, why in zip(support, is_why, strict=True)],
         "reason": reasons,
     }

@@ -1,12 +1,14 @@
 """Which category a customer may add next: by popularity, or by what similar customers added.
 
 *Popularity* is how often a category is added by those who could. What similar customers added
-tilts it: by the mean of the logarithms of the lifts from what the customer owns, times a strength.
-What the customer owns already is never recommended.
+tilts it: by the mean of the logarithms of the lifts from what the customer owns, and by the sum of
+those from what it began with of late, each times a strength. What the customer owns already is
+never recommended.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +16,27 @@ from numpy.typing import NDArray
 from portfolio_ml.portfolio.selling.additions import Additions, Numbers
 from portfolio_ml.portfolio.selling.first_purchases import FirstPurchases
 
-STRENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""How strongly what similar customers added may count; the history chooses."""
+
+class Strength(NamedTuple):
+    """How strongly what similar customers added counts."""
+
+    owned: float
+    """What they added to what they owned at all."""
+    late: float
+    """What they added to what they had begun of late."""
+
+
+STRENGTHS = (
+    Strength(0.0, 1.0),
+    Strength(1.0, 0.0),
+    Strength(2.0, 1.0),
+    Strength(4.0, 0.0),
+    Strength(4.0, 1.0),
+)
+"""How strongly it may count; the history chooses."""
+PRICE = 3.0
+"""So much the logarithm of the likelihood must gain before what was begun of late counts."""
+NOTHING = Strength(0.0, 0.0)
 SIMILAR, MOST_ADDED, MOST_BOUGHT = "similar customers", "most added", "most bought"
 METHODS = (SIMILAR, MOST_ADDED, MOST_BOUGHT)
 LOOKS = (1, 3)
@@ -60,40 +81,78 @@ class Choice:
 
     Attributes:
         method: One of `METHODS`; a popularity where similar customers were not shown to be better.
-        strength: How strongly similar customers count; 0 where it is a popularity.
+        strength: How strongly similar customers count; not at all where it is a popularity.
         judged: How each method did; empty where the history is too short to tell.
         cutoffs: The days from which the methods looked ahead.
     """
 
     method: str
-    strength: float
+    strength: Strength
     judged: tuple[Judged, ...] = ()
     cutoffs: tuple[int, ...] = ()
 
 
 def shares(
-    owned: NDArray[np.bool_], found: Additions, day: int, *, method: str, strength: float = 0.0
+    owned: NDArray[np.bool_],
+    late: NDArray[np.bool_],
+    found: Additions,
+    *,
+    day: int,
+    method: str,
+    strength: Strength = NOTHING,
 ) -> Numbers:
     """What each customer would add at a day, shape of `owned`: rows add up to 1, or to 0.
 
     Args:
         owned: What each customer owns on the day, shape (customers, categories).
+        late: What of it it began with of late.
         found: What was added to what; what ended after the day is not looked at.
         day: The day, the end of a period.
         method: One of `METHODS`.
         strength: How strongly similar customers count.
     """
-    has = owned.astype(np.float64)
     if method == MOST_BOUGHT:
-        weight = np.broadcast_to(has.sum(axis=0), has.shape)
-    else:
-        period_days = found.ends[1] - found.ends[0] if len(found.ends) > 1 else YEAR_DAYS
-        rate = found.rate(day, max(YEAR_DAYS // period_days, 1))
-        weight = np.broadcast_to(rate, has.shape)
-    if method == SIMILAR and strength:
-        count = np.maximum(has.sum(axis=1, keepdims=True), 1)
-        tilt = has @ np.log(found.until(day).lift) / count
-        weight = weight * np.exp(strength * tilt)
+        return _shared(owned, owned.sum(axis=0).astype(np.float64))
+    rate = _rate(found, day)
+    if method == MOST_ADDED:
+        return _shared(owned, rate)
+    return _shared(owned, rate * _tilts(owned, late, found, day).by(strength))
+
+
+def _rate(found: Additions, day: int) -> Numbers:
+    """How often each category was added in the year before a day, where it could be."""
+    period_days = found.ends[1] - found.ends[0] if len(found.ends) > 1 else YEAR_DAYS
+    return found.rate(day, max(YEAR_DAYS // period_days, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tilts:
+    """By how much similar customers tilt popularity, as logarithms; shape (customers, categories).
+
+    Attributes:
+        owned: By what each customer owns.
+        late: By what of it it began with of late.
+    """
+
+    owned: Numbers
+    late: Numbers
+
+    def by(self, strength: Strength) -> Numbers:
+        """How many times as much, if they count so strongly."""
+        found: Numbers = np.exp(strength.owned * self.owned + strength.late * self.late)
+        return found
+
+
+def _tilts(owned: NDArray[np.bool_], late: NDArray[np.bool_], found: Additions, day: int) -> _Tilts:
+    has = owned.astype(np.float64)
+    count = np.maximum(has.sum(axis=1, keepdims=True), 1)
+    of_owned = has @ np.log(found.until(day).lift) / count
+    of_late = late.astype(np.float64) @ np.log(found.late_until(day).lift)
+    return _Tilts(of_owned, of_late)
+
+
+def _shared(owned: NDArray[np.bool_], weight: Numbers) -> Numbers:
+    """The share of each category's weight among those that the customer does not own."""
     weight = np.where(owned, 0.0, weight)
     whole = weight.sum(axis=1, keepdims=True)
     part = np.divide(weight, whole, out=np.zeros(weight.shape), where=whole > 0)
@@ -119,37 +178,49 @@ def chosen(
     hits: dict[str, list[NDArray[np.bool_]]] = {method: [] for method in METHODS}
     who = []
     for day in cutoffs:
-        owned, new, customers = _adders(firsts, day, horizon_days)
+        adders = _adders(firsts, day, horizon_days)
         if fits:
-            who.append(customers)
+            who.append(adders.rows)
             for method in METHODS:
-                share = shares(owned, found, day, method=method, strength=_strongest(fits))
-                hits[method].append(_hits(share, new))
-        fits.append([_fit(owned, new, found, day, strength) for strength in STRENGTHS])
+                share = adders.shares(found, day, method=method, strength=_strongest(fits))
+                hits[method].append(_hits(share, adders.new))
+        fits.append(_fits(adders, found, day))
     if sum(map(len, who)) < FEWEST_ADDERS:
-        return Choice(MOST_ADDED, 0.0)
+        return Choice(MOST_ADDED, NOTHING)
     together = {method: np.concatenate(found) for method, found in hits.items()}
     popular = max((MOST_ADDED, MOST_BOUGHT), key=lambda method: together[method][:, 0].mean())
     judged = _judged(together, np.concatenate(who), popular)
     best = next(each for each in judged if each.method == SIMILAR and each.k == 1)
     if best.gain_low is not None and best.gain_low > 0:
         return Choice(SIMILAR, _strongest(fits), judged, tuple(cutoffs[1:]))
-    return Choice(popular, 0.0, judged, tuple(cutoffs[1:]))
+    return Choice(popular, NOTHING, judged, tuple(cutoffs[1:]))
 
 
-def _strongest(fits: Sequence[Sequence[float]]) -> float:
-    """The strength that did best over some cutoffs."""
-    return STRENGTHS[int(np.argmax(np.sum(fits, axis=0)))]
+@dataclass(frozen=True, slots=True)
+class _Adders:
+    """Those who added something after a day: what they had on it, what they added, their rows."""
+
+    owned: NDArray[np.bool_]
+    late: NDArray[np.bool_]
+    new: NDArray[np.bool_]
+    rows: NDArray[np.int64]
+
+    def shares(self, found: Additions, day: int, *, method: str, strength: Strength) -> Numbers:
+        return shares(self.owned, self.late, found, day=day, method=method, strength=strength)
 
 
-def _adders(
-    firsts: FirstPurchases, day: int, horizon_days: int
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.int64]]:
-    """What those who added something after a day owned on it, what they added, and their rows."""
+def _strongest(fits: Sequence[Sequence[float]]) -> Strength:
+    """The strength that did best over some cutoffs; what was begun of late has to earn its part."""
+    price = [PRICE * (strength.late > 0) for strength in STRENGTHS]
+    return STRENGTHS[int(np.argmax(np.sum(fits, axis=0) - price))]
+
+
+def _adders(firsts: FirstPurchases, day: int, horizon_days: int) -> _Adders:
     owned = firsts.owned_by(day)
     new = ~owned & firsts.owned_by(day + horizon_days)
-    row = np.flatnonzero(owned.any(axis=1) & new.any(axis=1))
-    return owned[row], new[row], row
+    rows = np.flatnonzero(owned.any(axis=1) & new.any(axis=1))
+    late = firsts.begun_by(day)
+    return _Adders(owned[rows], late[rows], new[rows], rows)
 
 
 def _hits(share: Numbers, new: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -159,17 +230,17 @@ def _hits(share: Numbers, new: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.stack([is_new[:, :k].any(axis=1) for k in LOOKS], axis=1)
 
 
-def _fit(
-    owned: NDArray[np.bool_],
-    new: NDArray[np.bool_],
-    found: Additions,
-    day: int,
-    strength: float,
-) -> float:
-    """The logarithm of the share that was given to what was added, summed over customers."""
-    share = shares(owned, found, day, method=SIMILAR, strength=strength)
-    told = np.where(new, share, 0).sum(axis=1) / new.sum(axis=1)
-    return float(np.log(np.maximum(told, 1e-6)).sum())
+def _fits(adders: _Adders, found: Additions, day: int) -> list[float]:
+    """Per strength the logarithm of the share that was given to what was added, over customers."""
+    rate = _rate(found, day)
+    tilts = _tilts(adders.owned, adders.late, found, day)
+    count = adders.new.sum(axis=1)
+    fits = []
+    for strength in STRENGTHS:
+        share = _shared(adders.owned, rate * tilts.by(strength))
+        told = np.where(adders.new, share, 0).sum(axis=1) / count
+        fits.append(float(np.log(np.maximum(told, 1e-6)).sum()))
+    return fits
 
 
 def _judged(

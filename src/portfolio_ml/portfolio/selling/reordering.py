@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from portfolio_ml.portfolio.book import Book
+from portfolio_ml.portfolio.samples import sample
 from portfolio_ml.portfolio.selling.cycles import ANYTHING, Cycles, cycles_at, purchase_gaps
-from portfolio_ml.portfolio.selling.samples import sample
 
 DUE_WITHIN_DAYS = 7
 SOON_DAYS = 14
@@ -64,10 +65,13 @@ class Reordering:
 
 def reordering(book: Book) -> Reordering:
     """The cycles of today, and of up to three days within the last year."""
-    today, first = book.as_of_day, book.inputs.span.first_day
+    today, first, engine = book.as_of_day, book.inputs.span.first_day, book.inputs.engine
     days: Sequence[int] = [d for d in (today - back for back in LOOKED_BACK_DAYS) if d > first]
-    gaps, some = purchase_gaps(book.inputs, today), sample(book)
-    of_some = gaps if some.is_all or not days else purchase_gaps(some.inputs, today)
+    gaps, some = purchase_gaps(book.inputs, today), book.once(sample)
+    of_some = gaps
+    if days and not some.is_all:
+        numbers = engine.from_arrow(pa.table({"customer": pa.array(some.numbers, pa.int32())}))
+        of_some = engine.keep(gaps.join(numbers, on="customer", how="semi"))
     looks = tuple(cycles_at(some.inputs, of_some, day) for day in days)
     return Reordering(cycles_at(book.inputs, gaps, today), looks, tuple(some.notes))
 

@@ -1,8 +1,9 @@
 """The customers whom figures learn from: all of them, or as many as are enough, drawn by chance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.portfolio.book import Book
@@ -18,11 +19,13 @@ class Sample:
 
     Attributes:
         inputs: What is known of them.
+        numbers: Their numbers in the inputs, ascending.
         customers: How many they are.
         is_all: Whether all are among them.
     """
 
     inputs: Inputs
+    numbers: NDArray[np.int64]
     customers: int
     is_all: bool
 
@@ -36,19 +39,15 @@ class Sample:
 def sample(book: Book) -> Sample:
     """The customers with a purchase, or `LEARNT_FROM` of them."""
     count = book.now.count
+    numbers = book.now.rows["customer"].to_numpy().astype(np.int64)
     if count <= LEARNT_FROM:
-        return Sample(book.inputs, count, is_all=True)
-    drawn = np.random.default_rng(_SEED).choice(count, LEARNT_FROM, replace=False)
-    ids = book.now.rows["customer_id"].take(np.sort(drawn)).to_pylist()
-    found = book.inputs.only(ids)
-    engine = book.inputs.engine
-    kept = Inputs(
-        engine=engine,
-        catalogue=found.catalogue,
-        customers=found.customers,
-        lines=engine.keep(found.lines),
-        days=engine.keep(found.days),
-        columns=found.columns,
-        span=found.span,
-    )
-    return Sample(kept, LEARNT_FROM, is_all=False)
+        return Sample(book.inputs, numbers, count, is_all=True)
+    drawn = np.sort(np.random.default_rng(_SEED).choice(count, LEARNT_FROM, replace=False))
+    found = book.inputs.only(book.now.rows["customer_id"].take(drawn).to_pylist())
+    keep = book.inputs.engine.keep
+    kept = replace(found, days=keep(found.days))
+    if (
+        "known_day" in found.columns
+    ):  # then the days of a date are made of the lines, again and again
+        kept = replace(kept, lines=keep(found.lines))
+    return Sample(kept, numbers[drawn], LEARNT_FROM, is_all=False)
