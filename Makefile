@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 # Groups of tests in the order of tests/conftest.py, the dearest first.
 TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test test-long test-monitor test-faults test-airflow lint install install-dev unit walk \
+.PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow lint install install-dev unit walk \
 	schema docs-features docs-reasons docs-tables docs-portfolio \
 	bench-features bench-models bench-ablations bench-score bench-figures lock clean help
 
@@ -35,8 +35,12 @@ test-long: install-dev ## the properties on twenty times as many examples, the w
 test-monitor: install-dev ## the monitor and the gate on twenty portfolios of each kind
 	$(PYTEST) -n 2 tests/campaign/test_monitor.py --timeout 7200
 
+test-portfolio: install-dev ## what the figures find of what is planted, and claim where nothing is, in thirty portfolios
+	$(PYTEST) -n 0 tests/campaign/test_b2b_truth.py --timeout 7200
+
 test-faults: install-dev ## deliveries killed, cut off, late or refused: databases, files, HubSpot, Salesforce
-	$(PYTEST) -n 2 -m campaign --deselect tests/campaign/test_monitor.py --timeout 14400
+	$(PYTEST) -n 2 -m campaign --deselect tests/campaign/test_monitor.py \
+		--deselect tests/campaign/test_b2b_truth.py --timeout 14400
 	PORTFOLIO_ML_KILLS=30 $(PYTEST) -n 2 -m "faults and not campaign" -k kill --timeout 14400
 
 test-airflow: install-dev $(VENV)-airflow/.made ## the DAG of docs/operations under the real Airflow

@@ -7,9 +7,9 @@ prospect for every twentieth. Every table is written once, next to the lines.
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -52,10 +52,16 @@ def tables_beside(lines: Path, customers: int) -> Mapping[str, Path]:
 
 def _lines_of(file: Path, customers: int) -> NDArray[np.int64]:
     """How many lines each customer has."""
-    counted = pq.read_table(file, columns=["customer_id"])["customer_id"].value_counts()
-    number = pc.utf8_slice_codeunits(counted.field("values"), 1).cast(pa.int64())
+    counted: pa.Table = (
+        duckdb.connect()
+        .execute(
+            f"SELECT CAST(customer_id[2:] AS INTEGER) AS customer, count(*) AS lines FROM '{file}' "
+            "GROUP BY ALL"
+        )
+        .to_arrow_table()
+    )
     lines = np.zeros(customers, np.int64)
-    lines[number.to_numpy()] = counted.field("counts").to_numpy()
+    lines[counted["customer"].to_numpy()] = counted["lines"].to_numpy()
     return lines
 
 

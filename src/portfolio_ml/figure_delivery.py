@@ -51,6 +51,13 @@ def deliver_figures(found: Reckoned, settings: Settings, *, now: Clock) -> Deliv
     return Deliveries(tuple(receipts), tuple(faults))
 
 
+def sql_tables(settings: Settings) -> Iterable[tuple[SqlTarget, Table]]:
+    """The table of every figure in every database, with its contract."""
+    for target in settings.portfolio.delivery:
+        if isinstance(target, FiguresInSql):
+            yield from ((_table(target, contract), contract) for contract in contracts())
+
+
 def erase_from_figures(settings: Settings, customer_id: str) -> Iterable[Erased]:
     """Remove a customer from every figure that names customers; gives what was removed where."""
     named = [contract for contract in contracts() if "customer_id" in contract.names]

@@ -4,16 +4,21 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from portfolio_ml.champions import champions_in_force
 from portfolio_ml.config import Settings
 from portfolio_ml.customer_rows import with_figures
+from portfolio_ml.customers import CustomerTable
+from portfolio_ml.engine import Engine
 from portfolio_ml.errors import MissingChampionError
+from portfolio_ml.events import Events
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.opening import Opened, Say
+from portfolio_ml.opportunities import Opportunities
+from portfolio_ml.points import Points
 from portfolio_ml.portfolio.book import Book, book_of
 from portfolio_ml.portfolio.catalogue import contents, figures
 from portfolio_ml.portfolio.figure import Figure
@@ -26,6 +31,7 @@ from portfolio_ml.sinks.suppression import Suppression, suppression
 from portfolio_ml.timeline import to_date
 
 Clock = Callable[[], datetime]
+Rows = TypeVar("Rows", CustomerTable | None, Events | None, Opportunities | None, Points | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +153,7 @@ def book_at(
         scores: The customer rows of that date; None where there are no champions.
         then_scores: Those of the date that it is compared with, by the same champions.
     """
-    settings = portfolio.settings
+    settings, engine = portfolio.settings, portfolio.engine
     erased = suppression(settings)
     inputs = _without(erased, portfolio.inputs)
     if champions is None:
@@ -167,11 +173,11 @@ def book_at(
         settings=settings.portfolio,
         scores=scores,
         currency=portfolio.history.currency,
-        customers=portfolio.customers,
-        interactions=portfolio.interactions,
-        contacts=portfolio.contacts,
-        opportunities=portfolio.opportunities,
-        points=portfolio.points,
+        customers=_rows_without(erased, portfolio.customers, engine),
+        interactions=_rows_without(erased, portfolio.interactions, engine),
+        contacts=_rows_without(erased, portfolio.contacts, engine),
+        opportunities=_rows_without(erased, portfolio.opportunities, engine),
+        points=_rows_without(erased, portfolio.points, engine),
         prospects=portfolio.prospects,
         valuations=portfolio.valuations,
         measure=portfolio.recipe.measure,
@@ -185,6 +191,16 @@ def _without(erased: Suppression, inputs: Inputs) -> Inputs:
         return inputs
     ids = inputs.engine.collect(inputs.customers.select("customer_id"))["customer_id"]
     return inputs.without(ids.filter(erased.holds(ids)).to_pylist())
+
+
+def _rows_without(erased: Suppression, table: Rows, engine: Engine) -> Rows:
+    """A table beside the lines without the rows of those who were erased."""
+    if table is None or not erased.hashes:
+        return table
+    ids = engine.collect(engine.taken(table.frame).select("customer_id").unique())["customer_id"]
+    gone = engine.from_arrow(pa.table({"customer_id": ids.filter(erased.holds(ids))}))
+    kept = engine.taken(table.frame).join(gone, on="customer_id", how="anti")
+    return replace(table, frame=engine.keep(kept))
 
 
 def _champions(settings: Settings, say: Say) -> Champions | None:

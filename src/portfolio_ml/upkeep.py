@@ -21,7 +21,7 @@ from portfolio_ml.config import (
 )
 from portfolio_ml.databases import redacted
 from portfolio_ml.delivering import Deliveries, crm_of, each, taken
-from portfolio_ml.figure_delivery import erase_from_figures
+from portfolio_ml.figure_delivery import erase_from_figures, sql_tables
 from portfolio_ml.schema import CUSTOMER_ROWS, QUARANTINE
 from portfolio_ml.sinks import erasure, files, migration, sql
 from portfolio_ml.sinks.erasure import Erased
@@ -56,6 +56,8 @@ def migrate(settings: Settings) -> dict[str, tuple[str, ...]]:
         for target in settings.delivery
         if isinstance(target, SqlTarget)
     }
+    for target, contract in sql_tables(settings):
+        found[target.table] = migration.migrate(target, base=settings.base, contract=contract)
     return {table: added for table, added in found.items() if added}
 
 

@@ -66,6 +66,7 @@ def scores(count: int, day: int = 1, *, changed: Callable[[int], int] = lambda n
         pa.bool_(): lambda n, v: (n + v) % 2 == 0,
         pa.int8(): lambda n, v: (n + v) % 5 + 1,
         pa.int32(): lambda n, v: n + v,
+        pa.int64(): lambda n, v: n + v,
         pa.float64(): lambda n, v: (n % 97) / 100 + v,
         pa.date32(): lambda n, v: date(2024, 4, 1 + (n + v) % 28),
         pa.timestamp("us", tz="UTC"): lambda n, v: NOW,

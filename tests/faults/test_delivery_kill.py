@@ -52,6 +52,7 @@ def rows(day: int, count: int = ROWS) -> pa.Table:
         pa.bool_(): pa.array(generator.random(count) < 0.5),
         pa.int8(): pa.array(generator.integers(1, 6, count), pa.int8()),
         pa.int32(): pa.array(generator.integers(1, 6, count), pa.int32()),
+        pa.int64(): pa.array(generator.integers(1, 6, count), pa.int64()),
         pa.float64(): pa.array(generator.random(count) * 100),
         pa.date32(): pa.array([date(2024, 3, day)] * count),
         stamps.type: stamps,

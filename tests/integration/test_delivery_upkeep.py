@@ -11,6 +11,7 @@ from portfolio_ml.config import settings_from
 from portfolio_ml.delivering import bands_before
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.sinks.past_sql import places
+from portfolio_ml.sinks.receipts import SCHEMA_VERSION
 from portfolio_ml.sinks.suppression import suppress, suppression
 
 pytestmark = pytest.mark.integration
@@ -45,7 +46,9 @@ class TestMigration:
         expected = {f"{table}.{column}" for table, names in SINCE_2.items() for column in names}
         assert set(added) == expected
         assert crm.ask("SELECT customer_id, as_of, ltv FROM customer_scores ORDER BY 1") == before
-        assert crm.ask("SELECT DISTINCT schema_version FROM portfolio_tables") == [(2,)]
+        assert crm.ask("SELECT DISTINCT schema_version FROM portfolio_tables") == [
+            (SCHEMA_VERSION,)
+        ]
         assert deliver(crm, TUESDAY, {}, {}).sent == 2
         assert deliver(crm, WEDNESDAY, {}, {}).sent == 0
         found = crm.ask("SELECT churn_band, missed_cycles, rfm_segment FROM customer_scores")

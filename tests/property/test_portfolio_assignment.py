@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
+from tests.examples import shown
 
 from portfolio_ml.portfolio.representatives import assignment
 from portfolio_ml.portfolio.representatives.assignment import assigned
@@ -30,6 +31,7 @@ def gain_of(found, stake, cell, rate):
     return float(np.sum(stake * rate[cell, found]))
 
 
+@shown(60)
 @given(st.integers(0, 10_000), st.integers(1, 25), st.integers(1, 5), st.integers(1, 6))
 def test_no_other_assignment_within_the_limits_gains_more(seed, customers, people, cells):
     stake, cell, rate, limit = problem(seed, customers, people, cells)
@@ -48,6 +50,7 @@ def test_no_other_assignment_within_the_limits_gains_more(seed, customers, peopl
     )
 
 
+@shown(60)
 @given(st.integers(0, 10_000), st.integers(100, 400))
 def test_many_customers_keep_the_limits_too(seed, customers):
     stake, cell, rate, limit = problem(seed, customers, 5, 8)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.books import frozen_with
+from tests.examples import shown
 
 from portfolio_ml.config import Portfolio
 from portfolio_ml.portfolio.book import Book
@@ -80,6 +81,7 @@ def portfolios(draw):
     return book, deals
 
 
+@shown(15)
 @given(portfolios())
 def test_sections_add_up_to_representatives_and_they_to_the_portfolio(portfolio):
     book, deals = portfolio
@@ -97,6 +99,7 @@ def test_sections_add_up_to_representatives_and_they_to_the_portfolio(portfolio)
         )
 
 
+@shown(15)
 @given(portfolios())
 def test_a_shrunk_rate_lies_in_its_interval_and_nobody_is_judged(portfolio):
     for figure in (representatives(*portfolio), representatives_by_section(*portfolio)):
@@ -110,6 +113,7 @@ def test_a_shrunk_rate_lies_in_its_interval_and_nobody_is_judged(portfolio):
                 assert row["win_rate"] is None
 
 
+@shown(15)
 @given(portfolios())
 def test_everyone_is_looked_after_within_the_limit_and_only_for_the_better(portfolio):
     book, deals = portfolio

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import shown
 
 from portfolio_ml.portfolio.representatives.shrinkage import chance_of_difference, means, rates
 
@@ -19,6 +20,7 @@ measured = st.lists(
 )
 
 
+@shown(60)
 @given(counts)
 def test_a_rate_is_a_share_within_its_interval(cells):
     won, lost, peers = map(np.array, zip(*cells, strict=True))
@@ -29,6 +31,7 @@ def test_a_rate_is_a_share_within_its_interval(cells):
     assert np.all((found.weight >= -1e-9) & (found.weight <= 1))
 
 
+@shown(60)
 @given(counts)
 def test_the_order_of_groups_and_the_names_of_their_peers_do_not_matter(cells):
     won, lost, peers = map(np.array, zip(*cells, strict=True))
@@ -39,6 +42,7 @@ def test_the_order_of_groups_and_the_names_of_their_peers_do_not_matter(cells):
     assert turned.sd[::-1] == pytest.approx(found.sd)
 
 
+@shown(60)
 @given(counts)
 def test_successes_and_failures_are_two_sides_of_one_coin(cells):
     won, lost, _ = map(np.array, zip(*cells, strict=True))
@@ -47,6 +51,7 @@ def test_successes_and_failures_are_two_sides_of_one_coin(cells):
     assert kept.mean + gone.mean == pytest.approx(np.ones(won.size))
 
 
+@shown(60)
 @given(st.integers(0, 30), st.integers(1, 30), st.integers(1, 40))
 def test_of_two_groups_with_one_result_the_larger_is_drawn_less(won, lost, times):
     found = rates([won, won * times, 5], [won + lost, (won + lost) * times, 40])
@@ -54,6 +59,7 @@ def test_of_two_groups_with_one_result_the_larger_is_drawn_less(won, lost, times
     assert found.weight[1] >= found.weight[0] - 1e-9
 
 
+@shown(60)
 @given(measured)
 def test_a_mean_lies_between_its_value_and_its_peers(cells):
     values, errors, peers = map(np.array, zip(*cells, strict=True))
@@ -70,6 +76,7 @@ def test_a_mean_lies_between_its_value_and_its_peers(cells):
             assert np.all(np.isnan(found.mean[among]))
 
 
+@shown(60)
 @given(measured, st.floats(-100, 100))
 def test_means_move_with_their_values(cells, shift):
     values, errors, peers = map(np.array, zip(*cells, strict=True))
@@ -80,6 +87,7 @@ def test_means_move_with_their_values(cells, shift):
     )
 
 
+@shown(60)
 @given(counts)
 def test_the_chance_of_a_difference_is_one(cells):
     won, lost, peers = map(np.array, zip(*cells, strict=True))

@@ -26,6 +26,7 @@ DEFAULTS = {
     pa.bool_(): True,
     pa.int8(): 1,
     pa.int32(): 1,
+    pa.int64(): 1,
     pa.float64(): 1.0,
     pa.date32(): FIRST,
     pa.timestamp("us", tz="UTC"): NOW,

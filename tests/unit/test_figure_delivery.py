@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from portfolio_ml import figure_delivery
+from portfolio_ml import figure_delivery, upkeep
 from portfolio_ml.config import Settings, settings_from
 from portfolio_ml.delivering import Deliveries
 from portfolio_ml.errors import ServiceUnavailableError
@@ -161,4 +162,27 @@ def test_a_target_that_cannot_be_reached_stops_no_other(tmp_path: Path) -> None:
     done = delivered(settings, MONDAY, regions(MONDAY, North=10.0))
 
     assert [type(fault) for fault in done.faults] == [ServiceUnavailableError]
+    assert [r.sent for r in done.receipts] == [1]
+
+
+def test_a_figure_of_an_older_version_gets_its_new_columns_by_migrate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figure_delivery, "contracts", lambda: (REGIONS, PEOPLE))
+    settings = settings_with(tmp_path, {"kind": "sql", "url": "sqlite:///crm.db"})
+    delivered(settings, MONDAY, regions(MONDAY, North=10.0))
+    with closing(sqlite3.connect(tmp_path / "crm.db")) as database, database:
+        for table in ("portfolio_regions", "portfolio_regions_history"):
+            database.execute(f"ALTER TABLE {table} DROP COLUMN revenue")
+        database.execute("UPDATE portfolio_tables SET schema_version = 1")
+
+    [refused] = delivered(settings, TUESDAY, regions(TUESDAY, North=10.0)).faults
+    added = upkeep.migrate(settings)
+    done = delivered(settings, TUESDAY, regions(TUESDAY, North=12.0))
+
+    assert "portfolio-ml migrate" in str(refused)
+    assert {*added["portfolio_regions"]} == {
+        "portfolio_regions.revenue",
+        "portfolio_regions_history.revenue",
+    }
     assert [r.sent for r in done.receipts] == [1]

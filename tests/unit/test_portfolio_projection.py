@@ -32,7 +32,7 @@ MODULES = ("cohorts", "health", "looks", "monthly_flow", "purchase_weeks")
 
 @pytest.mark.parametrize("module", MODULES)
 def test_the_examples_in_the_docstrings_hold(module: str) -> None:
-    found = doctest.testmod(importlib.import_module(f"portfolio_ml.portfolio.{module}"))
+    found = doctest.testmod(importlib.import_module(f"portfolio_ml.portfolio.flow.{module}"))
 
     assert found.attempted > 0
     assert found.failed == 0

@@ -20,7 +20,7 @@ def test_newcombes_own_example_comes_out_at_his_confidence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Newcombe (1998), table II, method 10: 56/70 - 48/80, 95 %.
-    monkeypatch.setattr("portfolio_ml.portfolio.proportions.CONFIDENCE", 0.95)
+    monkeypatch.setattr("portfolio_ml.portfolio.keeping.proportions.CONFIDENCE", 0.95)
 
     found = difference([(Proportion(56, 70), Proportion(48, 80))])
 

@@ -21,12 +21,14 @@ def demo(
 ) -> None:
     """Walk from raw rows to scores in a CRM, on a built-in data set.
 
+    On b2b, whose every table is simulated, the walk goes on to the portfolio's own figures.
     Everything is left in the folder, with a config that every other command can be run on.
     """
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.printing import print_json
+    from portfolio_ml.cli.printing import print_json, print_line
     from portfolio_ml.cli.show import print_demo, scoring, training
+    from portfolio_ml.cli.show_figures import figures, print_headline
     from portfolio_ml.datasets import dataset
 
     chosen = dataset(name)
@@ -36,8 +38,16 @@ def demo(
     with opened(config, None, quiet=quiet) as (portfolio, say):
         trained = pipeline.train(portfolio, promote=True, say=say)
         scored = pipeline.score(portfolio, now=now, say=say)
+        reckoned = None
+        if portfolio.settings.portfolio.delivery:
+            reckoned = pipeline.portfolio_figures(portfolio, now=now, say=say)
     page = pipeline.write_report(scored.facts, portfolio.settings)
     if as_json:
-        print_json({"training": training(trained), "scoring": scoring(scored), "report": str(page)})
-    else:
-        print_demo(chosen, trained, scored, config=config, page=page)
+        told = {"training": training(trained), "scoring": scoring(scored), "report": str(page)}
+        print_json(told if reckoned is None else {**told, "portfolio": figures(reckoned)})
+        return
+    print_demo(chosen, trained, scored, config=config, page=page)
+    if reckoned is not None:
+        print_headline(reckoned)
+    if chosen.is_simulated:
+        print_line("The data are simulated: no such business, no such customers.")

@@ -38,7 +38,9 @@ def portfolio(
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
     from portfolio_ml.cli.show_figures import figures, print_figures
+    from portfolio_ml.portfolio.catalogue import demand_known
 
+    demand_known(figure or ())  # before minutes are spent on loading
     with opened(config, as_of, quiet=quiet) as (chosen, say):
         found, done = pipeline.portfolio_figures(
             chosen, now=now, say=say, names=figure or (), write=not dry_run

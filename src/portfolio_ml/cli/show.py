@@ -389,6 +389,7 @@ def print_demo(
         "runs and models": f"{folder / 'mlflow.db'} "
         f"(mlflow ui --backend-store-uri sqlite:///{folder / 'mlflow.db'})",
         "config": f"{config} (try: {command('score', config)})",
+        "the portfolio's figures": command("portfolio", config),
     }
     _draw_pairs("Where everything is", places)
 

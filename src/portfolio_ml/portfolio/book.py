@@ -126,11 +126,11 @@ class Book:
 
     @property
     def sections(self) -> tuple[tuple[str, ...], ...]:
-        """By which columns customers are told apart, as configured or as usual."""
+        """By which columns customers are told apart, as configured or as usual; each once."""
         chosen = self.settings.sections
         if chosen is None:
             return tuple((name,) for name in _USUAL_SECTIONS if self.now.has(name))
-        return tuple((name,) if isinstance(name, str) else name for name in chosen)
+        return tuple(dict.fromkeys((n,) if isinstance(n, str) else n for n in chosen))
 
     def deals(self) -> pa.Table | None:
         """The opportunities as they were known on the as-of date; None where none are configured.

@@ -13,11 +13,16 @@ from portfolio_ml.sinks.receipts import SCHEMA_VERSION
 from portfolio_ml.sinks.sql import history_name
 
 
-def migrate(target: SqlTarget, *, base: Path) -> tuple[str, ...]:
+def migrate(target: SqlTarget, *, base: Path, contract: Table = CUSTOMER_ROWS) -> tuple[str, ...]:
     """Add to a target's tables the columns that they lack, in one transaction.
 
     Rows that are there get null, or 0 or an empty text where a column may not be null; the next
     delivery fills them. What a table has beside is left alone, and a delivery names it.
+
+    Args:
+        target: The delivered table.
+        base: The folder that paths in the config are relative to.
+        contract: What the delivered table holds.
 
     Returns:
         The columns that were added, as `table.column`; none where nothing was to do.
@@ -32,9 +37,9 @@ def migrate(target: SqlTarget, *, base: Path) -> tuple[str, ...]:
         return ()
     ours = [replace(own, name=name) for own, name in zip(TABLES, names, strict=True)]
     history = history_name(target.table, is_crms_own=target.is_crms_own)
-    ours.append(replace(CUSTOMER_ROWS, name=history))
+    ours.append(replace(contract, name=history))
     if not target.is_crms_own:
-        ours.append(replace(CUSTOMER_ROWS, name=target.table))
+        ours.append(replace(contract, name=target.table))
     with writing(target.url, base=base) as database:
         database.lock(f"portfolio-ml {target.table}")
         _demand_older(names[-1], database)

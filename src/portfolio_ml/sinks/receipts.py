@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from portfolio_ml.schema import Column, Table
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _STAMP = pa.timestamp("us", tz="UTC")
 

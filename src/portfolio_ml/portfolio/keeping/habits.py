@@ -159,8 +159,8 @@ def _change(sums: Mapping[str, Floats], name: str, *, unit: float) -> Change:
     with np.errstate(divide="ignore", invalid="ignore"):
         t = (recent - earlier) / (spread * np.sqrt(1 / recent_count + 1 / count))
     freedom = np.nan_to_num(np.maximum(count - 1, 1), nan=1.0).astype(np.int64)
-    quantiles = np.asarray(stats.t.isf(CHANCE, np.arange(1, freedom.max(initial=1) + 1)))
-    needed = quantiles[freedom - 1]
+    by_freedom = np.asarray(stats.t.isf(CHANCE, np.arange(1, freedom.max(initial=1) + 1)))
+    needed = by_freedom[freedom - 1]
     change = np.exp(recent - earlier) - 1
     return Change(
         recent=np.exp(recent) / unit,

@@ -152,7 +152,11 @@ def leaving(book: Book) -> Figure:
         }
     )
     columns = {name: [row[name] for row in rows] for name in LEAVING.names if name != "as_of"}
-    notes = ["reasons are what happened before, not proven causes"]
+    how = (
+        f"{SLOWED.code} and {ONCE.code} say how customers bought, not why they left: seasons slow "
+        "them down as well, and who slows down is sooner taken for inactive"
+    )
+    notes = ["reasons are what happened before, not proven causes", how]
     return present(LEAVING, TITLE, columns, as_of=book.as_of, notes=notes)
 
 

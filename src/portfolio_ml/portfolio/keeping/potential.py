@@ -131,9 +131,10 @@ def potential(book: Book) -> tuple[Figure, Figure]:
     """The customers with a gap, and how many such customers closed theirs in the past.
 
     Customers with the largest expected gain come first; where none is known, those with the largest
-    revenue, for the largest gaps are those of the smallest customers. Peers are
-    the active customers of the same section (the first attribute by which the portfolio is parted,
-    else segment, region or relationship type) and tenure band.
+    gap x share of the peers they are ahead of: the largest gaps are those of the smallest
+    customers, and those of the best are pennies. Peers are the active customers of the same section
+    (the first attribute by which the portfolio is parted, else segment, region or relationship
+    type) and tenure band.
     """
     section = peer_section(book)
     peers = peers_of(book.now, section)
@@ -145,7 +146,8 @@ def potential(book: Book) -> tuple[Figure, Figure]:
     names = book.now.texts("customer_id")[peers.where]
     gain = share * gap[0]
     below = np.flatnonzero(gap[0] > 0)
-    order = np.lexsort((below, -peers.revenue[below], -np.nan_to_num(gain[below])))
+    within_reach = gap[0] * peers.place
+    order = np.lexsort((below, -within_reach[below], -np.nan_to_num(gain[below])))
     columns = {
         "customer_id": names,
         "peer_group": peers.group,

@@ -8,7 +8,6 @@ never recommended.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -27,10 +26,12 @@ class Strength(NamedTuple):
     """What they added to what they had begun of late."""
 
 
-STRENGTHS = tuple(
-    Strength(owned, late)
-    for owned, late in product((0.0, 0.5, 1.0, 2.0, 4.0, 8.0), (0.0, 0.5, 1.0))
-    if owned or late
+STRENGTHS = (
+    Strength(0.0, 1.0),
+    Strength(1.0, 0.0),
+    Strength(2.0, 1.0),
+    Strength(4.0, 0.0),
+    Strength(4.0, 1.0),
 )
 """How strongly it may count; the history chooses."""
 PRICE = 3.0

@@ -19,6 +19,7 @@ from portfolio_ml.portfolio.selling.reordering import (
     reordering,
 )
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
+from portfolio_ml.wording import counted
 
 MOST_PER_CUSTOMER = 3
 """Of a customer, so many due categories are listed, those with the largest amounts."""
@@ -102,11 +103,11 @@ def reorders(book: Book, learnt: Reordering | None = None) -> Figure:
         ],
     }
     known = (
-        f"{len(cycles.customer)} cycles are known, of customers who bought the same on at least "
-        f"{FEWEST_PURCHASE_DAYS} days"
+        f"{counted(len(cycles.customer), 'cycle')} known, of customers who bought the same on at "
+        f"least {FEWEST_PURCHASE_DAYS} days"
     )
     scattered = int((cycles.spread > CYCLE_UP_TO).sum())
-    notes = [known, f"{scattered} of them scatter too much to call one due"]
+    notes = [known, f"{scattered:,} of them scatter too much to call one due"]
     if "category" not in book.inputs.columns:
         notes.append("lines tell no category: only the next purchase at all is told")
     return present(REORDERS, TITLE, columns, as_of=book.as_of, notes=notes)
@@ -127,13 +128,14 @@ def _largest(due: Cycles) -> Cycles:
 def _reason(category: str, cycle: float, waited: float, overdue: int) -> str:
     what = "buys" if category == ANYTHING else f"buys {category}"
     when = (
-        f"{overdue} days overdue"
+        f"{counted(overdue, 'day')} overdue"
         if overdue > 0
-        else f"due in {-overdue} days"
+        else f"due in {counted(-overdue, 'day')}"
         if overdue
         else "due today"
     )
-    return f"{what} every {cycle:.0f} days, last {waited:.0f} days ago: {when}"
+    every, ago = counted(round(cycle), "day"), counted(round(waited), "day")
+    return f"{what} every {every.removeprefix('1 ')}, last {ago} ago: {when}"
 
 
 def _ids(book: Book, customers: NDArray[np.int64]) -> pa.ChunkedArray:

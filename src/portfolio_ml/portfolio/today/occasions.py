@@ -59,13 +59,14 @@ def at_risk(book: Book, found: Found) -> pd.DataFrame:
 def _win_back(book: Book, found: Found) -> pd.DataFrame:
     del book
     rows = _table(found, "winback")
-    return _rows(rows["customer_id"], rows["reason"], rows["winback_value"])
+    reason = "last bought on " + rows["last_purchase"].astype(str).astype(object)
+    return _rows(rows["customer_id"], reason + ": " + rows["words"], rows["winback_value"])
 
 
 def _potential(book: Book, found: Found) -> pd.DataFrame:
     rows = _table(found, "potential")
     share = book.frozen.horizons.churn_days / YEAR_DAYS
-    peers = rows["peer_p75"].map("{:,.0f}".format)
+    peers = rows["peer_p75"].map("{:,.0f}".format).astype(object)
     reason = "spends less than most of its peers, whose 75th percentile is " + peers
     return _rows(rows["customer_id"], reason, rows["expected_gain"].fillna(0) * share)
 
@@ -80,7 +81,7 @@ def _reorder(book: Book, found: Found) -> pd.DataFrame:
     if book.has_scores:
         scored = book.now.rows.select(["customer_id", "p_churn"]).to_pandas()
         p_churn = rows["customer_id"].map(scored.set_index("customer_id")["p_churn"])
-        lost = p_churn.fillna(0) * rows["usual_amount"]
+        lost = p_churn.astype(float).fillna(0) * rows["usual_amount"]
     return _rows(rows["customer_id"], rows["reason"], lost, due=rows["due_date"])
 
 
@@ -127,6 +128,9 @@ NEEDS = tuple(name for occasion in OCCASIONS.values() for name in occasion.needs
 def occasions(book: Book, found: Found) -> pd.DataFrame:
     """Every occasion of every customer: customer_id, occasion, reason, amount, due.
 
+    The largest amount comes first. Of equal amounts, as where no scores tell what is at stake, the
+    kinds come in their order, and those of a kind as their own figure has them.
+
     Args:
         book: What the figures are computed from.
         found: The figures that `NEEDS` names.
@@ -140,7 +144,7 @@ def occasions(book: Book, found: Found) -> pd.DataFrame:
     rows = pd.concat(parts, ignore_index=True)[list(COLUMNS)]
     rows["amount"] = rows["amount"].fillna(0.0).clip(lower=0.0)
     place = rows["occasion"].map(order)
-    ranked = rows.assign(place=place).sort_values(
-        ["amount", "place", "customer_id"], ascending=[False, True, True], kind="stable"
+    ranked = rows.assign(place=place, row=np.arange(len(rows))).sort_values(
+        ["amount", "place", "row"], ascending=[False, True, True]
     )
-    return ranked.drop(columns="place").reset_index(drop=True)
+    return ranked.drop(columns=["place", "row"]).reset_index(drop=True)
