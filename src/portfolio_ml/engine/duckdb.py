@@ -198,8 +198,6 @@ def opened(settings: DuckDB | None = None) -> Iterator[DuckDBEngine]:
         raise ConfigError("the engine does not start", where="engine", saw=_told(error)) from None
     try:
         connection.execute("SET TimeZone = 'UTC'")  # the machine's zone changes no result
-        # Where no script runs, as at Python's prompt, it would draw a bar among what we print.
-        connection.execute("SET enable_progress_bar = false")
         spill = options.temp_directory if _is_folder(options.temp_directory) else None
         with tempfile.TemporaryDirectory(prefix="portfolio-ml-", dir=spill) as folder:
             if options.temp_directory is None:  # DuckDB's own would lie in the user's folder
