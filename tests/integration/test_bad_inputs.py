@@ -365,8 +365,8 @@ TABLES = [
                 files=FEW | {"more.csv": csv("a,2042-03-01,x", header=header)}),
             bad(f"an unknown column of {table}", 2, f"'knd' is no column of {table}",
                 config=beside(table, columns={"knd": "k"})),
-            bad(f"{table} of a built-in data set", 2, f"there are no {table} to read",
-                files=FEW, config=beside(table, "cdnow")),
+            bad(f"{table} of a built-in data set", 2, f"data set 'cdnow' has no {table}",
+                f"leave data.{table} out", files=FEW, config=beside(table, "cdnow")),
         )
     ),
     bad("opportunities that do not say what became of them", 65, "column 'outcome' is missing",
