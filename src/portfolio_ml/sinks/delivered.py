@@ -10,6 +10,8 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from portfolio_ml.schema import Table
+
 SCORES = ("p_churn", "p_return", "ltv", "ltv_low", "ltv_high")
 VERSIONS = {"churn": "churn_model_version", "lifetime_value": "ltv_model_version"}
 
@@ -37,3 +39,14 @@ def with_types(rows: pa.Table) -> pa.Table:
     columns = [rows["customer_id"].cast(pa.string())]
     columns += [rows[name].cast(pa.float64()) for name in SCORES]
     return pa.table(columns, names=["customer_id", *SCORES])
+
+
+def tells_scores(contract: Table) -> bool:
+    """Whether rows of a table hold scores, to be judged once they have matured.
+
+    Example:
+        >>> from portfolio_ml.schema import CUSTOMER_ROWS, QUARANTINE
+        >>> tells_scores(CUSTOMER_ROWS), tells_scores(QUARANTINE)
+        (True, False)
+    """
+    return {"customer_id", *SCORES} <= {*contract.names}

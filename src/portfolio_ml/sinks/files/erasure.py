@@ -10,6 +10,7 @@ from portfolio_ml.config import Settings, history_beside
 from portfolio_ml.errors import DataError
 from portfolio_ml.replacing import remove_unfinished, replace_file
 from portfolio_ml.schema import CUSTOMER_ROWS, Table
+from portfolio_ml.sinks.delivered import tells_scores
 from portfolio_ml.sinks.files.kept import kept_files
 from portfolio_ml.sinks.files.places import UNREADABLE, FileTarget, Form, Place, place_of
 from portfolio_ml.sinks.files.state import state_of
@@ -55,7 +56,7 @@ def erase(
                 _removed(customer_id, file, place.form, contract) for file in place.files()
             )
         }
-        if not place.by_date and contract == CUSTOMER_ROWS:
+        if not place.by_date and tells_scores(contract):
             removed[str(history_beside(place.path))] = sum(
                 _removed(customer_id, file, _KEPT, contract)
                 for file in kept_files(place.path).values()

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from portfolio_ml.config import CsvTarget, ParquetTarget, Settings, SqlTarget, history_beside
 from portfolio_ml.schema import CUSTOMER_ROWS, Table
+from portfolio_ml.sinks.delivered import tells_scores
 from portfolio_ml.sinks.files.csv_rows import (
     read_for_machines,
     read_for_people,
@@ -77,7 +78,7 @@ def place_of(target: FileTarget, settings: Settings, *, contract: Table = CUSTOM
     path = settings.resolve(target.path)
     by_date = isinstance(target, ParquetTarget) and target.partitioned
     in_sql = any(isinstance(other, SqlTarget) for other in settings.delivery)
-    has_history = contract == CUSTOMER_ROWS and not by_date and not in_sql
+    has_history = tells_scores(contract) and not by_date and not in_sql
     return Place(
         path=path,
         table=str(target.path) if names.count(path.name) > 1 else path.name,
