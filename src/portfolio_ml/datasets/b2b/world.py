@@ -136,7 +136,7 @@ class World:
         that level, and a contract's end is told; nothing else that is known of them says more of
         what they buy than their orders do.
         """
-        return replace(self, **dict.fromkeys(EFFECTS, 0.0))  # type: ignore[arg-type]
+        return replace(self, **dict.fromkeys(EFFECTS, 0.0))  # type: ignore[arg-type]  # the effects are all floats
 
     @property
     def days(self) -> int:
