@@ -64,7 +64,7 @@ def rates(successes: ArrayLike, trials: ArrayLike, *, peers: ArrayLike | None = 
 
     Example:
         >>> rates([30, 9, 3, 12], [100, 30, 3, 40]).mean.round(2).tolist()
-        [0.31, 0.31, 0.43, 0.31]
+        [0.31, 0.32, 0.43, 0.31]
     """
     x, n = np.asarray(successes, np.float64), np.asarray(trials, np.float64)
     group = _groups(peers, x.size)
@@ -76,7 +76,8 @@ def rates(successes: ArrayLike, trials: ArrayLike, *, peers: ArrayLike | None = 
     likelihood = np.sum(betaln(x + a, n - x + b) - betaln(a, b), axis=1)
     mean = (x + a) / (n + strength)
     shrunk = strength / (n + strength)
-    variance = mean * (1 - mean) / (n + strength + 1) + shrunk**2 * spread
+    unsure = shrunk**2 * spread
+    variance = (mean * (1 - mean) - unsure) / (n + strength + 1) + unsure
     return _of_beta(*_averaged(likelihood, mean, variance, shrunk))
 
 
@@ -196,7 +197,7 @@ def _averaged(
     chance = chance / chance.sum()
     expected = np.sum(chance * mean, axis=0)
     total = np.sum(chance * (variance + (mean - expected) ** 2), axis=0)
-    return expected, total, 1 - np.sum(chance * shrunk, axis=0)
+    return expected, total, np.sum(chance * (1 - shrunk), axis=0)
 
 
 def _centres(
@@ -204,15 +205,16 @@ def _centres(
 ) -> tuple[Floats, Floats]:
     """The share of each group's peers and its variance, per strength: shape (grid, groups).
 
-    Weighted by what each group tells of it; one trial with the share of all groups is added,
-    which keeps it off 0 and 1.
+    Weighted by what each group tells of it. One trial with the share of all groups is added, and
+    one that half succeeded, which keeps it off 0 and 1 by as much as so few trials can tell; its
+    variance is that of a beta distribution of so many trials.
     """
     overall = (x.sum() + 0.5) / (n.sum() + 1)
     told = np.where(n > 0, n * (strength + 1) / (strength + n), 0.0)
     share = np.divide(x, n, out=np.zeros_like(x), where=n > 0)
-    weight = _by_peers(told, group) + 1
-    centre = (_by_peers(told * share, group) + overall) / weight
-    return centre[:, group], (centre * (1 - centre) / weight)[:, group]
+    weight = _by_peers(told, group) + 2
+    centre = (_by_peers(told * share, group) + overall + 0.5) / weight
+    return centre[:, group], (centre * (1 - centre) / (weight + 1))[:, group]
 
 
 def _of_beta(mean: Floats, variance: Floats, weight: Floats) -> Shrunk:
