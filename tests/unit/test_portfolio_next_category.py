@@ -58,7 +58,7 @@ def book(engine: Engine) -> Book:
 
 @pytest.fixture(scope="module")
 def firsts(book: Book) -> FirstPurchases:
-    return first_purchases(book.inputs, book.as_of_day)
+    return first_purchases(book)
 
 
 def test_first_purchases_are_days_and_amounts_per_customer_and_category(
@@ -70,7 +70,7 @@ def test_first_purchases_are_days_and_amounts_per_customer_and_category(
 
 
 def test_a_first_purchase_is_all_of_its_first_day(book: Book) -> None:
-    rows = first_amounts(book.inputs, book.as_of_day).to_pylist()
+    rows = first_amounts(book, np.arange(4)).to_pylist()
 
     assert [(r["category"], r["amount"]) for r in rows if r["customer"] == 1] == [
         ("cake", 100_000.0),

@@ -113,7 +113,7 @@ def test_nobody_with_a_cycle_is_an_empty_list(engine: Engine) -> None:
 def test_a_level_lies_between_the_customers_own_and_the_usual_one(engine: Engine) -> None:
     lines = [*_tea("ann", 0, 10, 20), *_tea("bob", 0, 40, 80), *_tea("cat", 0, 15, 60)]
     book = small_book(lines, engine, as_of=after(100))
-    found = cycles_at(book.inputs, purchase_gaps(book.inputs, book.as_of_day), book.as_of_day)
+    found = cycles_at(purchase_gaps(book), book.as_of_day, engine)
     tea = found.where(found.category == "tea")
 
     usual = np.exp(np.log([10, 10, 40, 40, 15, 45]).mean())

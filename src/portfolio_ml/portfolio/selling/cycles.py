@@ -14,10 +14,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from portfolio_ml.engine import Frame
+from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.features.cut import seen_at
 from portfolio_ml.features.inputs import Inputs
-from portfolio_ml.portfolio.stock import grouped
+from portfolio_ml.portfolio.book import Book
+from portfolio_ml.portfolio.selling.category_days import category_days
 from portfolio_ml.timeline import in_history
 
 ANYTHING = "anything"
@@ -32,7 +33,9 @@ WINDOW = 0.8
 LATE = 0.9
 """A gap beyond this share of a customer's gaps is no longer a reorder that is due."""
 
-_GAPS = ("customer", "category", "day", "amount", "gap_days", "next_day")
+_GAPS = ("customer", "code", "day", "amount", "gap_days", "next_day")
+_OF_ALL = -1
+"""The code of `ANYTHING`."""
 
 Numbers = NDArray[np.float64]
 
@@ -108,22 +111,38 @@ class Cycles:
         )  # fmt: skip
 
 
-def purchase_gaps(inputs: Inputs, as_of_day: int) -> Frame:
-    """One row per customer, category and purchase day: amount, gap_days before it, next_day.
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """The gaps between the purchase days of customers and categories.
 
-    In the rows of `ANYTHING` is all that a customer bought on the day. What was bought on fewer
-    than three days by the last one is left out. Computed once.
+    Attributes:
+        days: One row per customer, code and purchase day: amount, gap_days before it, next_day.
+            In the rows of the code -1 is all that a customer bought on the day. What was bought on
+            fewer than three days is left out.
+        categories: The names behind the codes, by code.
     """
-    gaps = _gaps_of_anything(inputs, as_of_day)
-    if "category" in inputs.columns:
-        known = nw.col("known_day") if "known_day" in inputs.columns else nw.col("day")
-        is_told = (nw.col("amount") >= 0) & ~nw.col("category").is_null()
-        bought = inputs.lines.filter(in_history(known, as_of_day) & is_told)
-        days = bought.group_by("customer", "day", "category").agg(
-            amount=nw.col("amount").cast(nw.Float64).sum()
-        )
-        gaps = nw.concat([gaps, _with_gaps(inputs.engine.keep(days))])
-    return inputs.engine.keep(gaps)
+
+    days: Frame
+    categories: tuple[str, ...] = ()
+
+    def of(self, numbers: NDArray[np.int64], engine: Engine) -> "Gaps":
+        """The same of some customers; computed once."""
+        some = engine.from_arrow(pa.table({"customer": pa.array(numbers, pa.int32())}))
+        days = self.days.join(some, on="customer", how="semi")
+        return Gaps(engine.keep(days), self.categories)
+
+
+def purchase_gaps(book: Book) -> Gaps:
+    """What was bought by the book's as-of date, with the gaps between; computed once."""
+    engine, anything = book.inputs.engine, _gaps_of_anything(book.inputs, book.as_of_day)
+    if "category" not in book.inputs.columns:
+        return Gaps(engine.keep(anything))
+    bought = category_days(book)
+    days = bought.days
+    if "known_day" in book.inputs.columns:
+        days = days.group_by("customer", "code", "day").agg(amount=nw.col("amount").sum())
+        days = engine.keep(days)
+    return Gaps(engine.keep(nw.concat([anything, _with_gaps(days)])), bought.categories)
 
 
 def _gaps_of_anything(inputs: Inputs, as_of_day: int) -> Frame:
@@ -136,7 +155,7 @@ def _gaps_of_anything(inputs: Inputs, as_of_day: int) -> Frame:
             "customer",
             "day",
             "gap_days",
-            category=nw.lit(ANYTHING),
+            code=nw.lit(_OF_ALL).cast(nw.Int32),
             amount="spend",
             next_day=next_day,
         )
@@ -153,7 +172,7 @@ def _often(days: Frame, *keys: str) -> Frame:
 
 def _with_gaps(days: Frame) -> Frame:
     """The days with the gap before and the day after, of what was bought on three or more."""
-    keys, day = ("customer", "category"), nw.col("day")
+    keys, day = ("customer", "code"), nw.col("day")
     kept = _often(days, *keys)
 
     def moved(by: int) -> nw.Expr:
@@ -163,11 +182,11 @@ def _with_gaps(days: Frame) -> Frame:
     return gaps.select(*_GAPS)
 
 
-def cycles_at(inputs: Inputs, gaps: Frame, day: int) -> Cycles:
-    """The cycles on a day of customers with three purchase days by then, by `purchase_gaps`."""
+def cycles_at(gaps: Gaps, day: int, engine: Engine) -> Cycles:
+    """The cycles on a day of customers with three purchase days by then."""
     gap = nw.col("gap_days").cast(nw.Float64).log()
-    seen = gaps.filter(in_history(nw.col("day"), day)).with_columns(_log=gap, _log2=gap * gap)
-    grouped = seen.group_by("customer", "category").agg(
+    seen = gaps.days.filter(in_history(nw.col("day"), day)).with_columns(_log=gap, _log2=gap * gap)
+    by_code = seen.group_by("customer", "code").agg(
         purchase_days=nw.len().cast(nw.Int64),
         last_day=nw.col("day").max().cast(nw.Float64),
         next_day=nw.col("next_day").max().cast(nw.Float64),
@@ -175,24 +194,24 @@ def cycles_at(inputs: Inputs, gaps: Frame, day: int) -> Cycles:
         log2=nw.col("_log2").sum(),
         amount=nw.col("amount").median(),
     )
-    regular = grouped.filter(nw.col("purchase_days") >= FEWEST_PURCHASE_DAYS)
-    rows = inputs.engine.collect(regular.sort("customer", "category"))
-    return _shrunk(rows, day)
+    regular = by_code.filter(nw.col("purchase_days") >= FEWEST_PURCHASE_DAYS)
+    rows = engine.collect(regular.sort("customer", "code"))
+    return _shrunk(rows, day, gaps.categories)
 
 
-def _shrunk(rows: pa.Table, day: int) -> Cycles:
+def _shrunk(rows: pa.Table, day: int, names: Sequence[str]) -> Cycles:
     count = _numbers(rows, "purchase_days") - 1
     mean = _numbers(rows, "log") / count
     around = np.maximum(_numbers(rows, "log2") - count * mean**2, 0)
-    category = np.asarray(rows["category"].combine_chunks().to_numpy(zero_copy_only=False), object)
-    usual = _usual(count, mean, around, category)
+    code = rows["code"].to_numpy()
+    usual = _usual(count, mean, around, code + 1)
     level = (count * mean + usual.weight * usual.level) / (count + usual.weight)
     own = (PRIOR_GAPS * usual.within + around) / (PRIOR_GAPS + count - 1)
     next_day = _numbers(rows, "next_day")
     return Cycles(
         day=day,
         customer=rows["customer"].to_numpy().astype(np.int64),
-        category=category,
+        category=np.array([ANYTHING, *names], object)[code + 1],
         purchase_days=rows["purchase_days"].to_numpy(),
         last_day=_numbers(rows, "last_day"),
         next_day=np.where(next_day > day, next_day, np.nan),
@@ -211,15 +230,13 @@ class _Usual:
     weight: Numbers
 
 
-def _usual(count: Numbers, mean: Numbers, around: Numbers, category: NDArray[np.object_]) -> _Usual:
-    names, place = grouped(category)
-    found = np.empty((names.size, 3))
-    everything = _moments(count, mean, around)
-    for each in range(names.size):
-        of = place == each
-        is_enough = of.sum() >= FEWEST_ALIKE
-        found[each] = _moments(count[of], mean[of], around[of]) if is_enough else everything
-    return _Usual(*found[place].T)
+def _usual(count: Numbers, mean: Numbers, around: Numbers, code: NDArray[np.int64]) -> _Usual:
+    rows_of = np.bincount(code)
+    found = np.tile(_moments(count, mean, around), (rows_of.size, 1))
+    for each in np.flatnonzero(rows_of >= FEWEST_ALIKE):
+        of = code == each
+        found[each] = _moments(count[of], mean[of], around[of])
+    return _Usual(*found[code].T)
 
 
 def _moments(count: Numbers, mean: Numbers, around: Numbers) -> Sequence[float]:

@@ -11,9 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from portfolio_ml.engine import Frame
-from portfolio_ml.features.inputs import Inputs
-from portfolio_ml.timeline import in_history
+from portfolio_ml.portfolio.book import Book
+from portfolio_ml.portfolio.selling.category_days import category_days
 
 NO_CATEGORY = "lines tell no category: map data.transactions.columns.category"
 MOST_CATEGORIES = 100
@@ -71,65 +70,46 @@ class FirstPurchases:
         return np.where(may_be_old, first - LATE_DAYS, self.days).astype(np.int32)
 
 
-def first_purchases(inputs: Inputs, as_of_day: int) -> FirstPurchases:
-    """The first purchase of each category by each customer, in history at a day.
-
-    Args:
-        inputs: The portfolio's tables; lines have a category.
-        as_of_day: The last day to see.
-    """
-    engine = inputs.engine
-    firsts = engine.keep(_firsts(inputs, as_of_day))
-    counted = firsts.group_by("category").agg(customers=nw.len()).sort("category")
-    names, left_out = _largest(engine.collect(counted))
-    places = {"category": pa.array(names, pa.string()), "place": np.arange(len(names))}
-    # Places instead of names: many millions of texts are much to carry over.
-    placed = firsts.join(engine.from_arrow(pa.table(places)), on="category", how="inner")
-    rows = engine.collect(placed.select("customer", "place", "day"))
-    numbers = rows["customer"].to_numpy()
+def first_purchases(book: Book) -> FirstPurchases:
+    """The first purchase of each category by each customer, of a book whose lines tell it."""
+    bought = category_days(book)
+    firsts = bought.days.group_by("customer", "code").agg(day=nw.col("known_day").min())
+    rows = book.inputs.engine.collect(firsts)
+    numbers, codes = rows["customer"].to_numpy(), rows["code"].to_numpy()
+    # Codes are in the order of names, which breaks ties.
+    ranked = np.argsort(-np.bincount(codes, minlength=len(bought.categories)), kind="stable")
+    chosen, left_out = ranked[:MOST_CATEGORIES], ranked[MOST_CATEGORIES:].size
+    place = np.full(ranked.size, -1)
+    place[chosen] = np.arange(chosen.size)
+    is_chosen = place[codes] >= 0
     row = np.full(1 + numbers.max(initial=-1), -1)
-    row[numbers] = 0
+    row[numbers[is_chosen]] = 0
     customers = np.flatnonzero(row == 0)
     row[customers] = np.arange(customers.size)
-    days = np.full((customers.size, len(names)), NEVER, np.int32)
-    days[row[numbers], rows["place"].to_numpy()] = rows["day"].to_numpy()
+    days = np.full((customers.size, chosen.size), NEVER, np.int32)
+    of, at = row[numbers[is_chosen]], place[codes[is_chosen]]
+    days[of, at] = rows["day"].to_numpy()[is_chosen]
+    names = tuple(bought.categories[code] for code in chosen)
     return FirstPurchases(names, customers, days, left_out)
 
 
-def first_amounts(inputs: Inputs, as_of_day: int) -> pa.Table:
-    """What each customer's first purchase day of each category came to.
+def first_amounts(book: Book, numbers: NDArray[np.int64]) -> pa.Table:
+    """What some customers' first purchase day of each category came to.
 
     One row per customer and category, sorted: customer, category, amount (1/10,000 unit).
 
     Args:
-        inputs: The portfolio's tables; lines have a category.
-        as_of_day: The last day to see.
+        book: The portfolio; its lines tell their category.
+        numbers: The customers' numbers in its inputs.
     """
-    keys = ("customer", "category")
-    days = _bought(inputs, as_of_day).group_by(*keys, "day")
-    spent = days.agg(amount=nw.col("amount").cast(nw.Float64).sum())
-    first = nw.col("day").min().over(*keys)
-    found = spent.filter(nw.col("day") == first).select(*keys, "amount")
-    return inputs.engine.collect(found.sort(*keys))
-
-
-def _firsts(inputs: Inputs, as_of_day: int) -> Frame:
-    """One row per customer and category: the first day."""
-    keys = ("customer", "category")
-    return _bought(inputs, as_of_day).group_by(*keys).agg(day=nw.col("day").min())
-
-
-def _bought(inputs: Inputs, as_of_day: int) -> Frame:
-    """The purchases in history of which the category is told, by the day they were known from."""
-    known = nw.col("known_day") if "known_day" in inputs.columns else nw.col("day")
-    is_told = (nw.col("amount") >= 0) & ~nw.col("category").is_null()
-    return inputs.lines.filter(in_history(known, as_of_day) & is_told).select(
-        "customer", "category", "amount", day=known
+    engine, bought = book.inputs.engine, category_days(book)
+    some = engine.from_arrow(pa.table({"customer": pa.array(numbers, pa.int32())}))
+    keys, day = ("customer", "code"), nw.col("known_day")
+    days = bought.days.join(some, on="customer", how="semi").group_by(*keys, "known_day")
+    spent = days.agg(amount=nw.col("amount").sum())
+    first = spent.filter(day == day.min().over(*keys)).select(*keys, "amount")
+    rows = engine.collect(first.sort(*keys))
+    category = pa.array(bought.categories, pa.string()).take(rows["code"].combine_chunks())
+    return pa.table(
+        [rows["customer"], category, rows["amount"]], ["customer", "category", "amount"]
     )
-
-
-def _largest(counted: pa.Table) -> tuple[tuple[str, ...], int]:
-    """The names of the categories with the most customers, and how many others there are."""
-    order = [("customers", "descending"), ("category", "ascending")]
-    names = counted.sort_by(order)["category"].to_pylist()
-    return tuple(names[:MOST_CATEGORIES]), len(names[MOST_CATEGORIES:])

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.samples import sample
@@ -122,7 +121,7 @@ def cross_selling(book: Book) -> CrossSelling | str:
     """What is learnt of what customers add; or why nothing can be."""
     if "category" not in book.inputs.columns:
         return NO_CATEGORY
-    firsts = first_purchases(book.inputs, book.as_of_day)
+    firsts = first_purchases(book)
     if len(firsts.categories) < 2:
         return ONE_CATEGORY
     horizon, today = book.frozen.horizons.churn_days, book.as_of_day
@@ -143,7 +142,7 @@ def cross_selling(book: Book) -> CrossSelling | str:
         found=found,
         choice=choice,
         chance=_chance(of_some, looks, today, horizon_days=horizon),
-        amounts=_first_amount(book, some.inputs, firsts.categories),
+        amounts=_first_amount(book, some.numbers, firsts.categories),
         expected=_expected(of_some, looks, horizon_days=horizon),
         horizon_days=horizon,
         notes=tuple(some.notes),
@@ -250,9 +249,11 @@ def _ticket(book: Book) -> NDArray[np.float64]:
     return np.where(spend > 0, spend, np.nan)
 
 
-def _first_amount(book: Book, inputs: Inputs, categories: Sequence[str]) -> NDArray[np.float64]:
+def _first_amount(
+    book: Book, some: NDArray[np.int64], categories: Sequence[str]
+) -> NDArray[np.float64]:
     """What a first purchase of each category is of the customer's ticket, in the middle."""
-    rows = first_amounts(inputs, book.as_of_day)
+    rows = first_amounts(book, some)
     numbers = book.now.rows["customer"].to_numpy()
     ticket = _ticket(book)[np.searchsorted(numbers, rows["customer"].to_numpy())]
     ratio = rows["amount"].to_numpy() / ticket / MONEY_SCALE

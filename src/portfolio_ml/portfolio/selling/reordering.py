@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from portfolio_ml.portfolio.book import Book
@@ -67,13 +66,10 @@ def reordering(book: Book) -> Reordering:
     """The cycles of today, and of up to three days within the last year."""
     today, first, engine = book.as_of_day, book.inputs.span.first_day, book.inputs.engine
     days: Sequence[int] = [d for d in (today - back for back in LOOKED_BACK_DAYS) if d > first]
-    gaps, some = purchase_gaps(book.inputs, today), book.once(sample)
-    of_some = gaps
-    if days and not some.is_all:
-        numbers = engine.from_arrow(pa.table({"customer": pa.array(some.numbers, pa.int32())}))
-        of_some = engine.keep(gaps.join(numbers, on="customer", how="semi"))
-    looks = tuple(cycles_at(some.inputs, of_some, day) for day in days)
-    return Reordering(cycles_at(book.inputs, gaps, today), looks, tuple(some.notes))
+    gaps, some = purchase_gaps(book), book.once(sample)
+    of_some = gaps if some.is_all or not days else gaps.of(some.numbers, engine)
+    looks = tuple(cycles_at(of_some, day, engine) for day in days)
+    return Reordering(cycles_at(gaps, today, engine), looks, tuple(some.notes))
 
 
 def is_in(cycles: Cycles, state: str) -> Flags:
