@@ -1,0 +1,144 @@
+"""The commands and the exit codes as pages of the docs.
+
+`make docs-commands` and `make docs-exit-codes` write them to docs/reference.
+"""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from typer.main import get_command
+
+from portfolio_ml import errors
+from portfolio_ml.cli.app import BUG, INTERRUPTED, app
+from portfolio_ml.errors import PortfolioError
+
+_COMMANDS = """# Commands
+
+Made from the command line by `make docs-commands`. Results go to standard output, a table for
+people or with `--json` one object for programs; progress goes to standard error.
+`portfolio-ml COMMAND --help` says what stands here.
+
+Every command ends with one of [the exit codes](exit_codes.md). Any may end with 0, 1, 2 or 130.
+Those that read the data or the registry, or write to a target, may end with 65, 69 or 75. What is
+particular to a command is said below it.
+"""
+_EXIT_CODES = """# Exit codes
+
+Made from the errors by `make docs-exit-codes`. A scheduler decides by them what to do next:
+[the nightly run](../how-to/operations/nightly.md) has a table of it for cron, Airflow and
+Kubernetes. A later version may add codes, and gives none of these another meaning.
+
+The Python functions raise what the commands end with: every expected failure is a
+`portfolio_ml.PortfolioError`, whose `exit_code` is the command's, and whose parts `what`, `where`,
+`saw` and `do` make the sentence that is told.
+
+"""
+_PARTICULAR = {
+    "deliver": {99: "no target has rejected or unknown rows"},
+    "migrate": {99: "the tables have this version's shape"},
+    "monitor": {78: "the verdict is the one of `--fail-on`, or a graver one"},
+    "promote": {99: "the version is the champion already"},
+    "validate": {65: "more rows are refused than `data.max_quarantined_share` allows"},
+}
+"""What a command's exit codes mean of it in particular."""
+_HEAD = ("option", "value", "default", "what it says")
+_CODES_HEAD = ("code", "meaning", "raised as")
+
+
+def commands() -> str:
+    """The page on the commands: a section per command, a row per argument and option."""
+    top: Any = get_command(app)
+    options = _table(_HEAD, [_option(each) for each in top.params])
+    parts = [_COMMANDS, f"## `portfolio-ml`\n\n{_prose(top.help)}\n\n{options}"]
+    return "\n".join([*parts, *_sections(top, "")])
+
+
+def exit_codes() -> str:
+    """The page on the exit codes: a row per code."""
+    plain = {
+        0: "Done.",
+        BUG: "A bug, with its traceback on standard error: please report it.",
+        INTERRUPTED: "Stopped, by Ctrl-C or SIGTERM: run it again.",
+    }
+    kinds = [k for k in vars(errors).values() if isinstance(k, type) and k is not PortfolioError]
+    raised: dict[int, list[type[PortfolioError]]] = {}
+    for kind in (kind for kind in kinds if issubclass(kind, PortfolioError)):
+        raised.setdefault(kind.exit_code, []).append(kind)
+    rows = [(f"`{code}`", meaning, "") for code, meaning in plain.items()]
+    rows += [
+        (f"`{code}`", _first_line(kinds[0]), ", ".join(f"`{kind.__name__}`" for kind in kinds))
+        for code, kinds in raised.items()
+    ]
+    rows.sort(key=lambda row: int(row[0].strip("`")))
+    return _EXIT_CODES + _table(_CODES_HEAD, rows)
+
+
+def _sections(group: Any, before: str) -> Iterator[str]:  # noqa: ANN401 - Typer exports no type
+    for name, command in group.commands.items():
+        full = f"{before}{name}"
+        if hasattr(command, "commands"):
+            yield from _sections(command, f"{full} ")
+        else:
+            yield _section(full, command)
+
+
+def _section(name: str, command: Any) -> str:  # noqa: ANN401 - likewise
+    parts = [
+        f"## `{name}`",
+        _prose(command.help),
+        f"```text\n{_usage(name, command)}\n```",
+        _table(_HEAD, [_option(each) for each in command.params]).rstrip(),
+    ]
+    if command.epilog:
+        label, _, example = command.epilog.partition(": ")
+        parts.append(f"{label}: `{example}`")
+    if own := _PARTICULAR.get(name):
+        told = " and ".join(f"{code} where {meaning}" for code, meaning in own.items())
+        parts.append(f"In particular, its exit code is {told}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _prose(text: str | None) -> str:
+    return inspect.cleandoc(text or "")
+
+
+def _usage(name: str, command: Any) -> str:  # noqa: ANN401 - likewise
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and p.required]
+    words = [p.metavar if p.required else f"[{p.metavar}]" for p in arguments]
+    words += [f"{p.opts[0]} {p.metavar}" for p in options]
+    return " ".join(["portfolio-ml", name, *words, "[OPTIONS]"])
+
+
+def _option(parameter: Any) -> tuple[str, ...]:  # noqa: ANN401 - likewise
+    is_argument = parameter.param_type_name == "argument"
+    names = [parameter.metavar] if is_argument else [*parameter.opts, *parameter.secondary_opts]
+    has_value = not is_argument and not parameter.is_flag
+    value = f"`{parameter.metavar}`" if has_value else ""
+    if parameter.min is not None:
+        value += f" from {parameter.min}"
+    return (
+        ", ".join(f"`{name}`" for name in names),
+        value.strip(),
+        "**required**" if parameter.required else _default(parameter),
+        (parameter.help or "").replace("|", "\\|"),
+    )
+
+
+def _default(parameter: Any) -> str:  # noqa: ANN401 - likewise
+    value = parameter.default
+    if value is None or (value is False and not parameter.secondary_opts):
+        return ""
+    if isinstance(value, bool):
+        return f"`{(parameter.opts if value else parameter.secondary_opts)[0]}`"
+    return f"`{value}`"
+
+
+def _first_line(kind: type) -> str:
+    return (inspect.getdoc(kind) or "").partition("\n")[0]
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
