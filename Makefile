@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow lint install install-dev unit walk \
-	schema docs-features docs-reasons docs-tables docs-portfolio \
+	docs schema docs-features docs-reasons docs-tables docs-portfolio \
 	bench-features bench-models bench-ablations bench-score bench-figures lock clean help
 
 demo: install ## the whole walk on real data, into demo/
@@ -71,6 +71,9 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: install-dev ## resolve the dependencies anew
 	$(LOCK) --upgrade --extra crm --extra demo --extra postgres --group build -o requirements/run.txt
 	$(LOCK) --extra dev --group build -c requirements/run.txt -o requirements/dev.txt
+
+docs: install-dev ## the site of the documents, into docs/_build/html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --builder html docs docs/_build/html
 
 schema: install ## what editors know of a config, docs/reference/config.schema.json
 	$(BIN)/python -c "from portfolio_ml import config; print(config.json_schema(), end='')" \
