@@ -77,7 +77,7 @@ def _cells(column: Column) -> tuple[str, ...]:
         _TYPES[column.type],
         "yes" if column.required else "no",
         column.description,
-        "refused" if column.required else column.null,
+        column.null or "refused",
     )
 
 
