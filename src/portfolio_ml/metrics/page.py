@@ -43,7 +43,12 @@ _FUNCTIONS = {"lift_at_10pct": "lift_at"}
 
 
 def markdown() -> str:
-    """The page: a section per metric."""
+    """The page: a section per metric.
+
+    Example:
+        >>> "### AUROC" in markdown()
+        True
+    """
     groups = (
         (_CHURN, CHURN_METRICS),
         (_VALUE, VALUE_METRICS),
