@@ -70,7 +70,7 @@ def test_a_page_that_is_made_from_the_code_is_up_to_date(name, made, target):
 
 def told_of_commands() -> dict[str, str]:
     """What the page says of each command."""
-    return dict(part.split("`\n", 1) for part in text_of("commands.md").split("\n## `")[1:])
+    return dict(part.split("`\n", 1) for part in text_of("commands.md").split("\n### `")[1:])
 
 
 def test_every_command_argument_and_option_is_documented():
@@ -86,7 +86,9 @@ def test_every_command_argument_and_option_is_documented():
 def test_every_command_has_an_example_of_its_own_options():
     told = told_of_commands()
     for name, parameters in commands():
-        [example] = re.findall(rf"^Example: `portfolio-ml {name}( .+)`$", told[name], re.MULTILINE)
+        [example] = re.findall(
+            rf"^\*\*Example\*\*: `portfolio-ml {name}( .+)`$", told[name], re.MULTILINE
+        )
         known = {option for parameter in parameters for option in parameter.opts}
         assert {*re.findall(r"(?<= )--[a-z-]+", example)} <= known, example
 

@@ -20,8 +20,8 @@ people or with `--json` one object for programs; progress goes to standard error
 `portfolio-ml COMMAND --help` says what stands here.
 
 Every command ends with one of [the exit codes](exit_codes.md). Any may end with 0, 1, 2 or 130.
-Those that read the data or the registry, or write to a target, may end with 65, 69 or 75. What is
-particular to a command is said below it.
+Those that read the data or the registry, or write to a target, may end with 65, 69 or 75. What a
+code means of a command in particular is said below it.
 """
 _EXIT_CODES = """# Exit codes
 
@@ -34,14 +34,9 @@ The Python functions raise what the commands end with: every expected failure is
 `saw` and `do` make the sentence that is told.
 
 """
-_PARTICULAR = {
-    "deliver": {99: "no target has rejected or unknown rows"},
-    "migrate": {99: "the tables have this version's shape"},
-    "monitor": {78: "the verdict is the one of `--fail-on`, or a graver one"},
-    "promote": {99: "the version is the champion already"},
-    "validate": {65: "more rows are refused than `data.max_quarantined_share` allows"},
-}
-"""What a command's exit codes mean of it in particular."""
+_PANEL = "Commands"
+_EXAMPLE = "Example"
+_UNWRAPPED = "\b\n"
 _HEAD = ("option", "value", "default", "what it says")
 _CODES_HEAD = ("code", "meaning", "raised as")
 
@@ -49,9 +44,13 @@ _CODES_HEAD = ("code", "meaning", "raised as")
 def commands() -> str:
     """The page on the commands: a section per command, a row per argument and option."""
     top: Any = get_command(app)
-    options = _table(_HEAD, [_option(each) for each in top.params])
-    parts = [_COMMANDS, f"## `portfolio-ml`\n\n{_prose(top.help)}\n\n{options}"]
-    return "\n".join([*parts, *_sections(top, "")])
+    parts = [_COMMANDS, f"## `portfolio-ml`\n\n{_prose(top.help)}\n\n{_options(top)}\n"]
+    panels: dict[str, list[str]] = {}
+    for panel, name, command in _listed(top, "", _PANEL):
+        panels.setdefault(panel, []).append(_section(name, command))
+    for panel, sections in panels.items():
+        parts += [f"## {panel}\n", *sections]
+    return "\n".join(parts)
 
 
 def exit_codes() -> str:
@@ -74,33 +73,38 @@ def exit_codes() -> str:
     return _EXIT_CODES + _table(_CODES_HEAD, rows)
 
 
-def _sections(group: Any, before: str) -> Iterator[str]:  # noqa: ANN401 - Typer exports no type
+def _listed(group: Any, before: str, panel: str) -> Iterator[tuple[str, str, Any]]:  # noqa: ANN401 - Typer exports no type
+    """Every command, with the part of the help in which it stands and its full name."""
     for name, command in group.commands.items():
-        full = f"{before}{name}"
+        full, part = f"{before}{name}", command.rich_help_panel or panel
         if hasattr(command, "commands"):
-            yield from _sections(command, f"{full} ")
+            yield from _listed(command, f"{full} ", part)
         else:
-            yield _section(full, command)
+            yield part, full, command
 
 
 def _section(name: str, command: Any) -> str:  # noqa: ANN401 - likewise
-    parts = [
-        f"## `{name}`",
-        _prose(command.help),
-        f"```text\n{_usage(name, command)}\n```",
-        _table(_HEAD, [_option(each) for each in command.params]).rstrip(),
-    ]
-    if command.epilog:
-        label, _, example = command.epilog.partition(": ")
-        parts.append(f"{label}: `{example}`")
-    if own := _PARTICULAR.get(name):
-        told = " and ".join(f"{code} where {meaning}" for code, meaning in own.items())
-        parts.append(f"In particular, its exit code is {told}.")
-    return "\n\n".join(parts) + "\n"
+    usage = f"```text\n{_usage(name, command)}\n```"
+    parts = [f"### `{name}`", _prose(command.help), usage, _options(command)]
+    return "\n\n".join([*parts, *_ending(command)]) + "\n"
+
+
+def _ending(command: Any) -> Iterator[str]:  # noqa: ANN401 - likewise
+    """The paragraphs at the end of the help, with their labels; what is to be typed, as code."""
+    for paragraph in (command.epilog or "").split("\n\n"):
+        label, _, text = paragraph.partition(": ")
+        yield f"**{label}**: " + (f"`{text}`" if label == _EXAMPLE else text)
 
 
 def _prose(text: str | None) -> str:
-    return inspect.cleandoc(text or "")
+    """Help as Markdown; what is not to be wrapped there is a block here."""
+    paragraphs = inspect.cleandoc(text or "").split("\n\n")
+    return "\n\n".join(
+        f"```text\n{inspect.cleandoc(each.removeprefix(_UNWRAPPED))}\n```"
+        if each.startswith(_UNWRAPPED)
+        else each
+        for each in paragraphs
+    )
 
 
 def _usage(name: str, command: Any) -> str:  # noqa: ANN401 - likewise
@@ -109,6 +113,10 @@ def _usage(name: str, command: Any) -> str:  # noqa: ANN401 - likewise
     words = [p.metavar if p.required else f"[{p.metavar}]" for p in arguments]
     words += [f"{p.opts[0]} {p.metavar}" for p in options]
     return " ".join(["portfolio-ml", name, *words, "[OPTIONS]"])
+
+
+def _options(command: Any) -> str:  # noqa: ANN401 - likewise
+    return _table(_HEAD, [_option(each) for each in command.params]).rstrip()
 
 
 def _option(parameter: Any) -> tuple[str, ...]:  # noqa: ANN401 - likewise
