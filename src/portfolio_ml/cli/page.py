@@ -55,22 +55,25 @@ def commands() -> str:
 
 def exit_codes() -> str:
     """The page on the exit codes: a row per code."""
-    plain = {
-        0: "Done.",
-        BUG: "A bug, with its traceback on standard error: please report it.",
-        INTERRUPTED: "Stopped, by Ctrl-C or SIGTERM: run it again.",
+    rows = {
+        0: ("Done.", ""),
+        BUG: ("A bug, with its traceback on standard error: please report it.", ""),
+        INTERRUPTED: ("Stopped, by Ctrl-C or SIGTERM: run it again.", ""),
     }
-    kinds = [k for k in vars(errors).values() if isinstance(k, type) and k is not PortfolioError]
-    raised: dict[int, list[type[PortfolioError]]] = {}
-    for kind in (kind for kind in kinds if issubclass(kind, PortfolioError)):
-        raised.setdefault(kind.exit_code, []).append(kind)
-    rows = [(f"`{code}`", meaning, "") for code, meaning in plain.items()]
-    rows += [
-        (f"`{code}`", _first_line(kinds[0]), ", ".join(f"`{kind.__name__}`" for kind in kinds))
-        for code, kinds in raised.items()
-    ]
-    rows.sort(key=lambda row: int(row[0].strip("`")))
-    return _EXIT_CODES + _table(_CODES_HEAD, rows)
+    for code, kinds in _raised().items():
+        meaning = (inspect.getdoc(kinds[0]) or "").partition("\n")[0]
+        rows[code] = (meaning, ", ".join(f"`{kind.__name__}`" for kind in kinds))
+    told = [(f"`{code}`", *row) for code, row in sorted(rows.items())]
+    return _EXIT_CODES + _table(_CODES_HEAD, told)
+
+
+def _raised() -> dict[int, list[type[PortfolioError]]]:
+    """The errors of the tree by their exit code, each code's own before those below it."""
+    found: dict[int, list[type[PortfolioError]]] = {}
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, PortfolioError) and kind != PortfolioError:
+            found.setdefault(kind.exit_code, []).append(kind)
+    return found
 
 
 def _listed(group: Any, before: str, panel: str) -> Iterator[tuple[str, str, Any]]:  # noqa: ANN401 - Typer exports no type
@@ -141,10 +144,6 @@ def _default(parameter: Any) -> str:  # noqa: ANN401 - likewise
     if isinstance(value, bool):
         return f"`{(parameter.opts if value else parameter.secondary_opts)[0]}`"
     return f"`{value}`"
-
-
-def _first_line(kind: type) -> str:
-    return (inspect.getdoc(kind) or "").partition("\n")[0]
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
