@@ -8,7 +8,8 @@ PYTEST := $(BIN)/python -m pytest
 TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow lint install install-dev unit walk \
-	docs schema docs-features docs-reasons docs-tables docs-portfolio \
+	docs docs-pages schema docs-features docs-reasons docs-tables docs-portfolio \
+	docs-config docs-commands docs-exit-codes docs-inputs docs-metrics \
 	bench-features bench-models bench-ablations bench-score bench-figures lock clean help
 
 demo: install ## the whole walk on real data, into demo/
@@ -93,6 +94,29 @@ bench-score: install-dev ## a night's work on a million customers beside the pla
 
 bench-figures: install-dev ## the portfolio's figures beside the feature table, and docs/reference/figures_cost.md anew
 	$(BIN)/python -m benchmarks.figures
+
+docs-pages: schema docs-features docs-reasons docs-tables docs-portfolio ## all pages that are made from the code
+docs-pages: docs-config docs-commands docs-exit-codes docs-inputs docs-metrics
+
+docs-config: install ## the keys of the config anew, docs/reference/config.md
+	$(BIN)/python -c "from portfolio_ml.config import page; print(page.markdown(), end='')" \
+		> docs/reference/config.md
+
+docs-commands: install ## the commands anew, docs/reference/commands.md
+	$(BIN)/python -c "from portfolio_ml.cli import page; print(page.commands(), end='')" \
+		> docs/reference/commands.md
+
+docs-exit-codes: install ## the exit codes anew, docs/reference/exit_codes.md
+	$(BIN)/python -c "from portfolio_ml.cli import page; print(page.exit_codes(), end='')" \
+		> docs/reference/exit_codes.md
+
+docs-inputs: install ## the input tables anew, docs/reference/input_tables.md
+	$(BIN)/python -c "from portfolio_ml.schema import page; print(page.markdown(), end='')" \
+		> docs/reference/input_tables.md
+
+docs-metrics: install ## the metrics anew, docs/reference/metrics.md
+	$(BIN)/python -c "from portfolio_ml.metrics import page; print(page.markdown(), end='')" \
+		> docs/reference/metrics.md
 
 docs-features: install ## the catalogue of features anew, docs/reference/features.md
 	$(BIN)/python -c "from portfolio_ml.features import page; print(page.markdown(), end='')" \

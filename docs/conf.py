@@ -14,7 +14,7 @@ author = "the authors of portfolio_ml"
 project_copyright = "2026, the authors of portfolio_ml"
 release = version = version_of("portfolio-ml")
 
-extensions = ["myst_nb"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
 nitpicky = True
 show_warning_types = True
@@ -22,6 +22,16 @@ show_warning_types = True
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]  # a generated page may step down two levels at once
+
+# The Python page is made from the docstrings, whose single backticks mean code. Types are told as
+# they are written; most of them have no page of their own to link to.
+default_role = "code"
+autodoc_class_signature = "separated"
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+nitpick_ignore_regex = [("py:(class|obj|data|exc)", ".*")]
 
 # Notebooks are committed without outputs. The first build runs them, which takes a few minutes;
 # later ones take what has not changed from the cache.
