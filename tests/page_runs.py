@@ -71,13 +71,13 @@ class Reader:
 
     def _does(self, block: Block) -> None:
         text = replaced(block.text, self.here)
-        if block.language in {"", "text"}:
+        if "file" in block.notes:
+            (self.folder / block.notes["file"]).write_text(text, encoding="utf-8")
+        elif block.language in {"", "text"}:
             if "printed" in block.notes:
                 self._shows(block, tuple(text.splitlines()), self.printed)
         elif "not run" in block.notes:
             checked(block)
-        elif "file" in block.notes:
-            (self.folder / block.notes["file"]).write_text(text, encoding="utf-8")
         elif block.language == "console":
             self._types(block, typed(text))
         else:
