@@ -8,7 +8,8 @@ PYTEST := $(BIN)/python -m pytest
 TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow lint install install-dev unit walk \
-	schema docs-features docs-reasons docs-tables docs-portfolio \
+	docs docs-pages schema docs-features docs-reasons docs-tables docs-portfolio \
+	docs-config docs-commands docs-exit-codes docs-inputs docs-metrics \
 	bench-features bench-models bench-ablations bench-score bench-figures lock clean help
 
 demo: install ## the whole walk on real data, into demo/
@@ -43,7 +44,7 @@ test-faults: install-dev ## deliveries killed, cut off, late or refused: databas
 		--deselect tests/campaign/test_b2b_truth.py --timeout 14400
 	PORTFOLIO_ML_KILLS=30 $(PYTEST) -n 2 -m "faults and not campaign" -k kill --timeout 14400
 
-test-airflow: install-dev $(VENV)-airflow/.made ## the DAG of docs/operations under the real Airflow
+test-airflow: install-dev $(VENV)-airflow/.made ## the DAG of docs/how-to/operations under the real Airflow
 	$(PYTEST) -m airflow
 
 install: $(VENV)/.run ## the environment that runs the package
@@ -72,40 +73,66 @@ lock: install-dev ## resolve the dependencies anew
 	$(LOCK) --upgrade --extra crm --extra demo --extra postgres --group build -o requirements/run.txt
 	$(LOCK) --extra dev --group build -c requirements/run.txt -o requirements/dev.txt
 
-schema: install ## what editors know of a config, docs/config.schema.json
+docs: install-dev ## the site of the documents, into docs/_build/html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --builder html docs docs/_build/html
+
+schema: install ## what editors know of a config, docs/reference/config.schema.json
 	$(BIN)/python -c "from portfolio_ml import config; print(config.json_schema(), end='')" \
-		> docs/config.schema.json
+		> docs/reference/config.schema.json
 
 bench-features: install-dev ## the feature table beside SQL, Polars and pandas, on 20 million lines
 	$(BIN)/python -m benchmarks.features
 
-bench-models: install-dev ## the models beside others on real data, and docs/benchmarks.md anew
+bench-models: install-dev ## the models beside others on real data, and docs/reference/benchmarks.md anew
 	$(BIN)/python -m benchmarks.models --costs
 
-bench-ablations: install-dev ## what the models' choices are worth, and docs/ablations.md anew
+bench-ablations: install-dev ## what the models' choices are worth, and docs/reference/ablations.md anew
 	$(BIN)/python -m benchmarks.ablations
 
-bench-score: install-dev ## a night's work on a million customers beside the plain way, and docs/scoring.md anew
+bench-score: install-dev ## a night's work on a million customers beside the plain way, and docs/reference/scoring.md anew
 	$(BIN)/python -m benchmarks.score
 
-bench-figures: install-dev ## the portfolio's figures beside the feature table, and docs/figures_cost.md anew
+bench-figures: install-dev ## the portfolio's figures beside the feature table, and docs/reference/figures_cost.md anew
 	$(BIN)/python -m benchmarks.figures
 
-docs-features: install ## the catalogue of features anew, docs/features.md
+docs-pages: schema docs-features docs-reasons docs-tables docs-portfolio ## all pages that are made from the code
+docs-pages: docs-config docs-commands docs-exit-codes docs-inputs docs-metrics
+
+docs-config: install ## the keys of the config anew, docs/reference/config.md
+	$(BIN)/python -c "from portfolio_ml.config import page; print(page.markdown(), end='')" \
+		> docs/reference/config.md
+
+docs-commands: install ## the commands anew, docs/reference/commands.md
+	$(BIN)/python -c "from portfolio_ml.cli import page; print(page.commands(), end='')" \
+		> docs/reference/commands.md
+
+docs-exit-codes: install ## the exit codes anew, docs/reference/exit_codes.md
+	$(BIN)/python -c "from portfolio_ml.cli import page; print(page.exit_codes(), end='')" \
+		> docs/reference/exit_codes.md
+
+docs-inputs: install ## the input tables anew, docs/reference/input_tables.md
+	$(BIN)/python -c "from portfolio_ml.schema import page; print(page.markdown(), end='')" \
+		> docs/reference/input_tables.md
+
+docs-metrics: install ## the metrics anew, docs/reference/metrics.md
+	$(BIN)/python -c "from portfolio_ml.metrics import page; print(page.markdown(), end='')" \
+		> docs/reference/metrics.md
+
+docs-features: install ## the catalogue of features anew, docs/reference/features.md
 	$(BIN)/python -c "from portfolio_ml.features import page; print(page.markdown(), end='')" \
-		> docs/features.md
+		> docs/reference/features.md
 
-docs-tables: install ## the delivered tables anew, docs/tables.md
+docs-tables: install ## the delivered tables anew, docs/reference/tables.md
 	$(BIN)/python -c "from portfolio_ml.sinks import page; print(page.markdown(), end='')" \
-		> docs/tables.md
+		> docs/reference/tables.md
 
-docs-portfolio: install ## the portfolio's figures anew, docs/portfolio.md
+docs-portfolio: install ## the portfolio's figures anew, docs/reference/portfolio.md
 	$(BIN)/python -c "from portfolio_ml.portfolio import page; print(page.markdown(), end='')" \
-		> docs/portfolio.md
+		> docs/reference/portfolio.md
 
-docs-reasons: install ## the churn reasons anew, docs/reasons.md
+docs-reasons: install ## the churn reasons anew, docs/reference/reasons.md
 	$(BIN)/python -c "from portfolio_ml.models.reasons import page; print(page.markdown(), end='')" \
-		> docs/reasons.md
+		> docs/reference/reasons.md
 
 clean: ## remove what can be made again
 	rm -rf $(VENV) $(VENV)-airflow demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

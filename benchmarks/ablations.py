@@ -2,8 +2,8 @@
 
 At every cutoff that a portfolio's history allows, one horizon apart, the variants are fitted on
 what was known by then and judged on what followed. Prints the tables, and writes them to
-`docs/ablations.md` where all portfolios were judged. Two of them need the data sets in the folder
-that `PORTFOLIO_ML_DATA` names.
+`docs/reference/ablations.md` where all portfolios were judged. Two of them need the data sets in
+the folder that `PORTFOLIO_ML_DATA` names.
 
 Run it as `python -m benchmarks.ablations [--portfolios cdnow-1998 ...] [--seed 7] [--page FILE]`.
 """
@@ -39,7 +39,7 @@ from portfolio_ml.training import recency_weight
 
 Floats = NDArray[np.float64]
 
-PAGE = ROOT / "docs" / "ablations.md"
+PAGE = ROOT / "docs" / "reference" / "ablations.md"
 PORTFOLIOS = tuple(line for line in LINES if line.name != "cdnow-1997")  # the other CDNOW has it
 SHARES = (0.0, 0.2, 0.4)
 FASTER = replace(DEFAULTS, learning_rate=0.2)
@@ -276,8 +276,8 @@ def main() -> None:
     parser.add_argument("--portfolios", nargs="*", choices=names, default=[*names],
                         metavar="NAME", help=", ".join(names))  # fmt: skip
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write the page to it; without "
-                        "it, to docs/ablations.md where all portfolios were judged")  # fmt: skip
+    place = f"where to write the page; {PAGE.relative_to(ROOT)} after all portfolios"
+    parser.add_argument("--page", type=Path, metavar="FILE", help=place)
     given = parser.parse_args()
     if lacks := [line.lacks for name in given.portfolios if (line := names[name]).lacks]:
         sys.exit("; ".join(lacks))

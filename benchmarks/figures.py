@@ -6,7 +6,7 @@ what the customer-base columns of the features expect, so that figures which rea
 computed too.
 
 Run it as `python -m benchmarks.figures [--rows 20000000] [--customers 1000000] [--folder DIR]
-[--page FILE]`. With the default sizes it writes docs/figures_cost.md.
+[--page FILE]`. With the default sizes it writes docs/reference/figures_cost.md.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from benchmarks.markdown import table
 from benchmarks.portfolio_beside import tables_beside
 from benchmarks.steps import Spent, read
 
-PAGE = ROOT / "docs" / "figures_cost.md"
+PAGE = ROOT / "docs" / "reference" / "figures_cost.md"
 VERSIONS = ("portfolio-ml", "duckdb", "narwhals", "numpy", "pandas", "pyarrow", "scipy")
 ROWS, CUSTOMERS = 20_000_000, 1_000_000
 MOST = 2.0

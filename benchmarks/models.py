@@ -1,8 +1,8 @@
 """How good the models are: on real portfolios, beside what one would otherwise pick.
 
 Every line (a portfolio as of a day) is judged in a process of its own. Prints the tables, and
-writes them to `docs/benchmarks.md` where all lines were judged. Two lines need the data sets in the
-folder that `PORTFOLIO_ML_DATA` names.
+writes them to `docs/reference/benchmarks.md` where all lines were judged. Two lines need the data
+sets in the folder that `PORTFOLIO_ML_DATA` names.
 
 Run it as `python -m benchmarks.models [--lines cdnow-1997 ...] [--bootstrap 200] [--seed 7]
 [--json FILE] [--costs] [--page FILE]`.
@@ -23,7 +23,7 @@ from benchmarks.models_lines import LINES, Line
 from benchmarks.models_page import overview, page, verdict_counts, verdict_table
 from benchmarks.models_promises import verdicts
 
-PAGE = ROOT / "docs" / "benchmarks.md"
+PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
 VERSIONS = ("portfolio-ml", "lightgbm", "numpy", "scipy", "scikit-learn", "duckdb", "lifetimes")
 
 
@@ -82,8 +82,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--costs", action="store_true", help="measure time and memory, too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to it")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write the page to it; without "
-                        "it, to docs/benchmarks.md where all lines were judged")  # fmt: skip
+    place = f"where to write the page; {PAGE.relative_to(ROOT)} after all lines"
+    parser.add_argument("--page", type=Path, metavar="FILE", help=place)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -2,7 +2,7 @@
 
 From the lines of `benchmarks.portfolio` to scores in a database, each way in a process of its own.
 All ways' models are trained before, on a sample of the same make, off the clock. Prints the
-tables, and writes them to `docs/scoring.md` where the sizes are the default ones.
+tables, and writes them to `docs/reference/scoring.md` where the sizes are the default ones.
 
 Run it as `python -m benchmarks.score [--lines 20000000] [--customers 1000000] [--sample 50000]
 [--folder DIR] [--page FILE]`.
@@ -37,7 +37,7 @@ from benchmarks.score_page import (
 from benchmarks.server import Server, postgresql
 from benchmarks.steps import read
 
-PAGE = ROOT / "docs" / "scoring.md"
+PAGE = ROOT / "docs" / "reference" / "scoring.md"
 VERSIONS = ("portfolio-ml", "duckdb", "lightgbm", "pandas", "psycopg", "sqlalchemy")
 LINES, CUSTOMERS, SAMPLE = 20_000_000, 1_000_000, 50_000
 SHORT, WHOLE = "benchmarks.score_plain", "benchmarks.score_whole"
@@ -184,8 +184,8 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=SAMPLE, help="customers to train on")
     default = Path(tempfile.gettempdir()) / "portfolio-ml-benchmarks"
     parser.add_argument("--folder", type=Path, default=default, help="where the lines are kept")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write the page to it; without "
-                        "it, to docs/scoring.md where the sizes are the default ones")  # fmt: skip
+    place = f"where to write the page; {PAGE.relative_to(ROOT)} at the default sizes"
+    parser.add_argument("--page", type=Path, metavar="FILE", help=place)
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     whole = portfolio(given.folder, rows=given.lines, customers=given.customers)

@@ -369,7 +369,7 @@ def portfolio_figures(
         settings: From `load_settings` or `settings_from`.
         as_of: The last day to see; by default the last complete day of the history.
         transactions: A table to use instead of the settings' source.
-        names: Which figures, as in docs/portfolio.md; by default all of them.
+        names: Which figures, as in docs/reference/portfolio.md; by default all of them.
 
     Raises:
         PortfolioError: There is no figure of a name, the data cannot be used, or a target did not

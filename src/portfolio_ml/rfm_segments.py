@@ -1,7 +1,7 @@
 """The classic RFM segments, by rule from the quintile scores: known names for every customer.
 
 The scores of frequency and monetary value become one, half their sum rounded down, and the grid of
-recency by that says the segment. `docs/segments.md` shows the grid.
+recency by that says the segment. `docs/explanation/segments.md` shows the grid.
 """
 
 import numpy as np

@@ -38,7 +38,7 @@ def airflow(tmp_path_factory):
     folder = tmp_path_factory.mktemp("airflow")
     dags = folder / "dags"
     dags.mkdir()
-    shutil.copy(ROOT / "docs" / "operations" / "airflow_dag.py", dags)
+    shutil.copy(ROOT / "docs" / "how-to" / "operations" / "airflow_dag.py", dags)
     program = FakeProgram(folder / "bin")
     environment = {
         "PATH": f"{program.folder}:{os.environ['PATH']}",

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("flock") is None, reason="flock is not on this machine"),
 ]
 
-FOLDER = Path(__file__).parents[2] / "docs" / "operations"
+FOLDER = Path(__file__).parents[2] / "docs" / "how-to" / "operations"
 PAGE = (FOLDER / "cron.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 STEPS = ["score", "deliver --retry", "monitor --fail-on retrain"]

@@ -67,7 +67,7 @@ def test_the_examples_in_the_docstrings_hold():
 
 
 def test_the_committed_schema_is_that_of_the_settings():
-    committed = (ROOT / "docs" / "config.schema.json").read_text(encoding="utf-8")
+    committed = (ROOT / "docs" / "reference" / "config.schema.json").read_text(encoding="utf-8")
     assert committed == json_schema(), "run `make schema`"
 
 
@@ -94,7 +94,7 @@ def test_it_accepts_the_configs_of_the_repository(refused, path):
     text = path.read_text(encoding="utf-8")
     assert refused(yaml.safe_load(text)) == []
     address = text.partition("\n")[0].partition("$schema=")[2]
-    assert (path.parent / address).resolve() == ROOT / "docs" / "config.schema.json"
+    assert (path.parent / address).resolve() == ROOT / "docs" / "reference" / "config.schema.json"
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -21,4 +21,4 @@ def test_every_config_is_valid(path):
 def test_a_built_in_data_sets_config_is_the_one_that_its_demo_leaves(name):
     schema, _, config = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8").partition("\n")
     assert config == DATASETS[name].config
-    assert schema == "# yaml-language-server: $schema=../docs/config.schema.json"
+    assert schema == "# yaml-language-server: $schema=../docs/reference/config.schema.json"

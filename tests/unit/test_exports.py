@@ -126,13 +126,13 @@ def test_the_training_table_has_known_outcomes_and_groups(shop):
 
 
 def test_the_committed_page_of_features_is_that_of_the_catalogue():
-    committed = (ROOT / "docs/features.md").read_text(encoding="utf-8")
+    committed = (ROOT / "docs/reference/features.md").read_text(encoding="utf-8")
     assert committed == page.markdown(), "run make docs-features"
 
 
 def test_the_example_of_own_features_works(shop):
     first, check = re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs/own_features.md").read_text(), re.DOTALL
+        r"```python\n(.*?)```", (ROOT / "docs/how-to/own_features.md").read_text(), re.DOTALL
     )
     exec(first + check, {})
     (shop / "my_features.py").write_text(first)

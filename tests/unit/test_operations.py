@@ -1,4 +1,4 @@
-"""docs/operations: what the pages and examples say is what the package and its schedulers do."""
+"""docs/how-to/operations: pages and examples say what the package and its schedulers do."""
 
 import ast
 import re
@@ -22,7 +22,7 @@ from portfolio_ml.errors import PortfolioError
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "docs" / "operations"
+FOLDER = ROOT / "docs" / "how-to" / "operations"
 PAGES = sorted(FOLDER.glob("*.md"))
 COMMANDS = typer.main.get_command(app).commands
 
@@ -91,7 +91,7 @@ def test_an_option_that_a_sentence_names_is_there(name, option):
 def test_links_lead_to_files_that_are_there(page):
     links = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if "://" not in link and not (FOLDER / link).exists()] == []
-    files = re.findall(r"docs/operations/\S+\w", page.read_text(encoding="utf-8"))
+    files = re.findall(r"docs/how-to/operations/\S+\w", page.read_text(encoding="utf-8"))
     assert [file for file in files if not (ROOT / file).exists()] == []
 
 
@@ -101,7 +101,8 @@ def test_every_example_is_shown_by_a_page():
     }
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert {p.name for p in FOLDER.iterdir() if p.is_file()} <= linked | {
-        link.removeprefix("docs/operations/") for link in re.findall(r"\]\(([^)#]+)\)", readme)
+        link.removeprefix("docs/how-to/operations/")
+        for link in re.findall(r"\]\(([^)#]+)\)", readme)
     }
 
 

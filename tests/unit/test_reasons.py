@@ -508,5 +508,5 @@ def test_the_rules_are_codes():
 
 
 def test_the_committed_page_of_reasons_is_that_of_the_code():
-    committed = (ROOT / "docs/reasons.md").read_text(encoding="utf-8")
+    committed = (ROOT / "docs/reference/reasons.md").read_text(encoding="utf-8")
     assert committed == page.markdown(), "run make docs-reasons"

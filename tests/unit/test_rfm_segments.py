@@ -10,7 +10,7 @@ from portfolio_ml.rfm_segments import GRID, rfm_segments
 
 pytestmark = pytest.mark.unit
 
-DOCS = Path(__file__).parents[2] / "docs" / "segments.md"
+DOCS = Path(__file__).parents[2] / "docs" / "explanation" / "segments.md"
 NAMES = {name for row in GRID.values() for name in row}
 CELLS = np.array([*product(range(1, 6), repeat=3)], np.int8)
 

@@ -10,7 +10,7 @@ from portfolio_ml.sinks import page
 
 pytestmark = pytest.mark.unit
 
-PAGE = Path(__file__).parents[2] / "docs" / "tables.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "tables.md"
 
 
 def test_the_committed_page_is_the_contracts():

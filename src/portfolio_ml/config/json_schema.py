@@ -38,10 +38,23 @@ def json_schema() -> str:
         >>> json.loads(json_schema())["required"]
         ['name', 'data']
     """
-    schema = _with_variables(Settings.model_json_schema(schema_generator=_FromDocstrings))
+    schema = _with_variables(described())
     schema["$defs"]["Variable"] = _WHAT_A_VARIABLE_IS
     about = {"$schema": GenerateJsonSchema.schema_dialect, "title": "A portfolio's config"}
     return json.dumps({**about, **schema}, indent=2, ensure_ascii=False) + "\n"
+
+
+def described() -> dict[str, Any]:
+    """The schema of the settings themselves, in which no `${NAME}` stands for anything yet.
+
+    Example:
+        >>> described()["properties"]["name"]["description"]
+        'What the portfolio is called: letters, digits, `_` and `-`.'
+    """
+    schema: dict[str, Any] = _all_bounded(
+        Settings.model_json_schema(schema_generator=_FromDocstrings)
+    )
+    return schema
 
 
 class _FromDocstrings(GenerateJsonSchema):
@@ -97,12 +110,12 @@ def _with_variables(node: Any) -> Any:  # noqa: ANN401 - any part of a schema
     if not isinstance(node, dict):
         return node
     if any(map(_is_limited, options := node.get("anyOf", []))):
-        return {**node, "anyOf": [*map(_bounded, options), _VARIABLE]}
+        return {**node, "anyOf": [*options, _VARIABLE]}
     if _is_limited(node):
         about = {name: node[name] for name in ("description", "default") if name in node}
         limits = {name: value for name, value in node.items() if name not in about}
-        return {**about, "anyOf": [_bounded(limits), _VARIABLE]}
-    return {name: _with_variables(part) for name, part in _bounded(node).items()}
+        return {**about, "anyOf": [limits, _VARIABLE]}
+    return {name: _with_variables(part) for name, part in node.items()}
 
 
 def _is_limited(node: dict[str, Any]) -> bool:
@@ -111,6 +124,10 @@ def _is_limited(node: dict[str, Any]) -> bool:
     return kind in ("integer", "number") or (kind == "string" and not _LIMITS.isdisjoint(node))
 
 
-def _bounded(node: dict[str, Any]) -> dict[str, Any]:
-    """The part with its bounds under the schema's names, where pydantic wrote its own."""
-    return {_BOUNDS.get(name, name): value for name, value in node.items()}
+def _all_bounded(node: Any) -> Any:  # noqa: ANN401 - any part of a schema
+    """The part with all bounds under the schema's names, where pydantic wrote its own."""
+    if isinstance(node, list):
+        return [_all_bounded(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    return {_BOUNDS.get(name, name): _all_bounded(value) for name, value in node.items()}

@@ -4,7 +4,7 @@ Pareto/NBD speaks first: BG/NBD, for which a customer who bought once is alive f
 customers as well on Online Retail and the grocery data, somewhat worse on CDNOW and much worse on
 the resellers' (mean AUROC .592 against .672). Gamma-Gamma learns from all purchase days, the first
 included, which ranks value better than the repeat ones alone (mean normalised Gini .771 against
-.710). `make bench-ablations` gives the figures, `docs/ablations.md` has them.
+.710). `make bench-ablations` gives the figures, `docs/reference/ablations.md` has them.
 """
 
 from portfolio_ml.features.feature import Feature, Stage

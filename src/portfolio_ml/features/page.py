@@ -1,4 +1,4 @@
-"""The catalogue as a page of the docs: `make docs-features` writes it to docs/features.md."""
+"""The catalogue as a page: `make docs-features` writes it to docs/reference/features.md."""
 
 from itertools import groupby
 

@@ -1,7 +1,7 @@
 """Arrays -> numbers: how predictions are judged.
 
 Walk: inputs, ranking, curves, then classification, calibration, value and intervals, then metric
-(the metrics by name) and bootstrap (how sure a difference is).
+(the metrics by name), bootstrap (how sure a difference is) and page (what the docs say).
 """
 
 from portfolio_ml.metrics.bootstrap import (

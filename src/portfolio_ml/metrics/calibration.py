@@ -135,7 +135,11 @@ def calibration_line(
 def calibration_slope(
     y: npt.ArrayLike, p: npt.ArrayLike, *, weight: npt.ArrayLike | None = None
 ) -> float:
-    """The slope of `calibration_line`: 1 is calibrated, below 1 too extreme; NaN where it is.
+    """How far the log-odds of churn follow those predicted: 1 is calibrated, below 1 too extreme.
+
+    The slope of `calibration_line`, the logistic regression of the outcome on the logit of the
+    probability; above 1 probabilities are too timid. NaN where there is only one class or one
+    probability, or a probability that parts the classes. Cox (1958).
 
     Example:
         >>> y = [1, 1, 1, 0, 1, 0, 0, 0]

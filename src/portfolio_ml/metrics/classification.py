@@ -98,9 +98,9 @@ def lift_at(
 
 
 def log_loss(y: npt.ArrayLike, p: npt.ArrayLike, *, weight: npt.ArrayLike | None = None) -> float:
-    """The mean negative log likelihood, in nats; probabilities are clipped by `CLIP`.
+    """The mean negative log likelihood, in nats.
 
-    NaN without rows.
+    Probabilities are kept 2.2e-16 (`CLIP`) away from 0 and 1. NaN without rows.
 
     Example:
         >>> round(log_loss([1, 0], [0.8, 0.2]), 4)

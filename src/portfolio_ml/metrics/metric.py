@@ -21,6 +21,8 @@ Better = Literal["higher", "lower", "nearer"]
 Prepare = Callable[[Array, Array], Weighted]
 Values = TypeVar("Values", float, Array)
 
+CURRENCY = "currency units"
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -34,6 +36,9 @@ class Metric:
         prepare: (actual, score) -> (weights -> value); the score of an interval metric has two
             columns, low and high.
         by_rank: Whether only the order of the scores counts, so that it can judge any score.
+        unit: What a value of 1 is.
+        low: The lowest value it can have.
+        high: The highest.
 
     Example:
         >>> METRICS["auroc"].value([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1])
@@ -46,6 +51,9 @@ class Metric:
     ideal: float
     prepare: Prepare
     by_rank: bool = False
+    unit: str = CURRENCY
+    low: float = 0.0
+    high: float = np.inf
 
     def value(
         self,
@@ -152,7 +160,16 @@ def _width(_actual: Array, score: Array) -> Weighted:
 
 
 CHURN_METRICS = (
-    Metric("auroc", "AUROC", "higher", 1.0, classification.auroc_under, by_rank=True),
+    Metric(
+        "auroc",
+        "AUROC",
+        "higher",
+        1.0,
+        classification.auroc_under,
+        by_rank=True,
+        unit="probability",
+        high=1.0,
+    ),
     Metric(
         "average_precision",
         "Average precision",
@@ -160,15 +177,27 @@ CHURN_METRICS = (
         1.0,
         _ranked(classification.average_precision),
         by_rank=True,
+        unit="share",
+        high=1.0,
     ),
-    Metric("log_loss", "Log loss", "lower", 0.0, classification.log_loss_under),
-    Metric("brier", "Brier score", "lower", 0.0, _plain(classification.brier)),
+    Metric("log_loss", "Log loss", "lower", 0.0, classification.log_loss_under, unit="nats"),
+    Metric(
+        "brier",
+        "Brier score",
+        "lower",
+        0.0,
+        _plain(classification.brier),
+        unit="squared probability",
+        high=1.0,
+    ),
     Metric(
         "calibration_slope",
         "Calibration slope",
         "nearer",
         1.0,
         _plain(calibration.calibration_slope),
+        unit="ratio",
+        low=-np.inf,
     ),
     Metric(
         "calibration_error",
@@ -176,6 +205,8 @@ CHURN_METRICS = (
         "lower",
         0.0,
         _ranked(calibration.calibration_error),
+        unit="probability",
+        high=1.0,
     ),
     Metric(
         "lift_at_10pct",
@@ -184,6 +215,8 @@ CHURN_METRICS = (
         np.inf,
         _ranked(classification.lift_at),
         by_rank=True,
+        unit="ratio",
+        high=10.0,
     ),
 )
 """How churn probabilities are judged: outcome 0 or 1, score a probability."""
@@ -196,6 +229,9 @@ VALUE_METRICS = (
         1.0,
         value.normalised_gini_under,
         by_rank=True,
+        unit="ratio",
+        low=-1.0,
+        high=1.0,
     ),
     Metric(
         "spearman",
@@ -204,11 +240,22 @@ VALUE_METRICS = (
         1.0,
         _ranked_twice(value.spearman),
         by_rank=True,
+        unit="correlation",
+        low=-1.0,
+        high=1.0,
     ),
     Metric("mae", "Mean absolute error", "lower", 0.0, _plain(value.mae)),
     Metric("rmse", "Root mean squared error", "lower", 0.0, _plain(value.rmse)),
-    Metric("decile_mape", "Decile MAPE", "lower", 0.0, _ranked(value.decile_mape)),
-    Metric("total_bias", "Total bias", "nearer", 0.0, _plain(value.total_bias)),
+    Metric("decile_mape", "Decile MAPE", "lower", 0.0, _ranked(value.decile_mape), unit="ratio"),
+    Metric(
+        "total_bias",
+        "Total bias",
+        "nearer",
+        0.0,
+        _plain(value.total_bias),
+        unit="ratio",
+        low=-np.inf,
+    ),
 )
 """How predictions of value are judged: outcome and score in currency units."""
 
@@ -226,7 +273,15 @@ def interval_metrics(coverage: float) -> tuple[Metric, ...]:
     """
     score_at = partial(intervals.interval_score, coverage=coverage)
     return (
-        Metric("coverage", "Coverage", "nearer", coverage, _two_columns(intervals.coverage)),
+        Metric(
+            "coverage",
+            "Coverage",
+            "nearer",
+            coverage,
+            _two_columns(intervals.coverage),
+            unit="share",
+            high=1.0,
+        ),
         Metric("mean_width", "Mean width", "lower", 0.0, _width),
         Metric("interval_score", "Interval score", "lower", 0.0, _two_columns(score_at)),
     )

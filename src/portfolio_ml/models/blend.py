@@ -1,9 +1,9 @@
 """Boosted trees with a share of the customer-base model, and how the candidates combine the two.
 
 A fifth of the customer-base model has the best mean AUROC and log loss in `make bench-ablations`
-(`docs/ablations.md`: .8166 and .3922, against .8157 and .3947 for the trees alone and .8162 and
-.3939 for two fifths) and ranks value as well (normalised Gini .8104, .8096 and .8108); two fifths
-come nearer to the totals (off by 15 %, against 16 %).
+(`docs/reference/ablations.md`: .8166 and .3922, against .8157 and .3947 for the trees alone and
+.8162 and .3939 for two fifths) and ranks value as well (normalised Gini .8104, .8096 and .8108);
+two fifths come nearer to the totals (off by 15 %, against 16 %).
 """
 
 from typing import Literal

@@ -4,8 +4,8 @@ Three candidates, from the same held-out predictions: boosted trees, the custome
 blend of both. Each is calibrated by a strictly increasing map.
 
 No feature is held to a direction: constraints on recency, purchase days and the expectations
-change little in `make bench-ablations` (`docs/ablations.md`: mean AUROC .8170 against .8157, mean
-log loss .3951 against .3947).
+change little in `make bench-ablations` (`docs/reference/ablations.md`: mean AUROC .8170 against
+.8157, mean log loss .3951 against .3947).
 """
 
 from collections.abc import Mapping

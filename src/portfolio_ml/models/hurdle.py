@@ -3,9 +3,9 @@
 Two ensembles (the two parts of Cragg 1971): P(no purchase), and the spend of those who buy, with a
 Tweedie deviance, between a Poisson's, which few large spenders rule, and a gamma's, which does not
 keep totals. It ranks customers by value about as well as a single ensemble (`make bench-ablations`,
-`docs/ablations.md`: mean normalised Gini .8096 against .8084; ahead on CDNOW and Online Retail,
-level on the grocery data, behind on the resellers'), and its first part is the churn model's where
-both look equally far ahead, so that churn and value tell one story.
+`docs/reference/ablations.md`: mean normalised Gini .8096 against .8084; ahead on CDNOW and Online
+Retail, level on the grocery data, behind on the resellers'), and its first part is the churn
+model's where both look equally far ahead, so that churn and value tell one story.
 """
 
 from collections.abc import Mapping

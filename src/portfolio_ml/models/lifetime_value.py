@@ -5,9 +5,9 @@ Candidates model gross purchases: boosted trees (a hurdle model), the customer-b
 is measured, what is left is multiplied by a shrunk margin share.
 
 Where years repeat a season, values follow it (`seasonality`). Nothing else is scaled to the level
-of recent outcomes. In `make bench-ablations` (`docs/ablations.md`) the totals of the blend are off
-by 16 % on average, of the trees by 18 %, and of trees scaled to the latest snapshot's total by
-21 %: how far one window's total lies off says little of the next one's.
+of recent outcomes. In `make bench-ablations` (`docs/reference/ablations.md`) the totals of the
+blend are off by 16 % on average, of the trees by 18 %, and of trees scaled to the latest
+snapshot's total by 21 %: how far one window's total lies off says little of the next one's.
 """
 
 from collections.abc import Mapping

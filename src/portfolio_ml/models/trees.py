@@ -40,7 +40,7 @@ class TreeParameters:
     """How trees are held back from learning what is chance; the defaults suit customer data.
 
     Learning four times as fast costs some AUROC and log loss in `make bench-ablations`
-    (`docs/ablations.md`: means of .8129 and .3977 against .8157 and .3947).
+    (`docs/reference/ablations.md`: means of .8129 and .3977 against .8157 and .3947).
 
     Attributes:
         leaves: The leaves of a tree, at most.

@@ -1,4 +1,4 @@
-"""The figures as a page of the docs: `make docs-portfolio` writes it to docs/portfolio.md."""
+"""The figures as a page: `make docs-portfolio` writes it to docs/reference/portfolio.md."""
 
 from portfolio_ml.portfolio.catalogue import contracts
 from portfolio_ml.schema import Column, Table

@@ -106,8 +106,8 @@ CUSTOMER_ROWS = Table(
         Column(
             "churn_reasons",
             pa.string(),
-            "why the customer may not buy: codes of docs/reasons.md, strongest first, joined by "
-            "a comma and a space",
+            "why the customer may not buy: reason codes, strongest first, joined by a comma and a "
+            "space",
             null="there is none to tell",
         ),
         Column(

@@ -1,4 +1,4 @@
-"""The delivered tables as a page of the docs: `make docs-tables` writes it to docs/tables.md."""
+"""The delivered tables as a page: `make docs-tables` writes it to docs/reference/tables.md."""
 
 from dataclasses import replace
 

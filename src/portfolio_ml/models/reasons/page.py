@@ -1,4 +1,4 @@
-"""The churn reasons as a page of the docs: `make docs-reasons` writes it to docs/reasons.md."""
+"""The churn reasons as a page: `make docs-reasons` writes it to docs/reference/reasons.md."""
 
 import re
 
