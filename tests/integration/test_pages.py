@@ -1,0 +1,67 @@
+"""The documents' code blocks do what their pages say, from top to bottom, as a reader would.
+
+What a comment above a block may say is told in `tests/page_blocks.py`. A page of how-to and the
+others begins with the tutorial's shop, trained in February; a page of the tutorial with nothing.
+"""
+
+import shutil
+
+import pytest
+from tests.page_blocks import KNOWN, blocks
+from tests.page_runs import ROOT, Reader
+from tests.page_world import DOCS, world
+
+from .conftest import FIVE_SEGMENTS, LIGHTER, ONCE, unless_long
+
+pytestmark = pytest.mark.integration
+
+FIRST_MODEL = DOCS / "tutorial" / "first_model.md"
+BUILT = {"_build", "notebooks"}
+PAGES = sorted(
+    page
+    for page in (ROOT / "README.md", *DOCS.rglob("*.md"))
+    if not BUILT & set(page.relative_to(ROOT / "docs" if DOCS in page.parents else ROOT).parts)
+)
+WITH_CODE = [page for page in PAGES if blocks(page) and page != FIRST_MODEL]
+
+
+def name(page):
+    return str(page.relative_to(ROOT).with_suffix(""))
+
+
+@pytest.fixture(scope="module")
+def around():
+    with pytest.MonkeyPatch.context() as patch, world() as found:
+        for name, value in unless_long(LIGHTER, ONCE, FIVE_SEGMENTS).items():
+            patch.setenv(name, value)
+        yield found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_comments_above_blocks_are_of_a_known_kind(page):
+    said = {(block.place, note) for block in blocks(page) for note in block.notes}
+    assert {(place, note) for place, note in said if note not in KNOWN} == set()
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=name)
+def test_a_page_does_what_it_says(page, around):
+    around.reader(page, Reader).follows(page)
+
+
+@pytest.mark.xdist_group("cdnow")
+def test_the_first_model_is_as_its_page_says(cdnow, tmp_path):
+    """The demo is walked once for all tests; the page goes on from there."""
+    folder, done = cdnow
+    shutil.copytree(folder, tmp_path / "demo")
+    demo = "portfolio-ml demo cdnow --dir demo"
+    Reader(tmp_path, already={demo: (done.code, done.out)}).follows(FIRST_MODEL)
+
+
+def test_a_page_that_shows_something_else_is_found_out(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("```console\n$ echo read: 5\nread: 6\n```\n")
+    with pytest.raises(pytest.fail.Exception, match=r"page.md, line 1.*read: 5"):
+        Reader(tmp_path).follows(page)
+    page.write_text("```yaml\ntargets: {churn: {horizont_days: 90}}\n```\n")
+    with pytest.raises(Exception, match="horizont_days"):
+        Reader(tmp_path).follows(page)
