@@ -10,7 +10,8 @@ from portfolio_ml.config.settings import ENVIRONMENT_PREFIX
 
 _INTRODUCTION = f"""# The config
 
-Made from the settings by `make docs-config`. One YAML file per portfolio; this is the shortest:
+For those who write a portfolio's config. Made from the settings by `make docs-config`. One YAML
+file per portfolio; this is the shortest:
 
 ```yaml
 name: sales

@@ -17,12 +17,12 @@ from portfolio_ml.schema.table import Column, Table
 
 _INTRODUCTION = """# Input tables
 
-Made from the schema by `make docs-inputs`. Only `transactions` is needed; what another table or
-column would have fed is absent without it, and says so. A table is a CSV or Parquet file, a folder
-or glob of them, a table or query of a database, or from Python a pandas, Polars or Arrow table.
-[The config](config.md) says where each is (`data.NAME.source`) and what its columns are called
-there (`data.NAME.columns`, from our names to yours). Columns that are not named here are not read,
-but for attributes of your own where a table takes them.
+For those who bring the data. Made from the schema by `make docs-inputs`. Only `transactions` is
+needed; what another table or column would have fed is absent without it, and says so. A table is a
+CSV or Parquet file, a folder or glob of them, a table or query of a database, or from Python a
+pandas, Polars or Arrow table. [The config](config.md) says where each is (`data.NAME.source`) and
+what its columns are called there (`data.NAME.columns`, from our names to yours). Columns that are
+not named here are not read, but for attributes of your own where a table takes them.
 
 A text in the source is read as the type that stands here: numbers and dates as
 `data.NAME.format` says they are written. An empty text is no value. What a row must not be is told
