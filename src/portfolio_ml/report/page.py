@@ -59,21 +59,26 @@ def render(facts: Facts) -> str:
     )
 
 
-def write(facts: Facts, path: Path) -> None:
-    """Write the page under its name: whole, or not at all.
+def write(facts: Facts, path: Path) -> Path:
+    """Write the page under its name, and its facts beside it as JSON: each whole, or not at all.
 
-    It is written beside its name, flushed to the disk and renamed.
+    Each is written beside its name, flushed to the disk and renamed; gives the path of the facts.
 
     Raises:
-        ConfigError: The path is a folder, or lies in a folder that does not exist.
+        ConfigError: The path is a folder, or lies in a folder that does not exist, or is the name
+            of the facts.
         ServiceUnavailableError: The folder may not be written or is full.
     """
+    data = path.with_suffix(".json")
     if path.is_dir():
         raise ConfigError("the report cannot replace a folder", where=str(path), do=_ADVICE)
     if not path.parent.is_dir():
         raise ConfigError("the report's folder does not exist", where=str(path), do=_ADVICE)
+    if data == path:
+        raise ConfigError("the report's facts have that name", where=str(path), do=_ADVICE)
     page = render(facts).encode()
     try:
+        replace_bytes(data, facts.to_json())
         replace_bytes(path, page)
     except OSError as error:
         raise ServiceUnavailableError(
@@ -82,9 +87,10 @@ def write(facts: Facts, path: Path) -> None:
             saw=error.strerror or type(error).__name__,
             do="check that its folder may be written and has space",
         ) from error
+    return data
 
 
-_ADVICE = "set report.path to a file in a folder that exists"
+_ADVICE = "set report.path to an .html file in a folder that exists"
 
 
 def _policy(style: str) -> str:
