@@ -15,7 +15,8 @@ import pyarrow as pa
 import pytest
 
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError
-from portfolio_ml.report import charts, number, page, words
+from portfolio_ml.report import number, page, words
+from portfolio_ml.report.charts import drawing, models, runs
 from portfolio_ml.report.customers import Abstention, Profile, segment_groups, segment_profiles
 from portfolio_ml.report.evidence import Gain, model_facts
 from portfolio_ml.report.facts import HistoryFacts, Refused, gather, history_facts
@@ -500,7 +501,7 @@ def test_a_page_of_margins_speaks_of_margins():
 
 @pytest.mark.parametrize("judgement", [churn_judgement(), value_judgement()])
 def test_plots_are_png_files_named_by_target(judgement):
-    drawn = charts.plots(judgement)
+    drawn = runs.plots(judgement)
 
     assert f"{judgement['target']}_against_baselines.png" in drawn
     assert all(content.startswith(b"\x89PNG") for content in drawn.values())
@@ -509,14 +510,14 @@ def test_plots_are_png_files_named_by_target(judgement):
 def test_a_curve_without_points_is_not_drawn():
     curves = {"calibration": [], "gains": [{"share": 0.0, "found": NAN}]}
 
-    drawn = charts.drawn(model_facts(churn_judgement(curves=curves)))
+    drawn = models.drawn(model_facts(churn_judgement(curves=curves)))
 
     assert [*drawn] == ["against_baselines"]
 
 
 def test_segments_have_a_profile(facts):
-    assert [*charts.segment_plots(facts.segments)] == ["segments_profile.png"]
-    assert charts.segment_plots([]) == {}
+    assert [*runs.segment_plots(facts.segments)] == ["segments_profile.png"]
+    assert runs.segment_plots([]) == {}
 
 
 def test_segments_are_drawn_from_their_models_profiles_too():
@@ -536,17 +537,17 @@ def test_segments_are_drawn_from_their_models_profiles_too():
 def test_names_stay_text_in_a_chart(facts):
     group = replace(facts.segments[0], name="<script>alert(1)</script>")
 
-    tree = ET.fromstring(charts.to_svg(charts.profile([group])))
+    tree = ET.fromstring(drawing.to_svg(runs.profile([group])))
 
     assert "script" not in {element.tag.rpartition("}")[2] for element in tree.iter()}
     assert "<script>alert(1)</script>" in {element.text for element in tree.iter()}
 
 
 def test_a_chart_may_fetch_nothing():
-    far = charts.alt.Chart("https://example.com/far.csv").mark_point().encode(x="a:Q")
+    far = drawing.alt.Chart("https://example.com/far.csv").mark_point().encode(x="a:Q")
 
     with pytest.raises(ValueError, match="not allowed"):
-        charts.to_svg(far)
+        drawing.to_svg(far)
 
 
 # Page

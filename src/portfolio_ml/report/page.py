@@ -14,7 +14,10 @@ from markupsafe import Markup
 
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError
 from portfolio_ml.replacing import replace_bytes
-from portfolio_ml.report import charts, number, words
+from portfolio_ml.report import number, words
+from portfolio_ml.report.charts.drawing import to_svg
+from portfolio_ml.report.charts.models import drawn
+from portfolio_ml.report.charts.theme import DARK, LIGHT
 from portfolio_ml.report.evidence import ModelFacts
 from portfolio_ml.report.facts import Facts
 
@@ -104,13 +107,13 @@ def _policy(style: str) -> str:
 def _pictures(model: ModelFacts, currency: str) -> list[Picture]:
     return [
         Picture(
-            light=_address(charts.to_svg(chart, colours=charts.LIGHT)),
-            dark=_address(charts.to_svg(chart, colours=charts.DARK)),
+            light=_address(to_svg(chart, colours=LIGHT)),
+            dark=_address(to_svg(chart, colours=DARK)),
             caption=words.caption(name, model.measure),
             note=words.chart_note(name),
             text=words.chart_text(name, model),
         )
-        for name, chart in charts.drawn(model, currency=currency).items()
+        for name, chart in drawn(model, currency=currency).items()
     ]
 
 

@@ -1,16 +1,58 @@
-"""Charts that only a run in MLflow has: lift, Lorenz, coverage by value tier, and importance."""
+"""Charts that a run in MLflow has, as PNG: those of the page and some that only the run has."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
 
-from portfolio_ml.report.charts import HEIGHT, LABELS, WIDTH, Chart, to_png
+from portfolio_ml.report.charts.drawing import HEIGHT, LABELS, WIDTH, Chart, to_png, values
+from portfolio_ml.report.charts.models import drawn
+from portfolio_ml.report.customers import Group
+from portfolio_ml.report.evidence import model_facts
+from portfolio_ml.wording import value_name
 
 Points = Sequence[Mapping[str, float]]
 
 SHOWN_FEATURES = 20
 _SIZE = {"width": WIDTH, "height": HEIGHT}
+
+
+def plots(judgement: Mapping[str, Any], *, currency: str = "") -> dict[str, bytes]:
+    """The charts of a judgement (as given by `Judgement.to_dict`) as PNG, by file name."""
+    model = model_facts(judgement)
+    charts = drawn(model, currency=currency)
+    return {f"{model.target}_{name}.png": to_png(chart) for name, chart in charts.items()}
+
+
+def segment_plots(segments: Sequence[Group], *, measure: str = "revenue") -> dict[str, bytes]:
+    """The profile of the segments as PNG, by file name; empty without segments."""
+    return {"segments_profile.png": to_png(profile(segments, measure=measure))} if segments else {}
+
+
+def profile(groups: Sequence[Group], *, measure: str = "revenue") -> Chart:
+    """Each group's share of the customers beside its share of the expected value."""
+    rows = [
+        {"group": g.name, "of": of, "share": value}
+        for g in groups
+        for of, value in (
+            ("customers", g.customer_share),
+            (f"expected {value_name(measure)}", g.ltv_share),
+        )
+        if value is not None
+    ]
+    bars = alt.Chart(values(rows)).mark_bar()
+    bars = bars.encode(
+        alt.Y(
+            "group:N",
+            sort=[g.name for g in groups],
+            axis=alt.Axis(grid=False, title=None, labelLimit=2 * LABELS),
+        ),
+        alt.X("share:Q", axis=alt.Axis(format="%", tickCount=5), title="share of the whole"),
+        alt.YOffset("of:N"),
+        alt.Color("of:N"),
+    )
+    chart: alt.Chart = bars.properties(height=alt.Step(16))
+    return chart
 
 
 def lift(points: Points) -> Chart:
@@ -21,7 +63,7 @@ def lift(points: Points) -> Chart:
     """
     rows = [{"share": p["share"], "lift": p["found"] / p["share"]} for p in points if p["share"]]
     curve = (
-        alt.Chart(_data(rows))
+        alt.Chart(values(rows))
         .mark_line()
         .encode(
             alt.X(
@@ -32,7 +74,7 @@ def lift(points: Points) -> Chart:
             alt.Y("lift:Q", scale=alt.Scale(zero=True), title="times as many churners"),
         )
     )
-    even = alt.Chart(_data([{"at": 1.0}])).mark_rule(style="reference").encode(alt.Y("at:Q"))
+    even = alt.Chart(values([{"at": 1.0}])).mark_rule(style="reference").encode(alt.Y("at:Q"))
     return alt.layer(even, curve).properties(**_SIZE)
 
 
@@ -46,7 +88,7 @@ def lorenz(points: Points) -> Chart:
     axis = alt.Axis(format="%", tickCount=5)
     scale = alt.Scale(domain=[0, 1], nice=False)
     curves = (
-        alt.Chart(_data(rows))
+        alt.Chart(values(rows))
         .mark_line()
         .encode(
             alt.X("share:Q", axis=axis, scale=scale, title="customers, highest value first"),
@@ -56,7 +98,7 @@ def lorenz(points: Points) -> Chart:
             alt.StrokeDash("of:N", legend=None),
         )
     )
-    ends = alt.Chart(_data([{"at": 0.0}, {"at": 1.0}])).mark_line(style="reference")
+    ends = alt.Chart(values([{"at": 0.0}, {"at": 1.0}])).mark_line(style="reference")
     return alt.layer(ends.encode(alt.X("at:Q"), alt.Y("at:Q")), curves).properties(**_SIZE)
 
 
@@ -68,7 +110,7 @@ def coverage_by_tier(sections: Sequence[Mapping[str, Any]], *, coverage: float) 
         if s["section"] == "value_tier" and s["coverage"] is not None
     ]
     bars = (
-        alt.Chart(_data(rows))
+        alt.Chart(values(rows))
         .mark_bar(width=28)
         .encode(
             alt.X("tier:N", axis=alt.Axis(labelAngle=0, grid=False), title="value tier"),
@@ -80,7 +122,7 @@ def coverage_by_tier(sections: Sequence[Mapping[str, Any]], *, coverage: float) 
             ),
         )
     )
-    meant = alt.Chart(_data([{"at": coverage}])).mark_rule(style="reference")
+    meant = alt.Chart(values([{"at": coverage}])).mark_rule(style="reference")
     return alt.layer(bars, meant.encode(alt.Y("at:Q"))).properties(**_SIZE)
 
 
@@ -88,7 +130,7 @@ def importance(shares: Mapping[str, float]) -> Chart:
     """The features that the trees gain most from, with their share of the gain."""
     names = [*shares][:SHOWN_FEATURES]
     rows = [{"feature": name, "share": shares[name]} for name in names]
-    bars = alt.Chart(_data(rows)).mark_bar()
+    bars = alt.Chart(values(rows)).mark_bar()
     bars = bars.encode(
         alt.Y(
             "feature:N",
@@ -123,7 +165,3 @@ def importance_plots(
         for part, shares in importances.items()
         if shares
     }
-
-
-def _data(rows: Sequence[Mapping[str, Any]]) -> alt.InlineData:
-    return alt.InlineData(values=[dict(row) for row in rows])

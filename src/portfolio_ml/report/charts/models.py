@@ -1,77 +1,21 @@
-"""Charts of the facts: Altair for their shape, a theme for their colours.
-
-A chart holds no colour of its own, so that it serves a light page, a dark one and a PNG. The
-converter works offline and is allowed no address.
-"""
-
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+"""Charts of how a model did at past cutoffs."""
 
 import altair as alt
-import vl_convert
 
 from portfolio_ml.acting import Advice
-from portfolio_ml.report.customers import Group
-from portfolio_ml.report.evidence import ModelFacts, Opponent, Points, model_facts
+from portfolio_ml.report.charts.drawing import BESIDE_LABELS, HEIGHT, LABELS, WIDTH, Chart, values
+from portfolio_ml.report.evidence import ModelFacts, Opponent, Points
 from portfolio_ml.report.words import value_word, within
-from portfolio_ml.wording import model_name, value_name
-
-Chart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.HConcatChart
-Theme = Mapping[str, Any]
-
-WIDTH, HEIGHT = 235, 215
-LABELS, BESIDE_LABELS = 150, 140
-PNG_SCALE = 2.0
-FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
-
-
-def theme(*, quiet: str, line: str, main: str, other: str, background: str) -> Theme:
-    """A Vega-Lite config of these colours."""
-    label = {"labelColor": quiet, "labelFontSize": 12, "titleColor": quiet, "titleFontSize": 12}
-    axis = {
-        "domain": False,
-        "ticks": False,
-        "gridColor": line,
-        "labelPadding": 6,
-        "labelFlush": False,
-    }
-    return {
-        "background": background,
-        "font": FONT,
-        "padding": 4,
-        "view": {"stroke": None},
-        "axis": {**label, **axis, "titleFontWeight": "normal", "titlePadding": 10},
-        "header": label,
-        "legend": {**label, "orient": "top", "symbolType": "circle", "title": None},
-        "range": {"category": [main, other]},
-        "line": {"color": main, "strokeWidth": 2},
-        "area": {"color": main},
-        "point": {"color": main, "filled": True, "size": 60, "opacity": 1},
-        "bar": {"color": main, "cornerRadiusEnd": 2},
-        "rule": {"color": quiet},
-        "style": {
-            "reference": {"color": quiet, "stroke": quiet, "strokeDash": [4, 4], "strokeWidth": 1},
-        },
-    }
-
-
-LIGHT = theme(
-    quiet="#56616a", line="#e4e7e5", main="#23686b", other="#c07c43", background="transparent"
-)
-DARK = theme(
-    quiet="#a3aeb4", line="#2d363b", main="#74bdb8", other="#e0a26f", background="transparent"
-)
-PAPER = {**LIGHT, "background": "white"}
+from portfolio_ml.wording import model_name
 
 
 def calibration(points: Points) -> Chart:
     """Observed against predicted churn in bins of the prediction, with the diagonal."""
     top = _round_up(max(max(p["predicted"], p["observed"]) for p in points))
-    ends = alt.Chart(_data([{"at": 0.0}, {"at": top}])).mark_line(style="reference")
+    ends = alt.Chart(values([{"at": 0.0}, {"at": top}])).mark_line(style="reference")
     scale = alt.Scale(domain=[0, top], nice=False)
     axis = alt.Axis(format="%", tickCount=5)
-    seen = alt.Chart(_data(points)).encode(
+    seen = alt.Chart(values(points)).encode(
         alt.X("predicted:Q", scale=scale, axis=axis, title="predicted churn"),
         alt.Y("observed:Q", scale=scale, axis=axis, title="observed churn"),
     )
@@ -84,14 +28,14 @@ def gains(points: Points) -> Chart:
     axis = alt.Axis(format="%", tickCount=5)
     scale = alt.Scale(domain=[0, 1], nice=False)
     found = (
-        alt.Chart(_data(points))
+        alt.Chart(values(points))
         .mark_line()
         .encode(
             alt.X("share:Q", scale=scale, axis=axis, title="customers, highest risk first"),
             alt.Y("found:Q", scale=scale, axis=axis, title="share of churners among them"),
         )
     )
-    ends = alt.Chart(_data([{"at": 0.0}, {"at": 1.0}])).mark_line(style="reference")
+    ends = alt.Chart(values([{"at": 0.0}, {"at": 1.0}])).mark_line(style="reference")
     return alt.layer(ends.encode(alt.X("at:Q"), alt.Y("at:Q")), found).properties(**_SIZE)
 
 
@@ -111,8 +55,8 @@ def deciles(points: Points, *, currency: str = "", measure: str = "revenue") -> 
     )
     title = f"mean {value_word(measure)} per customer{unit}"
     y = alt.Y("mean:Q", axis=alt.Axis(tickCount=5, format="~s"), title=title)
-    bars = alt.Chart(_data([r for r in rows if r["what"] == "actual"])).mark_bar(width=14)
-    dots = alt.Chart(_data([r for r in rows if r["what"] == "predicted"])).mark_point()
+    bars = alt.Chart(values([r for r in rows if r["what"] == "actual"])).mark_bar(width=14)
+    dots = alt.Chart(values([r for r in rows if r["what"] == "predicted"])).mark_point()
     return alt.layer(bars.encode(x, y, color), dots.encode(x, y, color)).properties(**_SIZE)
 
 
@@ -136,8 +80,8 @@ def against(model: ModelFacts) -> Chart:
     title = f"gain in {within(model.primary_label)}, 90 % interval"
     signs = "datum.value == 0 ? '0' : format(datum.value, '+.3~f')"
     axis = alt.Axis(tickCount=4, labelExpr=signs)
-    zero = alt.Chart(_data([{"at": 0.0}])).mark_rule(style="reference").encode(alt.X("at:Q"))
-    base = alt.Chart(_data(rows)).encode(y, color=alt.Color("kind:N", scale=_KINDS))
+    zero = alt.Chart(values([{"at": 0.0}])).mark_rule(style="reference").encode(alt.X("at:Q"))
+    base = alt.Chart(values(rows)).encode(y, color=alt.Color("kind:N", scale=_KINDS))
     spans = base.mark_rule(strokeWidth=2).encode(
         alt.X("low:Q", axis=axis, title=title), alt.X2("high:Q")
     )
@@ -158,20 +102,20 @@ def profit(advice: Advice, *, currency: str = "") -> Chart:
         title="customers contacted, most value at risk first",
     )
     y = alt.Y("profit:Q", axis=alt.Axis(tickCount=5, format="~s"), title=f"profit{unit}")
-    base = alt.Chart(_data(rows)).encode(x)
-    zero = alt.Chart(_data([{"profit": 0.0}])).mark_rule(style="reference").encode(y)
+    base = alt.Chart(values(rows)).encode(x)
+    zero = alt.Chart(values([{"profit": 0.0}])).mark_rule(style="reference").encode(y)
     layers = [
         zero,
         base.mark_area(opacity=0.2).encode(alt.Y("low:Q", title=f"profit{unit}"), alt.Y2("high:Q")),
         base.mark_line().encode(y),
     ]
     if (limit := advice.economics.capacity) is not None and limit < advice.candidates:
-        ends = alt.Chart(_data([{"contacts": limit}])).mark_rule(style="reference")
+        ends = alt.Chart(values([{"contacts": limit}])).mark_rule(style="reference")
         layers.append(ends.encode(x))
     if advice.threshold is not None:
         on_curve = advice.advised.profit.value + advice.optimism
         best = {"contacts": advice.advised.contacts, "profit": on_curve}
-        layers.append(alt.Chart(_data([best])).mark_point(size=80).encode(x, y))
+        layers.append(alt.Chart(values([best])).mark_point(size=80).encode(x, y))
     return alt.layer(*layers).properties(**_SIZE)
 
 
@@ -186,32 +130,6 @@ def profit_points(advice: Advice) -> list[dict[str, float]]:
         }
         for p in advice.curve
     ]
-
-
-def profile(groups: Sequence[Group], *, measure: str = "revenue") -> Chart:
-    """Each group's share of the customers beside its share of the expected value."""
-    rows = [
-        {"group": g.name, "of": of, "share": value}
-        for g in groups
-        for of, value in (
-            ("customers", g.customer_share),
-            (f"expected {value_name(measure)}", g.ltv_share),
-        )
-        if value is not None
-    ]
-    bars = alt.Chart(_data(rows)).mark_bar()
-    bars = bars.encode(
-        alt.Y(
-            "group:N",
-            sort=[g.name for g in groups],
-            axis=alt.Axis(grid=False, title=None, labelLimit=2 * LABELS),
-        ),
-        alt.X("share:Q", axis=alt.Axis(format="%", tickCount=5), title="share of the whole"),
-        alt.YOffset("of:N"),
-        alt.Color("of:N"),
-    )
-    chart: alt.Chart = bars.properties(height=alt.Step(16))
-    return chart
 
 
 def drawn(model: ModelFacts, *, currency: str = "") -> dict[str, Chart]:
@@ -230,54 +148,12 @@ def drawn(model: ModelFacts, *, currency: str = "") -> dict[str, Chart]:
     return charts
 
 
-def beside(*charts: Chart) -> Chart:
-    """Charts side by side; a single one stays as it is."""
-    if len(charts) == 1:
-        return charts[0]
-    row: alt.HConcatChart = alt.hconcat(*charts).resolve_scale(color="independent")
-    return row
-
-
-def plots(judgement: Mapping[str, Any], *, currency: str = "") -> dict[str, bytes]:
-    """The charts of a judgement (as given by `Judgement.to_dict`) as PNG, by file name."""
-    model = model_facts(judgement)
-    charts = drawn(model, currency=currency)
-    return {f"{model.target}_{name}.png": to_png(chart) for name, chart in charts.items()}
-
-
-def segment_plots(segments: Sequence[Group], *, measure: str = "revenue") -> dict[str, bytes]:
-    """The profile of the segments as PNG, by file name; empty without segments."""
-    return {"segments_profile.png": to_png(profile(segments, measure=measure))} if segments else {}
-
-
-def to_svg(chart: Chart, *, colours: Theme = LIGHT) -> str:
-    """The chart as SVG; equal charts give equal text."""
-    svg = vl_convert.vegalite_to_svg(
-        chart.to_dict(), config=dict(colours), allowed_base_urls=_NO_ADDRESS
-    )
-    numbers: dict[str, int] = {}  # the converter counts its clips on from chart to chart
-    return _CLIP.sub(lambda m: f"{m[1]}{numbers.setdefault(m[2], len(numbers))}", svg)
-
-
-def to_png(chart: Chart) -> bytes:
-    """The chart as PNG, on white."""
-    return vl_convert.vegalite_to_png(
-        chart.to_dict(), config=dict(PAPER), scale=PNG_SCALE, allowed_base_urls=_NO_ADDRESS
-    )
-
-
-_NO_ADDRESS: list[str] = []
-_CLIP = re.compile(r'((?:id="|url\(#)clip)(\d+)')
 _SIZE = {"width": WIDTH, "height": HEIGHT}
 _KINDS = alt.Scale(domain=["baseline", "other candidate"])
 
 
 def _comparable(model: ModelFacts) -> list[Opponent]:
     return [o for o in model.opponents if None not in (o.gain.estimate, o.gain.low, o.gain.high)]
-
-
-def _data(rows: Sequence[Mapping[str, Any]]) -> alt.InlineData:
-    return alt.InlineData(values=[dict(row) for row in rows])
 
 
 def _round_up(top: float) -> float:
