@@ -376,9 +376,7 @@ def portfolio_figures(
     return found, delivered_figures(found, settings, now=now, say=say)
 
 
-def delivered_figures(
-    found: Reckoned, settings: Settings, *, now: Clock, say: Say
-) -> Deliveries:
+def delivered_figures(found: Reckoned, settings: Settings, *, now: Clock, say: Say) -> Deliveries:
     """What became of figures that were computed where the config wants them, if it does."""
     if not settings.portfolio.delivery:
         return Deliveries(())

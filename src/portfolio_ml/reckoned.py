@@ -249,7 +249,7 @@ def _compared_with(portfolio: Opened) -> date:
 def _scored_twice(
     portfolio: Opened, champions: Champions, *, bands_before: BandsBefore, now: Clock, say: Say
 ) -> Iterator[tuple[date, Scored]]:
-    """The customers at the day that is compared with, if there is history, and at the as-of date."""
+    """The customers at the day that is compared with, if there is history, and as of today."""
     first = to_date(portfolio.span.first_day)
     days = [day for day in (_compared_with(portfolio), portfolio.as_of) if day >= first]
     for found in scored_dates(

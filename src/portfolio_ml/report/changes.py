@@ -10,6 +10,8 @@ from portfolio_ml.wording import counted
 NOTABLE_SHARE = 0.1
 """Smaller relative changes of spend, and of the churn probability, are not told."""
 
+YEAR_DAYS = 365
+
 Row = Mapping[str, Any]
 
 
@@ -18,14 +20,15 @@ def changes(row: Row, then: Row | None, *, day_then: date | None) -> tuple[str, 
 
     Args:
         row: A customer's row: lifecycle_stage, p_churn, missed_cycles as in the customer rows;
-            spend and spend_before, of the last 365 days and of the 365 before.
+            spend and spend_before, of the last 365 days and of the 365 before, which are compared
+            where tenure_days has room for both.
         then: Its lifecycle_stage and p_churn on the day that it is compared with; None where it
             was no customer then.
         day_then: That day; None where the history begins later.
 
     Example:
         >>> row = {"lifecycle_stage": "veteran", "p_churn": 0.6, "missed_cycles": 2,
-        ...        "spend": 60.0, "spend_before": 120.0}
+        ...        "spend": 60.0, "spend_before": 120.0, "tenure_days": 900}
         >>> then = {"lifecycle_stage": "mature", "p_churn": 0.2}
         >>> for sentence in changes(row, then, day_then=date(2023, 6, 30)):
         ...     print(sentence)
@@ -38,7 +41,8 @@ def changes(row: Row, then: Row | None, *, day_then: date | None) -> tuple[str, 
 
 
 def _told(row: Row, then: Row | None, day_then: date | None) -> Iterator[str]:
-    yield from _spend(row["spend"], row["spend_before"])
+    if row["tenure_days"] is not None and row["tenure_days"] >= 2 * YEAR_DAYS:
+        yield from _spend(row["spend"], row["spend_before"])
     if missed := row["missed_cycles"]:
         yield f"Has missed {counted(missed, 'purchase')} that its own rhythm would have had."
     if day_then is None:
@@ -53,24 +57,22 @@ def _told(row: Row, then: Row | None, day_then: date | None) -> Iterator[str]:
             f"{day_then}."
         )
     if row["lifecycle_stage"] != then["lifecycle_stage"]:
-        yield (
-            f"Was {then['lifecycle_stage']} on {day_then} and is {row['lifecycle_stage']} now."
-        )
+        yield f"Was {then['lifecycle_stage']} on {day_then} and is {row['lifecycle_stage']} now."
 
 
 def _spend(now: float | None, before: float | None) -> Iterator[str]:
-    if not now and not before:
-        return
-    places = decimals([now, before])
     if not before or before < 0:
         return  # nothing to compare with
-    change = (now or 0.0) / before - 1
-    if abs(change) >= NOTABLE_SHARE:
-        way = "more" if change > 0 else "less"
-        much = f"{plain(1 + change, 1)} times as much as" if change > 1 else (
-            f"{percent(abs(change))} {way} than"
-        )
+    now = now or 0.0
+    places, change = decimals([now, before]), now / before - 1
+    if now <= 0:
+        much = plain(before, places)
+        yield f"Bought nothing in the last 365 days; in the 365 before, for {much}."
+    elif abs(change) >= NOTABLE_SHARE:
+        much = f"{percent(abs(change))} {'more' if change > 0 else 'less'} than"
+        if change > 1:
+            much = f"{plain(1 + change, 1)} times as much as"
         yield (
-            f"Bought for {plain(now or 0.0, places)} in the last 365 days, {much} in the 365 "
-            f"before ({plain(before, places)})."
+            f"Bought for {plain(now, places)} in the last 365 days, {much} in the 365 before "
+            f"({plain(before, places)})."
         )

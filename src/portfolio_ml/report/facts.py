@@ -329,4 +329,3 @@ def _lineage(
         package_version=version("portfolio-ml"),
         made_at=now,
     )
-

@@ -139,9 +139,7 @@ def people(
     for number, row in enumerate(chosen.to_pylist()):
         each, one = row["customer_id"], own.slice(number, 1)
         reasons = sentences(row["churn_reasons"], one)
-        spends = {
-            "spend": _value(one, "spend_365d"), "spend_before": _value(one, "spend_365_to_730d")
-        }  # fmt: skip
+        own_figures = {name: _value(one, feature) for name, feature in _FROM_FEATURES.items()}
         shown.append(
             Person(
                 listed=_listed(lines.get(each), reasons),
@@ -149,8 +147,8 @@ def people(
                 reasons=reasons,
                 representative=(looks_after.get(each) or {}).get("representative_id"),
                 next_because=(categories.get(each) or {}).get("reason"),
-                spend_365d=spends["spend"],
-                changed=changes(row | spends, before.get(each), day_then=day_then),
+                spend_365d=own_figures["spend"],
+                changed=changes(row | own_figures, before.get(each), day_then=day_then),
                 purchases=bought.get(each),
                 **{name: _plain(row[name]) for name in _OF_THE_ROW},
             )
@@ -158,6 +156,9 @@ def people(
     return People(worthy.num_rows, rows.num_rows, tuple(shown))
 
 
+_FROM_FEATURES = {
+    "spend": "spend_365d", "spend_before": "spend_365_to_730d", "tenure_days": "tenure_days"
+}  # fmt: skip
 _OF_THE_ROW = (
     "customer_id", "is_active", "lifecycle_stage", "value_tier", "segment_name", "rfm_segment",
     "churn_band", "p_churn", "p_return", "ltv", "ltv_low", "ltv_high", "value_at_risk",

@@ -1,12 +1,14 @@
-"""What customers bought over time, by month: the pictures of their purchases, before they are drawn."""
+"""What customers bought over time, by month: the picture of their purchases before it is drawn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 import narwhals as nw
 import numpy as np
-import pandas as pd
 
 from portfolio_ml.features.cut import seen_at
 from portfolio_ml.features.inputs import Inputs
@@ -71,42 +73,51 @@ def purchases_of(
     some = inputs.only(customer_ids)
     seen = seen_at(some, [to_day(as_of)]).join(some.customers, on="customer", how="inner")
     columns = ("customer_id", "day", "is_purchase", "spend", "returned")
-    days = some.engine.collect(seen.select(*(nw.col(name) for name in columns))).to_pandas()
-    days["net"] = (days["spend"] - days["returned"]) / MONEY_SCALE
-    days["date"] = pd.to_datetime(days["day"], unit="D")
-    earliest = (pd.Period(as_of, "M") - (MONTHS - 1)).start_time
-    days = days.sort_values(["customer_id", "day"])
-    told = {}
-    for customer_id, own in days.groupby("customer_id", sort=False):
-        bought = own.loc[own["is_purchase"], "day"].to_numpy()
-        if bought.size:
-            low, high = _usual(bought)
-            told[str(customer_id)] = Purchases(
-                first_day=to_date(int(bought[0])),
-                last_day=to_date(int(bought[-1])),
-                purchase_days=int(bought.size),
-                spend=float(own["net"].sum()),
-                months=_months(own[own["date"] >= earliest]),
-                next_from=low,
-                next_to=high,
-            )
-    return told
+    found = some.engine.collect(seen.select(*(nw.col(name) for name in columns)))
+    earliest = _months_before(as_of, MONTHS - 1)
+    days = found.sort_by([("customer_id", "ascending"), ("day", "ascending")]).to_pylist()
+    told = {each: _told([*own], earliest) for each, own in groupby(days, _CUSTOMER)}
+    return {each: purchases for each, purchases in told.items() if purchases is not None}
 
 
-def _usual(bought: np.ndarray) -> tuple[date | None, date | None]:
+def _told(own: Sequence[Mapping[str, Any]], earliest: date) -> Purchases | None:
+    """What one customer bought, from its days; None without a purchase."""
+    bought = [int(row["day"]) for row in own if row["is_purchase"]]
+    if not bought:
+        return None
+    months: dict[date, tuple[float, int]] = {}
+    total = 0.0
+    for row in own:
+        net = (row["spend"] - row["returned"]) / MONEY_SCALE
+        first_day = to_date(int(row["day"])).replace(day=1)
+        spend, count = months.get(first_day, (0.0, 0))
+        months[first_day] = (spend + net, count + int(row["is_purchase"]))
+        total += net
+    low, high = _usual(bought)
+    return Purchases(
+        first_day=to_date(bought[0]),
+        last_day=to_date(bought[-1]),
+        purchase_days=len(bought),
+        spend=total,
+        months=tuple(Month(day, *held) for day, held in months.items() if day >= earliest),
+        next_from=low,
+        next_to=high,
+    )
+
+
+def _usual(bought: Sequence[int]) -> tuple[date | None, date | None]:
     """Between which days the next purchase is usual, by the customer's own gaps."""
     gaps = np.diff(bought)
     if gaps.size < FEWEST_GAPS:
         return None, None
     low, high = np.quantile(gaps, [_LOW, _HIGH])
-    last = to_date(int(bought[-1]))
-    return last + timedelta(days=round(low)), last + timedelta(days=round(high))
+    return to_date(bought[-1] + round(low)), to_date(bought[-1] + round(high))
 
 
-def _months(own: pd.DataFrame) -> tuple[Month, ...]:
-    first_day = own["date"].dt.to_period("M").dt.start_time
-    sums = own.groupby(first_day)[["net", "is_purchase"]].sum()
-    return tuple(
-        Month(pd.Timestamp(day).date(), float(net), int(count))
-        for day, net, count in zip(sums.index, sums["net"], sums["is_purchase"], strict=True)
-    )
+def _months_before(day: date, count: int) -> date:
+    """The first day of the month that lies so many months before that of a day."""
+    months = day.year * 12 + day.month - 1 - count
+    return date(months // 12, months % 12 + 1, 1)
+
+
+_CUSTOMER = itemgetter("customer_id")
