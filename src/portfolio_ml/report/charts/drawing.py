@@ -65,6 +65,12 @@ def values(rows: Sequence[Mapping[str, Any]]) -> alt.InlineData:
     return alt.InlineData(values=[dict(row) for row in rows])
 
 
+def amounts(**settings: Any) -> alt.Axis:  # noqa: ANN401 - whatever an axis takes
+    """An axis of amounts or counts: 20k, 1.5M, and a plain 0."""
+    plainly = "datum.value == 0 ? '0' : datum.label"
+    return alt.Axis(**{"format": "~s", "tickCount": 5, "labelExpr": plainly, **settings})
+
+
 _NO_ADDRESS: list[str] = []
 _CLIP = re.compile(r'((?:id="|url\(#)clip)(\d+)')
 

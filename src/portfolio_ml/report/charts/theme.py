@@ -9,8 +9,8 @@ FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 
 
 def theme(
-    *, ink: str, quiet: str, line: str, main: str, other: str, third: str, ramp: tuple[str, str],
-    background: str,
+    *, ink: str, quiet: str, line: str, main: str, other: str, third: str, paper: str,
+    ramp: tuple[str, str], background: str,
 ) -> Theme:  # fmt: skip
     """A Vega-Lite config of these colours.
 
@@ -21,6 +21,7 @@ def theme(
         main: Of what the chart is about.
         other: Of what it is compared with.
         third: Of a third kind.
+        paper: What lies behind it; of numbers on dark cells.
         ramp: From nothing to all, of a heat map.
         background: Behind it all.
     """
@@ -41,7 +42,11 @@ def theme(
         "axis": {**label, **axis, "titleFontWeight": "normal", "titlePadding": 10},
         "header": label,
         "legend": {**label, "orient": "top", "symbolType": "circle", "title": None},
-        "range": {"category": [main, other, third], "heatmap": list(ramp), "ramp": list(ramp)},
+        "range": {
+            "category": [main, other, third, quiet],
+            "heatmap": list(ramp),
+            "ramp": list(ramp),
+        },
         "line": {"color": main, "strokeWidth": 2},
         "area": {"color": main},
         "point": {"color": main, "filled": True, "size": 60, "opacity": 1},
@@ -53,16 +58,24 @@ def theme(
             "quiet": {"color": quiet, "fill": quiet},
             "other": {"color": other, "fill": other, "stroke": other},
             "band": {"color": main, "opacity": 0.2},
+            "main": {"color": main, "fill": main},
+            "before": {"stroke": other, "strokeDash": [2, 3]},
+            "mark": {"color": ink, "fill": ink},
+            "guess": {"color": quiet, "stroke": quiet, "filled": False, "size": 50},
+            "past": {"color": quiet, "stroke": quiet},
+            "post": {"color": quiet, "fill": quiet},
+            "reversed": {"color": paper, "fill": paper},
+            "cell": {"stroke": paper, "strokeWidth": 2},
         },
     }
 
 
 LIGHT = theme(
     ink="#1c2327", quiet="#56616a", line="#e4e7e5", main="#23686b", other="#c07c43",
-    third="#7d6b9e", ramp=("#e9f1f0", "#23686b"), background="transparent",
+    third="#7d6b9e", paper="#ffffff", ramp=("#e9f1f0", "#23686b"), background="transparent",
 )  # fmt: skip
 DARK = theme(
     ink="#e7eaea", quiet="#a3aeb4", line="#2d363b", main="#74bdb8", other="#e0a26f",
-    third="#b7a6d9", ramp=("#22302f", "#74bdb8"), background="transparent",
+    third="#b7a6d9", paper="#1b2226", ramp=("#20302f", "#5fa39f"), background="transparent",
 )  # fmt: skip
 PAPER = {**LIGHT, "background": "white"}
