@@ -7,7 +7,7 @@ import altair as alt
 
 from portfolio_ml.report.charts.drawing import FLUID, Chart, amounts, values
 
-STEP = 40
+STEP, THICK, DOWN = 40, 11, 8
 SHOWN = 12
 """More bars than that are no picture any more: the table has the others."""
 
@@ -48,17 +48,21 @@ def named_bars(bars: Sequence[Bar], *, title: str, is_share: bool = True) -> Cha
         alt.Y("row:O", axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
     )
     axis = alt.Axis(format="%", tickCount=4) if is_share else amounts(tickCount=4)
-    shape = {"height": 11, "yOffset": 8}
     layers: list[alt.Chart] = [
-        base.mark_bar(**shape).encode(alt.X("part:Q", axis=axis, title=title))
+        base.mark_bar(height=THICK, yOffset=DOWN).encode(alt.X("part:Q", axis=axis, title=title))
     ]
     if any(b.part is not None for b in bars):
-        layers.insert(0, base.mark_bar(**shape, opacity=0.35).encode(alt.X("length:Q", axis=axis)))
+        layers.insert(
+            0,
+            base.mark_bar(height=THICK, yOffset=DOWN, opacity=0.35).encode(
+                alt.X("length:Q", axis=axis)
+            ),
+        )
     if any(b.mark is not None for b in bars):
-        line = base.mark_tick(style="mark", orient="vertical", size=15, thickness=3, yOffset=8)
+        line = base.mark_tick(style="mark", orient="vertical", size=15, thickness=3, yOffset=DOWN)
         layers.append(line.encode(alt.X("mark:Q")))
-    names = base.mark_text(align="left", dy=-7, limit=alt.ExprRef("width * 0.6"))
-    told = base.mark_text(align="right", dy=-7, style="quiet", limit=alt.ExprRef("width * 0.4"))
+    names = base.mark_text(align="left", dy=-7, limit=alt.ExprRef("width * 0.55"))
+    told = base.mark_text(align="right", dy=-7, style="quiet", limit=alt.ExprRef("width * 0.45"))
     layers += [
         names.encode(x=alt.value(0), text="name:N"),
         told.encode(x=alt.value("width"), text="told:N"),

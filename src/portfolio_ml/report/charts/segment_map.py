@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import altair as alt
 
@@ -125,8 +126,11 @@ def _map(places: Sequence[Place], across: Way, up: Way, currency: str) -> Chart:
     y = alt.Y("up:Q", scale=_log_scale(y_domain), axis=axis, title=_title(up, currency))
     size = alt.Size("value:Q", scale=alt.Scale(range=[30, 1600], zero=True), legend=None)
     layers: list[alt.Chart] = [base.mark_point(opacity=0.55).encode(x, y, size)]
-    for side, align, shift in (("right", "left", 1), ("left", "right", -1)):
-        away = alt.ExprRef(f"{shift} * 6")
+    sides: list[tuple[str, Literal["left", "right"], int]] = [
+        ("right", "left", 6),
+        ("left", "right", -6),
+    ]
+    for side, align, away in sides:
         names = base.transform_filter(alt.datum.side == side).mark_text(
             align=align, baseline="middle", dx=away, limit=alt.ExprRef("width * 0.7")
         )

@@ -60,6 +60,7 @@ def theme(
             "band": {"color": main, "opacity": 0.2},
             "main": {"color": main, "fill": main},
             "before": {"stroke": other, "strokeDash": [2, 3]},
+            "halo": {"stroke": paper, "strokeWidth": 5, "strokeJoin": "round"},
             "mark": {"color": ink, "fill": ink},
             "guess": {"color": quiet, "stroke": quiet, "filled": False, "size": 50},
             "past": {"color": quiet, "stroke": quiet},
