@@ -7,7 +7,9 @@ import altair as alt
 
 from portfolio_ml.report.charts.drawing import FLUID, Chart, amounts, values
 
-STEP = 40
+STEP, THICK, DOWN = 40, 11, 8
+LETTER = 7
+"""About as wide, in pixels, is a letter."""
 SHOWN = 12
 """More bars than that are no picture any more: the table has the others."""
 
@@ -44,23 +46,78 @@ def named_bars(bars: Sequence[Bar], *, title: str, is_share: bool = True) -> Cha
          "part": b.length if b.part is None else b.part}
         for n, b in enumerate(bars)
     ]  # fmt: skip
-    base = alt.Chart(values(rows)).encode(
-        alt.Y("row:O", axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
-    )
+    base = alt.Chart(values(rows)).encode(_ROWS)
     axis = alt.Axis(format="%", tickCount=4) if is_share else amounts(tickCount=4)
-    shape = {"height": 11, "yOffset": 8}
     layers: list[alt.Chart] = [
-        base.mark_bar(**shape).encode(alt.X("part:Q", axis=axis, title=title))
+        base.mark_bar(height=THICK, yOffset=DOWN).encode(alt.X("part:Q", axis=axis, title=title))
     ]
     if any(b.part is not None for b in bars):
-        layers.insert(0, base.mark_bar(**shape, opacity=0.35).encode(alt.X("length:Q", axis=axis)))
+        layers.insert(
+            0,
+            base.mark_bar(height=THICK, yOffset=DOWN, opacity=0.35).encode(
+                alt.X("length:Q", axis=axis)
+            ),
+        )
     if any(b.mark is not None for b in bars):
-        line = base.mark_tick(style="mark", orient="vertical", size=15, thickness=3, yOffset=8)
+        line = base.mark_tick(style="mark", orient="vertical", size=15, thickness=3, yOffset=DOWN)
         layers.append(line.encode(alt.X("mark:Q")))
-    names = base.mark_text(align="left", dy=-7, limit=alt.ExprRef("width * 0.6"))
-    told = base.mark_text(align="right", dy=-7, style="quiet", limit=alt.ExprRef("width * 0.4"))
-    layers += [
-        names.encode(x=alt.value(0), text="name:N"),
-        told.encode(x=alt.value("width"), text="told:N"),
-    ]
+    layers += _texts(base, bars)
     return alt.layer(*layers).properties(width=FLUID, height=STEP * len(bars))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An estimate with its interval.
+
+    Attributes:
+        name: What it is of.
+        low: The lower end.
+        estimate: The estimate.
+        high: The upper end.
+        told: What stands at the right.
+        is_main: Whether it is of the main kind: a full dot, where others have an empty one.
+    """
+
+    name: str
+    low: float
+    estimate: float
+    high: float
+    told: str
+    is_main: bool
+
+
+def named_spans(spans: Sequence[Span], *, title: str) -> Chart:
+    """Estimates with their intervals from above to below, and a dashed line at zero."""
+    rows = [
+        {"row": n, "name": s.name, "low": s.low, "estimate": s.estimate, "high": s.high,
+         "told": s.told, "main": s.is_main}
+        for n, s in enumerate(spans)
+    ]  # fmt: skip
+    base = alt.Chart(values(rows)).encode(_ROWS)
+    signs = "datum.value == 0 ? '0' : format(datum.value, '+.3~f')"
+    axis = alt.Axis(tickCount=4, labelExpr=signs, labelOverlap="greedy", labelSeparation=6)
+    zero = alt.Chart(values([{"at": 0.0}])).mark_rule(style="reference").encode(alt.X("at:Q"))
+    rules = base.mark_rule(style="span", yOffset=DOWN).encode(
+        alt.X("low:Q", axis=axis, title=title), alt.X2("high:Q")
+    )
+    dots = base.encode(alt.X("estimate:Q"))
+    full = dots.transform_filter(alt.datum.main).mark_point(size=80, yOffset=DOWN)
+    empty = dots.transform_filter(~alt.datum.main).mark_point(size=80, yOffset=DOWN, filled=False)
+    return alt.layer(zero, rules, full, empty, *_texts(base, spans)).properties(
+        width=FLUID, height=STEP * len(spans)
+    )
+
+
+_ROWS = alt.Y("row:O", axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
+
+
+def _texts(base: alt.Chart, told: Sequence[Bar | Span]) -> list[alt.Chart]:
+    """The name at the left and what is told at the right, which is short of room last."""
+    room = LETTER * (max(len(row.told) for row in told) + 1)
+    limit = alt.ExprRef(f"max(width - {room}, width / 2)")
+    names = base.mark_text(align="left", dy=-7, limit=limit)
+    ends = base.mark_text(align="right", dy=-7, style="quiet", limit=alt.ExprRef("width / 2"))
+    return [
+        names.encode(x=alt.value(0), text="name:N"),
+        ends.encode(x=alt.value("width"), text="told:N"),
+    ]

@@ -52,8 +52,9 @@ def _curve(facts: PortfolioFacts, now: Concentrated) -> Chart:
 
     even = alt.Chart(values([{"customers": 0, "revenue": 0}, {"customers": 1, "revenue": 1}]))
     top = {"customers": now.top_customers / now.customers, "revenue": now.top_share}
-    told = f"{percent(top['customers'], 0)} bring {percent(now.top_share, 0)}"
-    dot = alt.Chart(values([{**top, "told": told}])).encode(x, y)
+    says = f"{percent(top['customers'], 0)} bring {percent(now.top_share, 0)}"
+    dot = alt.Chart(values([{**top, "told": says}])).encode(x, y)
+    told = dot.encode(text="told:N")
     layers = [even.mark_line(style="reference").encode(x, y)]
     if facts.curve_then:
         then = drawn(facts.curve_then).mark_line(style="before")
@@ -61,7 +62,8 @@ def _curve(facts: PortfolioFacts, now: Concentrated) -> Chart:
     layers += [
         drawn(facts.curve).mark_line().encode(x, y),
         dot.mark_point(size=70),
-        dot.mark_text(align="left", dx=9, dy=10, fontWeight="bold").encode(text="told:N"),
+        told.mark_text(align="left", dx=9, dy=10, style="halo"),
+        told.mark_text(align="left", dx=9, dy=10),
     ]
     return alt.layer(*layers).properties(width=FLUID, height=HEIGHT)
 

@@ -52,11 +52,16 @@ def to_png(chart: Chart, *, colours: Theme = PAPER, width: int = WIDTH) -> bytes
     )
 
 
+def sized(chart: Chart, width: int = WIDTH) -> Chart:
+    """The chart at a width of its own, for where it has no place to be as wide as."""
+    return chart.properties(width=width) if chart.to_dict().get("width") == FLUID else chart
+
+
 def beside(*charts: Chart) -> Chart:
     """Charts side by side; a single one stays as it is."""
     if len(charts) == 1:
         return charts[0]
-    row: alt.HConcatChart = alt.hconcat(*charts).resolve_scale(color="independent")
+    row: alt.HConcatChart = alt.hconcat(*map(sized, charts)).resolve_scale(color="independent")
     return row
 
 

@@ -53,12 +53,17 @@ def risk_of(dimension: Dimension, *, currency: str = "") -> Exhibit:
         )
         for s in held[:SHOWN]
     ]
-    part = percent(share(first.value_at_risk, whole), 0)
+    part, amount = share(first.value_at_risk, whole), f"{_money(whole)}{_unit(currency)}"
+    says = (
+        f"All value at risk, {amount}, lies with “{first.section}”."
+        if len(held) == 1
+        else f"“{first.section}” holds {percent(part, 0)} of the value at risk: "
+        f"{_money(first.value_at_risk)} of {amount}."
+    )
     return Exhibit(
         name=name,
         title=title,
-        says=f"“{first.section}” holds {part} of the value at risk: {_money(first.value_at_risk)} "
-        f"of {_money(whole)}{_unit(currency)}.",
+        says=says,
         how="Bar: churn probability × value if they buy, summed. At its right, the mean churn "
         "probability of the active customers." + _others(len(held)),
         numbers=_section_numbers(dimension, currency),
@@ -136,7 +141,7 @@ def potential(facts: PortfolioFacts, *, currency: str = "") -> Exhibit:
 
 
 def _gap_told(group: Potential) -> str:
-    return f"{plain(group.potential_gap)} · {counted(group.customers, 'customer')}"
+    return f"{plain(group.potential_gap)} · {plain(group.customers)} below"
 
 
 def _potential_numbers(groups: Sequence[Potential], currency: str) -> Numbers:

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import altair as alt
 
@@ -14,6 +15,8 @@ from portfolio_ml.report.number import decimals, percent, plain
 
 NAME, TITLE = "segment-map", "The map of segments"
 HEIGHT = 330
+SIZES = (30, 1600)
+"""Square pixels of a circle without value, and of the one with the most."""
 LINE = 15
 """Pixels between two labels."""
 
@@ -113,22 +116,37 @@ def _apart(profiles: Sequence[Profile]) -> tuple[Way, Way]:
 
 
 def _map(places: Sequence[Place], across: Way, up: Way, currency: str) -> Chart:
+    most = max(p.value for p in places) or 1.0
     rows = [
-        {"name": p.name, "across": max(p.across, 0.5), "up": max(p.up, 0.5), "value": p.value,
-         "label": y, "side": side}
+        {
+            "name": p.name,
+            "across": max(p.across, 0.5),
+            "up": max(p.up, 0.5),
+            "value": p.value,
+            "label": y,
+            "side": side,
+            "away": (1 if side == "right" else -1) * (_radius(p.value / most) + 4),
+        }
         for p, (y, side) in zip(places, _labels(places), strict=True)
-    ]  # fmt: skip
+    ]
     base = alt.Chart(values(rows))
     x_domain, y_domain = _domain([p.across for p in places]), _domain([p.up for p in places])
-    axis = alt.Axis(format="~s", tickCount=5)
-    x = alt.X("across:Q", scale=_log_scale(x_domain), axis=axis, title=_title(across, currency))
-    y = alt.Y("up:Q", scale=_log_scale(y_domain), axis=axis, title=_title(up, currency))
-    size = alt.Size("value:Q", scale=alt.Scale(range=[30, 1600], zero=True), legend=None)
+    x_title, y_title = _title(across, currency), _title(up, currency)
+    x = alt.X("across:Q", scale=_log_scale(x_domain), axis=_ticks(x_domain), title=x_title)
+    y = alt.Y("up:Q", scale=_log_scale(y_domain), axis=_ticks(y_domain), title=y_title)
+    size = alt.Size("value:Q", scale=alt.Scale(domain=[0, most], range=[*SIZES]), legend=None)
     layers: list[alt.Chart] = [base.mark_point(opacity=0.55).encode(x, y, size)]
-    for side, align, shift in (("right", "left", 1), ("left", "right", -1)):
-        away = alt.ExprRef(f"{shift} * 6")
+    place = "scale('x', datum.across) + datum.away"  # a name ends where the map does
+    sides: list[tuple[str, Literal["left", "right"], str]] = [
+        ("right", "left", f"width - ({place})"),
+        ("left", "right", place),
+    ]
+    for side, align, room in sides:
         names = base.transform_filter(alt.datum.side == side).mark_text(
-            align=align, baseline="middle", dx=away, limit=alt.ExprRef("width * 0.7")
+            align=align,
+            baseline="middle",
+            dx=alt.ExprRef("datum.away"),
+            limit=alt.ExprRef(f"max(40, {room})"),
         )
         layers.append(names.encode(x, alt.Y("label:Q", scale=_log_scale(y_domain)), text="name:N"))
     return alt.layer(*layers).properties(width=FLUID, height=HEIGHT)
@@ -143,6 +161,19 @@ def _domain(found: Sequence[float]) -> tuple[float, float]:
     low, high = max(min(found), 0.5), max(*found, 0.5)
     room = max((high / low) ** 0.15, 1.25)
     return low / room, high * room
+
+
+def _ticks(domain: tuple[float, float]) -> alt.Axis:
+    """Ones, twos and fives."""
+    powers = range(math.floor(math.log10(domain[0])), math.ceil(math.log10(domain[1])) + 1)
+    steps = [step * 10.0**power for power in powers for step in (1, 2, 5)]
+    return alt.Axis(values=[s for s in steps if domain[0] <= s <= domain[1]], format="~s")
+
+
+def _radius(part: float) -> float:
+    """Pixels, of a circle that holds a part of the most value."""
+    low, high = SIZES
+    return math.sqrt((low + (high - low) * part) / math.pi)
 
 
 def _log_scale(domain: tuple[float, float]) -> alt.Scale:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Literal
 
 import altair as alt
 
@@ -139,7 +140,11 @@ def _ribbons(ways: Sequence[Transition]) -> Chart:
         alt.X("x:Q"), alt.X2("x1:Q"), alt.Y("y0:Q"), alt.Y2("y1:Q")
     )
     layers: list[alt.Chart] = [bands, blocks]
-    for nodes, at, align in ((left, 2 * NODE, "left"), (right, 1 - 2 * NODE, "right")):
+    sides: list[tuple[list[Node], float, Literal["left", "right"]]] = [
+        (left, 2 * NODE, "left"),
+        (right, 1 - 2 * NODE, "right"),
+    ]
+    for nodes, at, align in sides:
         rows = [
             {"x": at, "y": (n.top + n.bottom) / 2,
              "told": f"{_stage(n.stage)}  {plain(n.customers)}"}
