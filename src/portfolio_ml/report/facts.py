@@ -14,6 +14,7 @@ from portfolio_ml.report import customers, stored
 from portfolio_ml.report.customers import Abstention, Attention, Group, Headline, Profile
 from portfolio_ml.report.evidence import ModelFacts, model_facts
 from portfolio_ml.report.people import People, PurchasesOf, people
+from portfolio_ml.report.portfolio_facts import PortfolioFacts, portfolio_facts
 from portfolio_ml.report.today import Today, today
 from portfolio_ml.schema import Measure
 from portfolio_ml.standing import USUAL_LIFECYCLE
@@ -128,9 +129,10 @@ class Facts:
         then: The day that the portfolio is compared with; None where the history begins later.
         today: The daily list in short.
         people: The customers worth attention.
+        portfolio: The portfolio's own figures.
 
-    The last three, and what else rests on the portfolio's figures, are None where those were not
-    computed: `score` tells of its rows alone.
+    The last four are None where the portfolio's figures were not computed: `score` tells of its
+    rows alone.
     """
 
     name: str
@@ -157,6 +159,7 @@ class Facts:
     then: Then | None = None
     today: Today | None = None
     people: People | None = None
+    portfolio: PortfolioFacts | None = None
 
     def to_json(self) -> bytes:
         """The facts as JSON; dates are ISO 8601, what is undefined is null."""
@@ -294,6 +297,7 @@ def with_figures(
         then=None if then is None else Then(day_then, customers.headline(then)),
         today=today(by_name, found),
         people=found,
+        portfolio=portfolio_facts(figures, as_of=facts.as_of),
     )
 
 

@@ -5,7 +5,7 @@ else. Bars are SVG rectangles whose width is an attribute, so that no inline sty
 """
 
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from markupsafe import Markup
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError
 from portfolio_ml.replacing import replace_bytes
 from portfolio_ml.report import number, phrases, words
-from portfolio_ml.report.charts.exhibit import Exhibit
+from portfolio_ml.report.exhibits import exhibits
 from portfolio_ml.report.facts import Facts
 from portfolio_ml.report.shipped import places_of, shipped
 from portfolio_ml.report.vega import runtime
@@ -50,8 +50,8 @@ def render(facts: Facts) -> str:
     style = source(STYLE)
     own = "{\n" + "\n".join(source(name) for name in SCRIPTS) + "}\n"
     scripts = [runtime(), '"use strict";\n' + own]
-    exhibits = _exhibits(facts)
-    drawn = [shown for some in exhibits.values() for shown in some]
+    shown = exhibits(facts)
+    drawn = [exhibit for some in shown.values() for exhibit in some]
     return environment.get_template(TEMPLATE).render(
         facts=facts,
         policy=_policy(style, scripts),
@@ -62,7 +62,7 @@ def render(facts: Facts) -> str:
         phrases=phrases,
         decimals=number.decimals,
         people_places=places_of(facts.people),
-        exhibits=exhibits,
+        exhibits=shown,
     )
 
 
@@ -110,26 +110,3 @@ def _policy(style: str, scripts: Iterable[str]) -> str:
 
 def _hash(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
-
-
-def _exhibits(facts: Facts) -> Mapping[str, Sequence[Exhibit]]:
-    from portfolio_ml.report.charts.exhibit import NO_NUMBERS
-    from portfolio_ml.report.charts.models import drawn
-
-    return {
-        "portfolio": (),
-        **{
-            m.target: [
-                Exhibit(
-                    f"{m.target}-{n}",
-                    words.caption(n, m.measure),
-                    "",
-                    words.chart_note(n),
-                    NO_NUMBERS,
-                    c,
-                )
-                for n, c in drawn(m, currency=facts.currency).items()
-            ]
-            for m in facts.models
-        },
-    }

@@ -34,7 +34,7 @@ def shipped(facts: Facts, exhibits: Iterable[Exhibit]) -> str:
         "places": places_of(facts.people),
         "bands": {band: {"name": m.name, "symbol": m.symbol} for band, m in phrases.BANDS.items()},
         "people": _people(facts.people),
-        "charts": {shown.name: shown.spec for shown in exhibits if shown.spec is not None},
+        "charts": {shown.name: shown.spec for shown in exhibits if shown.chart},
         "themes": {"light": LIGHT, "dark": DARK},
     }
     return safe(given)
