@@ -34,6 +34,7 @@ from portfolio_ml.opening import Opened, Say, Validation, opened, validate
 from portfolio_ml.portfolio.catalogue import demand_known
 from portfolio_ml.publish import Training, models_as_files, publish
 from portfolio_ml.reckoned import Reckoned, contacts_brought, reckoned, surveyed, with_portfolio
+from portfolio_ml.report.drift_facts import drift_facts
 from portfolio_ml.report.facts import Facts, gather, history_facts, with_figures
 from portfolio_ml.report.page import write as write_page
 from portfolio_ml.report.purchases import purchases_of
@@ -423,6 +424,9 @@ def report(portfolio: Opened, *, now: Clock, say: Say) -> Reported:
     champions, judgements = champions_in_force(settings, say)
     bands = delivering.bands_before(settings)
     seen = surveyed(portfolio, champions, bands_before=bands, now=now, say=say)
+    drifts, unknown = watching.drift_today(
+        portfolio, champions, partial(tables_of, portfolio, champions, [portfolio.as_of_day])
+    )
     say("drawing the report")
     found = seen.scored
     facts = with_figures(
@@ -435,6 +439,7 @@ def report(portfolio: Opened, *, now: Clock, say: Say) -> Reported:
         representatives=seen.representatives,
         purchases=partial(purchases_of, portfolio.inputs, as_of=portfolio.as_of),
         most=settings.report.customers,
+        drift=drift_facts(drifts, as_of=portfolio.as_of, unknown=unknown),
     )
     return Reported(*write_report(facts, settings), facts, seen.reckoned)
 

@@ -12,6 +12,7 @@ from portfolio_ml.datasets import is_simulated
 from portfolio_ml.portfolio.figure import Figure
 from portfolio_ml.report import customers, stored
 from portfolio_ml.report.customers import Abstention, Attention, Group, Headline, Profile
+from portfolio_ml.report.drift_facts import DriftFacts
 from portfolio_ml.report.evidence import ModelFacts, model_facts
 from portfolio_ml.report.people import People, PurchasesOf, people
 from portfolio_ml.report.portfolio_facts import PortfolioFacts, portfolio_facts
@@ -130,8 +131,9 @@ class Facts:
         today: The daily list in short.
         people: The customers worth attention.
         portfolio: The portfolio's own figures.
+        drift: Whether what the models see is still what they learnt from.
 
-    The last four are None where the portfolio's figures were not computed: `score` tells of its
+    The last five are None where the portfolio's figures were not computed: `score` tells of its
     rows alone.
     """
 
@@ -160,6 +162,7 @@ class Facts:
     today: Today | None = None
     people: People | None = None
     portfolio: PortfolioFacts | None = None
+    drift: DriftFacts | None = None
 
     def to_json(self) -> bytes:
         """The facts as JSON; dates are ISO 8601, what is undefined is null."""
@@ -267,6 +270,7 @@ def with_figures(
     representatives: pa.Table | None,
     purchases: PurchasesOf,
     most: int,
+    drift: DriftFacts | None = None,
 ) -> Facts:
     """The facts with what the portfolio's figures add to them.
 
@@ -280,6 +284,7 @@ def with_figures(
         representatives: customer_id and representative_id; None where nothing tells them.
         purchases: Gives what some customers bought.
         most: So many customers are told of one by one.
+        drift: Whether what the models see is still what they learnt from.
     """
     by_name = {figure.name: figure for figure in figures}
     found = people(
@@ -298,6 +303,7 @@ def with_figures(
         today=today(by_name, found),
         people=found,
         portfolio=portfolio_facts(figures, as_of=facts.as_of),
+        drift=drift,
     )
 
 
