@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import pyarrow as pa
 import pytest
@@ -530,15 +529,6 @@ def test_segments_are_drawn_from_their_models_profiles_too():
         ("big", 0.5, 0.75),
         ("small", 0.5, 0.25),
     ]
-
-
-def test_names_stay_text_in_a_chart(facts):
-    group = replace(facts.segments[0], name="<script>alert(1)</script>")
-
-    tree = ET.fromstring(drawing.to_svg(runs.profile([group])))
-
-    assert "script" not in {element.tag.rpartition("}")[2] for element in tree.iter()}
-    assert "<script>alert(1)</script>" in {element.text for element in tree.iter()}
 
 
 def test_a_chart_may_fetch_nothing():

@@ -23,7 +23,9 @@ class Bar:
         length: How long it is.
         told: What stands at its right end.
         mark: Where a line across it stands, for comparison; None for none.
-        part: How much of it is dark, for a part of the whole; None where all of it is.
+        part: How much of it is strong, for a part of the whole; None where all of it is.
+        start: Where it begins.
+        is_less: Whether it is something that went: it has the other colour.
     """
 
     name: str
@@ -31,6 +33,8 @@ class Bar:
     told: str
     mark: float | None = None
     part: float | None = None
+    start: float = 0.0
+    is_less: bool = False
 
 
 def named_bars(bars: Sequence[Bar], *, title: str, is_share: bool = True) -> Chart:
@@ -42,22 +46,25 @@ def named_bars(bars: Sequence[Bar], *, title: str, is_share: bool = True) -> Cha
         is_share: Whether lengths are shares of a whole; else they are amounts.
     """
     rows = [
-        {"row": n, "name": b.name, "length": b.length, "told": b.told, "mark": b.mark,
-         "part": b.length if b.part is None else b.part}
+        {"row": n, "name": b.name, "start": b.start, "end": b.start + b.length, "told": b.told,
+         "mark": b.mark, "strong": b.start + (b.length if b.part is None else b.part),
+         "less": b.is_less}
         for n, b in enumerate(bars)
     ]  # fmt: skip
     base = alt.Chart(values(rows)).encode(_ROWS)
     axis = alt.Axis(format="%", tickCount=4) if is_share else amounts(tickCount=4)
-    layers: list[alt.Chart] = [
-        base.mark_bar(height=THICK, yOffset=DOWN).encode(alt.X("part:Q", axis=axis, title=title))
-    ]
+    bar = base.mark_bar(height=THICK, yOffset=DOWN)
+    strong = bar.encode(alt.X("strong:Q", axis=axis, title=title), alt.X2("start:Q"))
+    layers: list[alt.Chart] = [strong]
     if any(b.part is not None for b in bars):
-        layers.insert(
-            0,
-            base.mark_bar(height=THICK, yOffset=DOWN, opacity=0.35).encode(
-                alt.X("length:Q", axis=axis)
-            ),
-        )
+        faint = base.mark_bar(height=THICK, yOffset=DOWN, opacity=0.35)
+        layers.insert(0, faint.encode(alt.X("end:Q", axis=axis, title=title), alt.X2("start:Q")))
+    if any(b.is_less for b in bars):
+        went = strong.transform_filter(alt.datum.less)
+        layers = [
+            strong.transform_filter(~alt.datum.less),
+            went.mark_bar(height=THICK, yOffset=DOWN, style="other"),
+        ]
     if any(b.mark is not None for b in bars):
         line = base.mark_tick(style="mark", orient="vertical", size=15, thickness=3, yOffset=DOWN)
         layers.append(line.encode(alt.X("mark:Q")))

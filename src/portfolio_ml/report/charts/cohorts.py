@@ -7,7 +7,8 @@ import altair as alt
 from portfolio_ml.report.charts.drawing import FLUID, Chart, values
 from portfolio_ml.report.charts.exhibit import Exhibit, Numbers, missing
 from portfolio_ml.report.number import percent, plain, share
-from portfolio_ml.report.portfolio_facts import CohortPeriod, PortfolioFacts
+from portfolio_ml.report.portfolio_facts import PortfolioFacts
+from portfolio_ml.report.portfolio_records import CohortPeriod
 
 NAME, TITLE = "cohorts", "Who still buys: cohorts by first purchase"
 MOST_COHORTS, MOST_PERIODS = 16, 12

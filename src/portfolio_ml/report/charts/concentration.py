@@ -5,7 +5,8 @@ import altair as alt
 from portfolio_ml.report.charts.drawing import FLUID, HEIGHT, Chart, values
 from portfolio_ml.report.charts.exhibit import Exhibit, Numbers, missing
 from portfolio_ml.report.number import day, percent, plain
-from portfolio_ml.report.portfolio_facts import Concentrated, CurvePoint, PortfolioFacts
+from portfolio_ml.report.portfolio_facts import PortfolioFacts
+from portfolio_ml.report.portfolio_records import Concentrated, CurvePoint
 
 NAME, TITLE = "concentration", "How few customers bring how much"
 TOLD = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from portfolio_ml.report.charts.bridge import bridge
 from portfolio_ml.report.charts.cohorts import cohorts
 from portfolio_ml.report.charts.concentration import concentration
 from portfolio_ml.report.charts.exhibit import Exhibit
@@ -14,9 +15,10 @@ from portfolio_ml.report.portfolio_facts import PortfolioFacts
 
 
 def course(facts: PortfolioFacts, *, currency: str = "") -> tuple[Exhibit, ...]:
-    """How the portfolio moves: the stream, month by month, cohorts, and what it becomes."""
+    """How the portfolio moves: the stream, months, value, cohorts, and what it becomes."""
     ahead = (projection(facts, measure, currency=currency) for measure in MEASURES)
-    return (stream(facts), months(facts), cohorts(facts), *ahead)
+    flow = (stream(facts), months(facts), bridge(facts, currency=currency))
+    return (*flow, cohorts(facts), *ahead)
 
 
 def parts(facts: PortfolioFacts, *, currency: str = "") -> tuple[Exhibit, ...]:

@@ -7,7 +7,8 @@ import altair as alt
 from portfolio_ml.report.charts.drawing import FLUID, Chart, amounts, values
 from portfolio_ml.report.charts.exhibit import Exhibit, Numbers, missing
 from portfolio_ml.report.number import day, plain
-from portfolio_ml.report.portfolio_facts import PortfolioFacts, Projected
+from portfolio_ml.report.portfolio_facts import PortfolioFacts
+from portfolio_ml.report.portfolio_records import Projected
 
 MEASURES = ("active", "revenue")
 _TITLES = {"active": "Active customers, within a year", "revenue": "Revenue to come, within a year"}

@@ -6,7 +6,8 @@ from portfolio_ml.report.charts.bars import SHOWN, Bar, named_bars
 from portfolio_ml.report.charts.exhibit import Exhibit, Numbers, missing
 from portfolio_ml.report.customers import Group
 from portfolio_ml.report.number import decimals, percent, plain, share
-from portfolio_ml.report.portfolio_facts import Dimension, PortfolioFacts, Potential, Section
+from portfolio_ml.report.portfolio_facts import PortfolioFacts
+from portfolio_ml.report.portfolio_records import Dimension, Potential, Section
 from portfolio_ml.wording import counted, value_name
 
 

@@ -11,7 +11,8 @@ import altair as alt
 from portfolio_ml.report.charts.drawing import FLUID, Chart, amounts, values
 from portfolio_ml.report.charts.exhibit import Exhibit, Numbers, missing
 from portfolio_ml.report.number import percent, plain, share
-from portfolio_ml.report.portfolio_facts import Month, PortfolioFacts, Transition
+from portfolio_ml.report.portfolio_facts import PortfolioFacts
+from portfolio_ml.report.portfolio_records import Month, Transition
 from portfolio_ml.wording import counted
 
 NONE, LAPSED = "none", "lapsed"
