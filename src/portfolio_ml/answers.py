@@ -21,7 +21,8 @@ from portfolio_ml.opening import Validation
 from portfolio_ml.pipeline import TrainingResult, Tuned
 from portfolio_ml.reckoned import Reckoned
 from portfolio_ml.registry import Move
-from portfolio_ml.report import charts
+from portfolio_ml.report.charts import drawing, models
+from portfolio_ml.report.charts.theme import PAPER
 from portfolio_ml.report.evidence import model_facts
 from portfolio_ml.report.facts import Facts
 from portfolio_ml.results import (
@@ -64,14 +65,14 @@ _SHOWN = (
 class Picture:
     """Charts side by side, drawn without network or script wherever they are shown."""
 
-    shown: tuple[charts.Chart, ...]
+    shown: tuple[drawing.Chart, ...]
 
     def _repr_svg_(self) -> str:
-        return charts.to_svg(charts.beside(*self.shown), colours=charts.PAPER)
+        return drawing.to_svg(drawing.beside(*self.shown), colours=PAPER)
 
     def to_png(self) -> bytes:
         """The picture as PNG."""
-        return charts.to_png(charts.beside(*self.shown))
+        return drawing.to_png(drawing.beside(*self.shown))
 
 
 class _Shown(ABC):
@@ -170,20 +171,20 @@ class _Judged(_Shown):
         judged = self._judgement(target)
         curves = dict(judged.curves)
         if judged.acting is not None:
-            curves["profit"] = charts.profit_points(judged.acting)
+            curves["profit"] = models.profit_points(judged.acting)
         if name not in curves:
             raise ConfigError(
                 f"{target} has no curve {name!r}", do=f"choose one of {', '.join(curves)}"
             )
         return pd.DataFrame(curves[name])
 
-    def charts(self, target: Supervised = "churn") -> dict[str, charts.Chart]:
+    def charts(self, target: Supervised = "churn") -> dict[str, drawing.Chart]:
         """The charts of a target by name, for `portfolio_ml.picture`.
 
         Raises:
             ConfigError: The target was not judged.
         """
-        return charts.drawn(model_facts(self._judgement(target).to_dict()))
+        return models.drawn(model_facts(self._judgement(target).to_dict()))
 
     def _judgement(self, target: Supervised) -> Judgement:
         if target not in self.judgements:

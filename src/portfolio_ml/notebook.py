@@ -30,7 +30,7 @@ from portfolio_ml.answers import (
 from portfolio_ml.config import Settings, settings_from
 from portfolio_ml.errors import ConfigError, QuarantineWarning
 from portfolio_ml.judgement import Supervised
-from portfolio_ml.report import charts
+from portfolio_ml.report.charts.drawing import Chart
 from portfolio_ml.report.words import young_history
 from portfolio_ml.results import refused_by_rule
 from portfolio_ml.tuning import TARGETS
@@ -383,7 +383,7 @@ def portfolio_figures(
     return PortfolioResult(found, done.receipts)
 
 
-def picture(*shown: charts.Chart) -> Picture:
+def picture(*shown: Chart) -> Picture:
     """Altair charts side by side in the report's style, as a picture that needs no network."""
     return Picture(shown)
 

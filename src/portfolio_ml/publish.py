@@ -20,9 +20,13 @@ from portfolio_ml.models.segment_identity import Migration
 from portfolio_ml.models.segment_profiles import profiles
 from portfolio_ml.models.segments import SegmentModel
 from portfolio_ml.report.card import CardFacts, card
-from portfolio_ml.report.charts import plots, segment_plots
+from portfolio_ml.report.charts.runs import (
+    importance_plots,
+    judgement_plots,
+    plots,
+    segment_plots,
+)
 from portfolio_ml.report.customers import segment_groups
-from portfolio_ml.report.run_charts import importance_plots, judgement_plots
 from portfolio_ml.snapshots import matrix
 from portfolio_ml.training import Candidates
 

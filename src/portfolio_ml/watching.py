@@ -1,7 +1,7 @@
 """A training, as it is remembered, and today's champions, watched: drift, outcomes, the verdict."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,22 @@ def watched(
     )
 
 
+def drift_today(
+    portfolio: Opened, champions: Champions, tables: Callable[[], Mapping[str, pa.Table]]
+) -> tuple[tuple[Drift, ...], str | None]:
+    """Every column, today against training; or none, and why they cannot be told.
+
+    Args:
+        portfolio: The history, up to today.
+        champions: The models in force.
+        tables: Gives, per target, today's features under its champion's frozen portfolio; asked
+            only where there is something to compare.
+    """
+    if not _is_comparable(portfolio, champions):
+        return (), _no_drift(portfolio, champions)
+    return _drifts(portfolio, champions, tables()), None
+
+
 def logged(found: Monitoring, store: registry.Store) -> None:
     """Log what was seen as a run of its own: the verdict, figures by column, all of it as JSON."""
     figures = [
@@ -156,6 +172,14 @@ def _behaviour(profile: Profile, table: pa.Table) -> dict[str, Counts]:
         return {}
     known = change[np.isfinite(change)]
     return {name: distribution.of(known) for name, distribution in profile.behaviour.items()}
+
+
+def _is_comparable(portfolio: Opened, champions: Champions) -> bool:
+    return any(
+        len(profile.days) >= FEWEST_DATES and portfolio.as_of_day > profile.days[-1]
+        for profile in champions.profiles.values()
+        if profile is not None
+    )
 
 
 def _no_drift(portfolio: Opened, champions: Champions) -> str:

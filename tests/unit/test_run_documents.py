@@ -20,7 +20,7 @@ from portfolio_ml.metrics import METRICS
 from portfolio_ml.models.importance import importance
 from portfolio_ml.registry.environment import commit, packages
 from portfolio_ml.report.card import CardFacts, card
-from portfolio_ml.report.run_charts import judgement_plots
+from portfolio_ml.report.charts.runs import judgement_plots
 from portfolio_ml.training import fit_candidates
 from portfolio_ml.writers import LONGEST, Writer, at_work
 

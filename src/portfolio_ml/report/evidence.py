@@ -64,6 +64,27 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class PartFacts:
+    """How the winner did on a part of the customers, pooled over cutoffs.
+
+    Attributes:
+        section: How the customers are divided, such as `value_tier`.
+        part: The part, such as `A`.
+        rows: Its customers, counted at each cutoff.
+        actual: The mean outcome.
+        predicted: The mean prediction.
+        coverage: The share of outcomes inside the intervals; None without intervals.
+    """
+
+    section: str
+    part: str
+    rows: int
+    actual: float | None
+    predicted: float | None
+    coverage: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFacts:
     """How the model of one target did at past cutoffs.
 
@@ -82,6 +103,7 @@ class ModelFacts:
         curves: Points for drawing, by name.
         measure: What value is.
         acting: Whom to act on; None where no cost of acting is known, or for other targets.
+        parts: How the winner did on parts of the customers.
     """
 
     target: str
@@ -98,6 +120,7 @@ class ModelFacts:
     curves: Mapping[str, Points]
     measure: str = "revenue"
     acting: Advice | None = None
+    parts: tuple[PartFacts, ...] = ()
 
     def figure(self, metric: str) -> Figure | None:
         """One of the figures, or None."""
@@ -132,6 +155,7 @@ def model_facts(judgement: Mapping[str, Any], *, coverage: float | None = None) 
         curves={name: _defined(points) for name, points in judgement["curves"].items()},
         measure=judgement.get("measure", "revenue"),
         acting=Advice.from_dict(judgement["acting"]) if "acting" in judgement else None,
+        parts=tuple(_part(section) for section in judgement.get("sections", ())),
     )
 
 
@@ -150,6 +174,17 @@ def _by_cutoff(
 ) -> tuple[float | None, ...]:
     primary = judgement["primary"]
     return tuple(scores.get((model, primary, "all", day)) for day in judgement["cutoffs"])
+
+
+def _part(section: Mapping[str, Any]) -> PartFacts:
+    return PartFacts(
+        section=section["section"],
+        part=section["part"],
+        rows=section["rows"],
+        actual=finite(section["actual"]),
+        predicted=finite(section["predicted"]),
+        coverage=finite(section["coverage"]),
+    )
 
 
 def _opponents(judgement: Mapping[str, Any], scores: _Scores) -> tuple[Opponent, ...]:

@@ -1,0 +1,1 @@
+"""Charts of facts: each a pure function, without a colour of its own."""

@@ -1,0 +1,68 @@
+"""Charts that a run in MLflow has, as PNG: those of the page and some that only the run has."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+from portfolio_ml.report.charts import models
+from portfolio_ml.report.charts.drawing import LABELS, WIDTH, Chart, to_png, values
+from portfolio_ml.report.charts.sections import segment_shares
+from portfolio_ml.report.customers import Group
+from portfolio_ml.report.evidence import model_facts
+
+SHOWN_FEATURES = 20
+
+
+def plots(judgement: Mapping[str, Any], *, currency: str = "") -> dict[str, bytes]:
+    """The charts of a judgement (as given by `Judgement.to_dict`) as PNG, by file name."""
+    model = model_facts(judgement)
+    charts = models.drawn(model, currency=currency)
+    return {f"{model.target}_{name}.png": to_png(chart) for name, chart in charts.items()}
+
+
+def segment_plots(segments: Sequence[Group], *, measure: str = "revenue") -> dict[str, bytes]:
+    """The profile of the segments as PNG, by file name; empty without segments."""
+    chart = segment_shares(segments, measure=measure).chart
+    return {} if chart is None else {"segments_profile.png": to_png(chart, width=2 * WIDTH)}
+
+
+def importance(shares: Mapping[str, float]) -> Chart:
+    """The features that the trees gain most from, with their share of the gain."""
+    names = [*shares][:SHOWN_FEATURES]
+    rows = [{"feature": name, "share": shares[name]} for name in names]
+    bars = alt.Chart(values(rows)).mark_bar()
+    bars = bars.encode(
+        alt.Y(
+            "feature:N",
+            sort=names,
+            axis=alt.Axis(grid=False, title=None, labelLimit=2 * LABELS),
+        ),
+        alt.X("share:Q", axis=alt.Axis(format="%", tickCount=5), title="share of the gain"),
+    )
+    chart: alt.Chart = bars.properties(height=alt.Step(14))
+    return chart
+
+
+def judgement_plots(judged: Mapping[str, Any], *, coverage: float) -> dict[str, bytes]:
+    """The charts of a judgement (as given by `Judgement.to_dict`) as PNG, by file name."""
+    model = model_facts(judged)
+    charts: dict[str, Chart] = {}
+    if points := model.curves.get("gains"):
+        charts["lift"] = models.lift(points)
+    if points := model.curves.get("lorenz"):
+        charts["lorenz"] = models.lorenz(points)
+    if tiers := [part for part in models.covered(model) if part.section == "value_tier"]:
+        charts["coverage_by_tier"] = models.coverage(tiers, meant=coverage)
+    return {f"{model.target}_{name}.png": to_png(chart) for name, chart in charts.items()}
+
+
+def importance_plots(
+    target: str, importances: Mapping[str, Mapping[str, float]]
+) -> dict[str, bytes]:
+    """Per ensemble its most important features as PNG, by file name."""
+    return {
+        f"{target}_importance_{part.replace(' ', '_')}.png": to_png(importance(shares))
+        for part, shares in importances.items()
+        if shares
+    }
