@@ -23,7 +23,7 @@ data:
 Relative paths start from the file's folder. A `${{NAME}}` in a value is filled in from the
 environment. A variable `{ENVIRONMENT_PREFIX}SECTION__KEY` wins over the file, as in
 `{ENVIRONMENT_PREFIX}TARGETS__CHURN__HORIZON_DAYS=60`. All faults of a file are told at once, each
-with its path; an unknown key is one. `config.schema.json` beside this page tells editors the same.
+with its path; an unknown key is one. [A schema](config.schema.json) tells editors the same.
 
 A heading is the path of the keys below it: under `targets.churn`, the key `horizon_days` is
 `targets: {{churn: {{horizon_days: 90}}}}`. `[]` stands for each entry of a list, and a word in
