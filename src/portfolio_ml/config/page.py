@@ -36,7 +36,7 @@ _EVERY_TABLE = """Where a table is, and what its columns are called there. `TABL
 [the input tables](input_tables.md)."""
 _THE_FILE = "What stands at the top. A section that is left out is as its own keys say below."
 _REQUIRED = "**required**"
-_A_SECTION = "a section"
+_SECTION = "section"
 
 Schema = Mapping[str, Any]
 Row = tuple[str, str, str, str]
@@ -134,7 +134,7 @@ def _link(title: str, section: Schema) -> str:
     """A section as a link to its heading; one of several kinds by its kind."""
     place = re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
     kind = _kind_of(section)
-    return f"[{_A_SECTION if kind is None else f'`{kind}`'}](#{place})"
+    return f"[{_SECTION if kind is None else f'`{kind}`'}](#{place})"
 
 
 def _kind_of(section: Schema) -> str | None:
@@ -241,7 +241,7 @@ def _mapping(part: Schema, links: Mapping[str, str]) -> str:
 
 
 def _many(kind: str) -> str:
-    return _MANY.get(kind, kind.replace(f"[{_A_SECTION}]", "[sections]"))
+    return _MANY.get(kind, kind.replace(f"[{_SECTION}]", "[sections]"))
 
 
 _MANY = {"text": "texts", "a path": "paths"}
