@@ -59,7 +59,7 @@ One row is one customer with a purchase in history. `portfolio-ml features` writ
 
 """
 _WRITTEN_BY = {
-    TRAINING_ROWS.name: "`portfolio-ml snapshots` writes this table for training, sorted by date and "
+    TRAINING_ROWS.name: "`portfolio-ml snapshots` writes this table, sorted by date and "
     "customer; `targets.lifetime_value.measure: margin` adds a last column `future_margin`.",
     QUARANTINE.name: "`portfolio-ml validate` writes it to the file `data.quarantine`; "
     "[the rules](quarantine.md) are told apart.",
