@@ -9,8 +9,9 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.page_blocks import Block, Typed
-from tests.page_runs import ROOT, Reader
+import pytest
+from tests.page_blocks import Block
+from tests.page_runs import ROOT, Reader, replaced
 from tests.page_world import World, world
 
 ASKED = ("@@",)
@@ -19,23 +20,28 @@ ASKED = ("@@",)
 
 @dataclass
 class Filler(Reader):
-    """A reader who writes down what is printed."""
+    """A reader who writes down what is printed, by the line of its block."""
 
-    printings: dict[tuple[int, tuple[str, ...]], str] = field(default_factory=dict)
+    printings: list[tuple[int, str, str]] = field(default_factory=list)
 
     def _shows(self, block: Block, shown: tuple[str, ...], printed: str) -> None:
         if shown == ASKED or not any("..." in line for line in shown):
             lines = [line.rstrip() for line in printed.splitlines() if line.strip()]
-            self.printings[block.line, shown] = "\n".join(lines)
+            before = replaced("\n".join(shown), self.there)
+            self.printings.append((block.line, before, "\n".join(lines)))
 
 
 def filled(page: Path, filler: Filler) -> str:
     """The page with what was printed."""
-    lines = page.read_text(encoding="utf-8").split("\n")
-    for (number, shown), printed in sorted(filler.printings.items(), reverse=True):
-        before, after = lines[:number], "\n".join(lines[number:])
-        lines = [*before, *after.replace("\n".join(shown), printed, 1).split("\n")]
-    return "\n".join(lines)
+    text = page.read_text(encoding="utf-8")
+    lines = text.splitlines(keepends=True)
+    done, at = "", 0
+    for number, shown, printed in filler.printings:
+        begins = max(at, len("".join(lines[:number])))
+        found = text.index(f"\n{shown}\n", begins - 1) + 1
+        done += text[at:found] + printed
+        at = found + len(shown)
+    return done + text[at:]
 
 
 def main(around: World) -> None:
@@ -45,8 +51,9 @@ def main(around: World) -> None:
         filler = around.reader(page, Filler)
         try:
             filler.follows(page)
-        finally:
-            page.write_text(filled(page, filler), encoding="utf-8")
+        except pytest.fail.Exception as fault:
+            sys.stderr.write(f"{fault}\n")
+        page.write_text(filled(page, filler), encoding="utf-8")
 
 
 if __name__ == "__main__":
