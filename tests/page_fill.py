@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.page_blocks import Block
-from tests.page_runs import ROOT, Reader
+from tests.page_runs import ROOT, Reader, replaced
 from tests.page_world import World, world
 
 ASKED = ("@@",)
@@ -27,7 +27,8 @@ class Filler(Reader):
     def _shows(self, block: Block, shown: tuple[str, ...], printed: str) -> None:
         if shown == ASKED or not any("..." in line for line in shown):
             lines = [line.rstrip() for line in printed.splitlines() if line.strip()]
-            self.printings.append((block.line, "\n".join(shown), "\n".join(lines)))
+            before = replaced("\n".join(shown), self.there)
+            self.printings.append((block.line, before, "\n".join(lines)))
 
 
 def filled(page: Path, filler: Filler) -> str:
@@ -51,7 +52,7 @@ def main(around: World) -> None:
         try:
             filler.follows(page)
         except pytest.fail.Exception as fault:
-            print(fault)
+            sys.stderr.write(f"{fault}\n")
         page.write_text(filled(page, filler), encoding="utf-8")
 
 

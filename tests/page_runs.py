@@ -18,6 +18,7 @@ import yaml
 from tests.examples import is_long
 from tests.page_blocks import Block, Typed, blocks, differs, typed
 
+import portfolio_ml
 from portfolio_ml.cli import app
 from portfolio_ml.config import load_settings
 
@@ -77,6 +78,7 @@ class Reader:
             if "printed" in block.notes:
                 self._shows(block, tuple(text.splitlines()), self.printed)
         elif "not run" in block.notes:
+            assert len(block.notes["not run"].split()) > 2, "say why it is not run"
             checked(block)
         elif block.language == "console":
             self._types(block, typed(text))
@@ -102,8 +104,11 @@ class Reader:
         if shlex.join(words) in self.already:
             return self.already[shlex.join(words)]
         if words[0] == "export":
-            for name, _, value in (word.partition("=") for word in words[1:]):
-                os.environ[name] = self.variables[name] = value
+            _, told = shell(f"{line}; env -0")
+            for name in re.findall(r"\b(\w+)=", line):
+                value = re.search(rf"(?:^|\0){name}=([^\0]*)", told)
+                if value:
+                    os.environ[name] = self.variables[name] = value[1]
             return 0, ""
         if words[0] == "cd":
             os.chdir(words[1])
@@ -114,7 +119,7 @@ class Reader:
         if words[0] == "portfolio-ml" and not SHELL.search(line.partition(" #")[0]):
             out, err = io.StringIO(), io.StringIO()
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                code = app.run(words[1:])
+                code = app.run([*map(os.path.expandvars, words[1:])])
             return code, out.getvalue() + PROGRESS.sub("", err.getvalue())
         return shell(line)
 
@@ -179,23 +184,31 @@ def known(words: list[str]) -> None:
 
 
 def checked(block: Block) -> None:
-    """What is not run is looked at as far as it can be: does it parse, are commands there?"""
-    assert len(block.notes["not run"].split()) > 2, "say why it is not run"
+    """What is not run is looked at as far as it can be: does it parse, is what it names there?"""
     if block.language == "console":
         for command in typed(block.text):
             parsed(command.line)
     elif block.language == "python":
         compile(block.text, block.place, "exec")
+        missing = [name for name in re.findall(r"\bpml\.(\w+)", block.text) if not named(name)]
+        assert not missing, f"portfolio_ml has no {missing[0]}"
     elif block.language == "yaml":
         list(yaml.safe_load_all(block.text))
     elif block.language == "sh":
         subprocess.run(["bash", "-n", "-c", block.text], check=True)
 
 
+def named(name: str) -> bool:
+    """Whether the package has this name in public."""
+    return name in portfolio_ml.__all__
+
+
 def parsed(line: str) -> None:
     """A line that a shell takes, and whose `portfolio-ml` the command line takes."""
     subprocess.run(["bash", "-n", "-c", line], check=True)
     words = shlex.split(line, comments=True)
+    if words[0] in {"pip", "make"}:
+        known(words)
     if words[:1] != ["portfolio-ml"] or words[1].startswith("--"):
         return
     command, rest = COMMANDS.get(words[1]), words[2:]

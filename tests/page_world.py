@@ -54,7 +54,7 @@ class World:
         else:
             shutil.copytree(self.begun, folder)
         if kept := {"hubspot": self._hubspot, "salesforce": self._salesforce}.get(page.stem):
-            return kind(folder, kept())
+            return kind(folder, *kept())
         return kind(folder, *(self._database() if asks_psql(page) else ()))
 
     @cached_property
@@ -73,6 +73,7 @@ class World:
         page.write_text(f"```python\n{program.text}```\n\n```console\n{typed}```\n")
         Reader(folder).follows(page)
         page.unlink()
+        shutil.copy(folder / "sales.yaml", folder / "shop.yaml")  # what the nights' pages call it
         return folder
 
     @cached_property
@@ -85,21 +86,23 @@ class World:
         self.patch.setenv("PGUSER", "postgres")
         return running
 
-    def _hubspot(self) -> dict[str, str]:
-        """What stands for HubSpot, which has a contact for each customer."""
+    def _hubspot(self) -> tuple[dict[str, str], dict[str, str]]:
+        """What stands for HubSpot, which has a contact for each customer, and back."""
         weather = Weather(token="pat-na1-your-token")
         crm, address = self.stack.enter_context(hubspot(weather=weather))
         crm.have([f"{number:05}" for number in range(10, 23_571, 10)])
-        return {"- kind: hubspot\n": f"- kind: hubspot\n    base_url: {address}\n"}
+        here = {"- kind: hubspot\n": f"- kind: hubspot\n    base_url: {address}\n"}
+        return here, {address: "https://api.hubapi.com"}
 
-    def _salesforce(self) -> dict[str, str]:
-        """What stands for Salesforce, which has an account for each customer."""
+    def _salesforce(self) -> tuple[dict[str, str], dict[str, str]]:
+        """What stands for Salesforce, which has an account for each customer, and back."""
         place = self.stack.enter_context(salesforces())
         place.fresh()
         fields = {"Churn__c": "double", "Lifetime_Value__c": "double", "Active__c": "boolean"}
         place.here.org = Org(fields, external_id="Customer_Number__c")
         place.here.org.add(*(f"{number:05}" for number in range(10, 23_571, 10)))
-        return {"https://acme.my.salesforce.com": place.address}
+        told = "https://acme.my.salesforce.com"
+        return {told: place.address}, {place.address: told}
 
     def _database(self) -> tuple[dict[str, str], dict[str, str]]:
         """What stands for the server that the pages call localhost, and the other way round."""

@@ -7,8 +7,9 @@ others begins with the tutorial's shop, trained in February; a page of the tutor
 import shutil
 
 import pytest
+import yaml
 from tests.page_blocks import KNOWN, blocks
-from tests.page_runs import ROOT, Reader
+from tests.page_runs import ROOT, Reader, checked, whole_config
 from tests.page_world import DOCS, world
 
 from .conftest import FIVE_SEGMENTS, LIGHTER, ONCE, unless_long
@@ -20,9 +21,10 @@ BUILT = {"_build", "notebooks"}
 PAGES = sorted(
     page
     for page in (ROOT / "README.md", *DOCS.rglob("*.md"))
-    if not BUILT & set(page.relative_to(ROOT / "docs" if DOCS in page.parents else ROOT).parts)
+    if not BUILT & set(page.relative_to(ROOT).parts)
 )
-WITH_CODE = [page for page in PAGES if blocks(page) and page != FIRST_MODEL]
+README = ROOT / "README.md"
+WITH_CODE = [page for page in PAGES if blocks(page) and page not in {FIRST_MODEL, README}]
 
 
 def name(page):
@@ -48,6 +50,14 @@ def test_a_page_does_what_it_says(page, around):
     around.reader(page, Reader).follows(page)
 
 
+@pytest.mark.parametrize("block", blocks(README), ids=lambda block: f"line {block.line}")
+def test_the_readme_shows_what_is_there(block, tmp_path):
+    """Its commands are those of the tutorial and the how-to pages, which run them."""
+    checked(block)
+    if block.language == "yaml":
+        whole_config(yaml.safe_load(block.text), block.text, tmp_path)
+
+
 @pytest.mark.xdist_group("cdnow")
 def test_the_first_model_is_as_its_page_says(cdnow, tmp_path):
     """The demo is walked once for all tests; the page goes on from there."""
@@ -60,7 +70,7 @@ def test_the_first_model_is_as_its_page_says(cdnow, tmp_path):
 def test_a_page_that_shows_something_else_is_found_out(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("```console\n$ echo read: 5\nread: 6\n```\n")
-    with pytest.raises(pytest.fail.Exception, match=r"page.md, line 1.*read: 5"):
+    with pytest.raises(pytest.fail.Exception, match=r"(?s)page.md, line 1.*read: 5"):
         Reader(tmp_path).follows(page)
     page.write_text("```yaml\ntargets: {churn: {horizont_days: 90}}\n```\n")
     with pytest.raises(Exception, match="horizont_days"):
