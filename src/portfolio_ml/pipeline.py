@@ -7,6 +7,7 @@ Each function opens the engine, walks downstream, and gives a frozen result. Not
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,11 @@ from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.opening import Opened, Say, Validation, opened, validate
 from portfolio_ml.portfolio.catalogue import demand_known
 from portfolio_ml.publish import Training, models_as_files, publish
-from portfolio_ml.reckoned import Reckoned, contacts_brought, reckoned, with_portfolio
-from portfolio_ml.report.facts import Facts, gather, history_facts
+from portfolio_ml.reckoned import Reckoned, contacts_brought, reckoned, surveyed, with_portfolio
+from portfolio_ml.report.drift_facts import drift_facts
+from portfolio_ml.report.facts import Facts, gather, history_facts, with_figures
 from portfolio_ml.report.page import write as write_page
+from portfolio_ml.report.purchases import purchases_of
 from portfolio_ml.scored import Scored, scored, scored_dates, tables_of
 from portfolio_ml.scoring import Champions
 from portfolio_ml.sinks.receipts import Receipt
@@ -51,12 +54,14 @@ __all__ = [
     "Deliveries",
     "Opened",
     "Reckoned",
+    "Reported",
     "ScoringResult",
     "TrainingResult",
     "Tuned",
     "Validation",
     "backtest",
     "contributions",
+    "delivered_figures",
     "features",
     "fill",
     "monitor",
@@ -111,6 +116,23 @@ class ScoringResult:
     receipts: tuple[Receipt, ...]
     facts: Facts
     faults: tuple[PortfolioError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a report is.
+
+    Attributes:
+        page: The HTML file.
+        data: The facts beside it, as JSON.
+        facts: What the page is made of.
+        reckoned: The portfolio's figures behind them.
+    """
+
+    page: Path
+    data: Path
+    facts: Facts
+    reckoned: Reckoned
 
 
 def features(portfolio: Opened, *, say: Say) -> FeatureTable:
@@ -350,10 +372,17 @@ def portfolio_figures(
     settings = portfolio.settings
     bands = delivering.bands_before(settings)
     found = reckoned(portfolio, bands_before=bands, names=names, now=now, say=say)
-    if not write or not settings.portfolio.delivery:
+    if not write:
         return found, Deliveries(())
+    return found, delivered_figures(found, settings, now=now, say=say)
+
+
+def delivered_figures(found: Reckoned, settings: Settings, *, now: Clock, say: Say) -> Deliveries:
+    """What became of figures that were computed where the config wants them, if it does."""
+    if not settings.portfolio.delivery:
+        return Deliveries(())
     say("delivering")
-    return found, deliver_figures(found, settings, now=now)
+    return deliver_figures(found, settings, now=now)
 
 
 def monitor(portfolio: Opened, *, say: Say) -> Monitoring:
@@ -379,19 +408,51 @@ def monitor(portfolio: Opened, *, say: Say) -> Monitoring:
     return found
 
 
-def report(portfolio: Opened, *, now: Clock, say: Say) -> Path:
-    """Write the report page from fresh scores, delivering nothing; gives its path."""
-    found, champions, judgements = _scored(portfolio, None, now=now, say=say)
-    found, _ = delivering.allowed(found, portfolio, champions, now=now)
+def report(portfolio: Opened, *, now: Clock, say: Say) -> Reported:
+    """Write the report page and its facts, from fresh scores and all figures; deliver nothing.
+
+    Args:
+        portfolio: The history.
+        now: The wall clock.
+        say: Told what is being done.
+
+    Raises:
+        DataError: There is no champion, or its files are not the registered ones.
+        ConfigError: The page's path is none to write to.
+    """
+    settings = portfolio.settings
+    champions, judgements = champions_in_force(settings, say)
+    bands = delivering.bands_before(settings)
+    seen = surveyed(portfolio, champions, bands_before=bands, now=now, say=say)
+    drifts, unknown = watching.drift_today(
+        portfolio, champions, partial(tables_of, portfolio, champions, [portfolio.as_of_day])
+    )
     say("drawing the report")
-    return write_report(_facts(portfolio, found, champions, judgements, now), portfolio.settings)
+    found = seen.scored
+    facts = with_figures(
+        _facts(portfolio, found, champions, judgements, now),
+        seen.reckoned.figures,
+        rows=found.rows,
+        features=found.features,
+        then=seen.then,
+        day_then=seen.day_then,
+        representatives=seen.representatives,
+        purchases=partial(purchases_of, portfolio.inputs, as_of=portfolio.as_of),
+        most=settings.report.customers,
+        drift=drift_facts(drifts, as_of=portfolio.as_of, unknown=unknown),
+    )
+    return Reported(*write_report(facts, settings), facts, seen.reckoned)
 
 
-def write_report(facts: Facts, settings: Settings) -> Path:
-    """Write the page that the facts make; gives its path."""
+def write_report(facts: Facts, settings: Settings) -> tuple[Path, Path]:
+    """Write the facts, and the page that they make; gives the paths of the page and the facts.
+
+    Raises:
+        ConfigError: The page's path is none to write to.
+        ServiceUnavailableError: Its folder may not be written or is full.
+    """
     path = settings.resolve(settings.report.path)
-    write_page(facts, path)
-    return path
+    return path, write_page(facts, path)
 
 
 def _frozen(portfolio: Opened, table: FeatureTable) -> Frozen:

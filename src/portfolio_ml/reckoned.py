@@ -1,7 +1,7 @@
 """A portfolio's own figures, reckoned at a date by the champions in force, if there are any."""
 
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from portfolio_ml.config import Settings
 from portfolio_ml.customer_rows import with_figures
 from portfolio_ml.customers import CustomerTable
 from portfolio_ml.engine import Engine
-from portfolio_ml.errors import MissingChampionError
+from portfolio_ml.errors import DataError, MissingChampionError
 from portfolio_ml.events import Events
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.opening import Opened, Say
@@ -25,6 +25,7 @@ from portfolio_ml.portfolio.figure import Figure
 from portfolio_ml.portfolio.keeping.response import RESPONSE
 from portfolio_ml.portfolio.stock import frozen_at
 from portfolio_ml.portfolio.today.customer_figures import NEEDS, customer_figures
+from portfolio_ml.portfolio.today.daily_list import REPRESENTATIVE
 from portfolio_ml.scored import BandsBefore, Scored, scored_dates
 from portfolio_ml.scoring import Champions
 from portfolio_ml.sinks.suppression import Suppression, suppression
@@ -58,6 +59,26 @@ class Reckoned:
         return tuple(figure for figure in self.figures if not figure.absent)
 
 
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """The figures of one date, and the scored customers whom they are about.
+
+    Attributes:
+        reckoned: The figures.
+        scored: The customers, each with what the figures say of it; without those erased.
+        then: The customer rows of the day that it is compared with, likewise; None where the
+            history begins later.
+        day_then: That day.
+        representatives: customer_id and representative_id; None where no table tells them.
+    """
+
+    reckoned: Reckoned
+    scored: Scored
+    then: pa.Table | None
+    day_then: date
+    representatives: pa.Table | None
+
+
 def reckoned(
     portfolio: Opened,
     *,
@@ -79,30 +100,48 @@ def reckoned(
         DataError: A champion cannot be used, or nobody had bought by the date.
     """
     champions = _champions(portfolio.settings, say)
-    before = portfolio.as_of - timedelta(days=portfolio.settings.portfolio.compare_days)
     scores: dict[date, pa.Table] = {}
     if champions is not None:
-        first = to_date(portfolio.span.first_day)
-        days = [day for day in (before, portfolio.as_of) if day >= first]
-        for found in scored_dates(
-            portfolio, champions, days, bands_before=bands_before, now=now, say=say
-        ):
-            scores[found.as_of] = found.rows
+        found = _scored_twice(portfolio, champions, bands_before=bands_before, now=now, say=say)
+        scores = {day: each.rows for day, each in found}
     say("computing the portfolio's figures")
-    book = book_at(
-        portfolio,
-        champions,
-        as_of=portfolio.as_of,
-        scores=scores.get(portfolio.as_of),
-        then_scores=scores.get(before),
-    )
-    done = figures(book, names)
-    return Reckoned(
-        as_of=portfolio.as_of,
-        figures=(*done, contents(done, book)),
-        run_id=uuid.uuid4().hex,
-        versions={} if champions is None else champions.versions,
-        currency=book.currency,
+    return _reckoned(portfolio, champions, scores, names)[0]
+
+
+def surveyed(
+    portfolio: Opened, champions: Champions, *, bands_before: BandsBefore, now: Clock, say: Say
+) -> Surveyed:
+    """All figures at the portfolio's as-of date, beside the scored customers.
+
+    Args:
+        portfolio: The history.
+        champions: The models in force.
+        bands_before: What was delivered before.
+        now: The wall clock.
+        say: Told what is being done.
+
+    Raises:
+        DataError: Nobody had bought by the date.
+    """
+    found = dict(_scored_twice(portfolio, champions, bands_before=bands_before, now=now, say=say))
+    if portfolio.as_of not in found:
+        raise DataError("nobody had bought anything yet", where=f"as of {portfolio.as_of}")
+    say("computing the portfolio's figures")
+    scores = {day: each.rows for day, each in found.items()}
+    done, book = _reckoned(portfolio, champions, scores, ())
+    erased, scored = suppression(portfolio.settings), found[portfolio.as_of]
+    by_name = {figure.name: figure for figure in done.figures}
+    rows = with_figures(erased.without(scored.rows), customer_figures(book, by_name))
+    day_then = _compared_with(portfolio)
+    then, stock = scores.get(day_then), book.now
+    return Surveyed(
+        reckoned=done,
+        scored=replace(scored, rows=rows, features=erased.without(scored.features)),
+        then=None if then is None else erased.without(then),
+        day_then=day_then,
+        representatives=stock.rows.select(["customer_id", REPRESENTATIVE])
+        if stock.has(REPRESENTATIVE)
+        else None,
     )
 
 
@@ -201,6 +240,46 @@ def _rows_without(erased: Suppression, table: Rows, engine: Engine) -> Rows:
     gone = engine.from_arrow(pa.table({"customer_id": ids.filter(erased.holds(ids))}))
     kept = engine.taken(table.frame).join(gone, on="customer_id", how="anti")
     return replace(table, frame=engine.keep(kept))
+
+
+def _compared_with(portfolio: Opened) -> date:
+    return portfolio.as_of - timedelta(days=portfolio.settings.portfolio.compare_days)
+
+
+def _scored_twice(
+    portfolio: Opened, champions: Champions, *, bands_before: BandsBefore, now: Clock, say: Say
+) -> Iterator[tuple[date, Scored]]:
+    """The customers at the day that is compared with, if there is history, and as of today."""
+    first = to_date(portfolio.span.first_day)
+    days = [day for day in (_compared_with(portfolio), portfolio.as_of) if day >= first]
+    for found in scored_dates(
+        portfolio, champions, days, bands_before=bands_before, now=now, say=say
+    ):
+        yield found.as_of, found
+
+
+def _reckoned(
+    portfolio: Opened,
+    champions: Champions | None,
+    scores: Mapping[date, pa.Table],
+    names: Collection[str],
+) -> tuple[Reckoned, Book]:
+    book = book_at(
+        portfolio,
+        champions,
+        as_of=portfolio.as_of,
+        scores=scores.get(portfolio.as_of),
+        then_scores=scores.get(_compared_with(portfolio)),
+    )
+    done = figures(book, names)
+    told = Reckoned(
+        as_of=portfolio.as_of,
+        figures=(*done, contents(done, book)),
+        run_id=uuid.uuid4().hex,
+        versions={} if champions is None else champions.versions,
+        currency=book.currency,
+    )
+    return told, book
 
 
 def _champions(settings: Settings, say: Say) -> Champions | None:

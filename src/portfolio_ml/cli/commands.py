@@ -285,17 +285,18 @@ def monitor(
 
 
 def report(config: Config, as_of: AsOf = None, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Write the HTML page on customers and models.
+    """Write the HTML page on customers, portfolio and models.
 
-    It scores afresh and delivers nothing.
+    It scores afresh, computes all figures and delivers nothing. The page's facts are written beside
+    it as JSON.
     """
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.printing import print_rows
+    from portfolio_ml.cli.show_report import print_reported, reported
 
     with opened(config, as_of, quiet=quiet) as (portfolio, say):
-        path = pipeline.report(portfolio, now=now, say=say)
-    told({"file": str(path)}, plain=dict, drawn=print_rows, as_json=as_json)
+        done = pipeline.report(portfolio, now=now, say=say)
+    told(done, plain=reported, drawn=print_reported, as_json=as_json)
 
 
 def _demand_parquet(out: Path) -> None:

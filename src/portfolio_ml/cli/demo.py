@@ -38,10 +38,14 @@ def demo(
     with opened(config, None, quiet=quiet) as (portfolio, say):
         trained = pipeline.train(portfolio, promote=True, say=say)
         scored = pipeline.score(portfolio, now=now, say=say)
+        report = pipeline.report(portfolio, now=now, say=say)
         reckoned = None
         if portfolio.settings.portfolio.delivery:
-            reckoned = pipeline.portfolio_figures(portfolio, now=now, say=say)
-    page = pipeline.write_report(scored.facts, portfolio.settings)
+            delivered = pipeline.delivered_figures(
+                report.reckoned, portfolio.settings, now=now, say=say
+            )
+            reckoned = (report.reckoned, delivered)
+    page = report.page
     if as_json:
         told = {"training": training(trained), "scoring": scoring(scored), "report": str(page)}
         print_json(told if reckoned is None else {**told, "portfolio": figures(reckoned)})

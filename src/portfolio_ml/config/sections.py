@@ -372,10 +372,13 @@ class Scoring(Section):
 
 
 class Report(Section):
-    """Where the page is written.
+    """The page on customers and models.
 
     Attributes:
-        path: The HTML file.
+        path: The HTML file; its facts are written beside it, as JSON.
+        customers: How many of the customers worth attention are on it one by one: the first by
+            their place on the daily list, then by what is at stake.
     """
 
     path: Path = Path("report.html")
+    customers: Annotated[Whole, Field(ge=0, le=20_000)] = 2_000

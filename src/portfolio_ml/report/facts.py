@@ -1,8 +1,7 @@
 """Everything the page says, frozen: plain values, none of them computed again by the page."""
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from importlib.metadata import version
 from typing import Any
@@ -10,9 +9,14 @@ from typing import Any
 import pyarrow as pa
 
 from portfolio_ml.datasets import is_simulated
-from portfolio_ml.report import customers
+from portfolio_ml.portfolio.figure import Figure
+from portfolio_ml.report import customers, stored
 from portfolio_ml.report.customers import Abstention, Attention, Group, Headline, Profile
+from portfolio_ml.report.drift_facts import DriftFacts
 from portfolio_ml.report.evidence import ModelFacts, model_facts
+from portfolio_ml.report.people import People, PurchasesOf, people
+from portfolio_ml.report.portfolio_facts import PortfolioFacts, portfolio_facts
+from portfolio_ml.report.today import Today, today
 from portfolio_ml.schema import Measure
 from portfolio_ml.standing import USUAL_LIFECYCLE
 from portfolio_ml.timeline import to_date
@@ -84,6 +88,19 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True)
+class Then:
+    """The portfolio on the day that it is compared with, seen by the models of now.
+
+    Attributes:
+        as_of: That day.
+        headline: The same numbers of then; what was expected and at risk, by the same models.
+    """
+
+    as_of: date
+    headline: Headline
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """The page before it has pixels; money in currency units.
 
@@ -110,6 +127,14 @@ class Facts:
         models: How the models did at past cutoffs; those without a judgement are absent.
         verdicts: What the gate said; absent where it was not asked.
         lineage: Where the figures come from.
+        then: The day that the portfolio is compared with; None where the history begins later.
+        today: The daily list in short.
+        people: The customers worth attention.
+        portfolio: The portfolio's own figures.
+        drift: Whether what the models see is still what they learnt from.
+
+    The last five are None where the portfolio's figures were not computed: `score` tells of its
+    rows alone.
     """
 
     name: str
@@ -133,10 +158,24 @@ class Facts:
     models: tuple[ModelFacts, ...]
     verdicts: tuple[Verdict, ...]
     lineage: Lineage
+    then: Then | None = None
+    today: Today | None = None
+    people: People | None = None
+    portfolio: PortfolioFacts | None = None
+    drift: DriftFacts | None = None
 
     def to_json(self) -> bytes:
         """The facts as JSON; dates are ISO 8601, what is undefined is null."""
-        return json.dumps(asdict(self), allow_nan=False, indent=1, default=_text).encode()
+        return stored.to_json(self)
+
+    @classmethod
+    def from_json(cls, text: bytes) -> "Facts":
+        """The facts that `to_json` wrote.
+
+        Raises:
+            DataError: It did not write this.
+        """
+        return stored.from_json(cls, text)
 
 
 def history_facts(history: History) -> HistoryFacts:
@@ -220,6 +259,54 @@ def gather(
     )
 
 
+def with_figures(
+    facts: Facts,
+    figures: Sequence[Figure],
+    *,
+    rows: pa.Table,
+    features: pa.Table,
+    then: pa.Table | None,
+    day_then: date,
+    representatives: pa.Table | None,
+    purchases: PurchasesOf,
+    most: int,
+    drift: DriftFacts | None = None,
+) -> Facts:
+    """The facts with what the portfolio's figures add to them.
+
+    Args:
+        facts: What `gather` says of the rows.
+        figures: All figures of the same date.
+        rows: The customer rows, each with what the figures say of it.
+        features: The features behind them, of the same customers in the same order.
+        then: The customer rows of the day that it is compared with; None where there are none.
+        day_then: That day.
+        representatives: customer_id and representative_id; None where nothing tells them.
+        purchases: Gives what some customers bought.
+        most: So many customers are told of one by one.
+        drift: Whether what the models see is still what they learnt from.
+    """
+    by_name = {figure.name: figure for figure in figures}
+    found = people(
+        rows,
+        features,
+        figures=by_name,
+        then=then,
+        day_then=None if then is None else day_then,
+        representatives=representatives,
+        purchases=purchases,
+        most=most,
+    )
+    return replace(
+        facts,
+        then=None if then is None else Then(day_then, customers.headline(then)),
+        today=today(by_name, found),
+        people=found,
+        portfolio=portfolio_facts(figures, as_of=facts.as_of),
+        drift=drift,
+    )
+
+
 def _refused(quarantine: pa.Table) -> tuple[Refused, ...]:
     """The rows of `schema.QUARANTINE` by rule and column, most first."""
     counts = quarantine.group_by(["rule", "column"], use_threads=False).aggregate(
@@ -252,9 +339,3 @@ def _lineage(
         package_version=version("portfolio-ml"),
         made_at=now,
     )
-
-
-def _text(value: object) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} is no fact")

@@ -1,11 +1,11 @@
-"""Facts -> one HTML file that needs no network, no script and no other file.
+"""Facts -> one HTML file that needs no network and no other file.
 
-The page's policy allows its own style sheet (by hash) and images within the page, nothing else.
-Bars are SVG rectangles whose width is an attribute, so that no inline style is needed.
+The page's policy allows its own style sheet and its own scripts, each by its hash, and nothing
+else. Bars are SVG rectangles whose width is an attribute, so that no inline style is needed.
 """
 
 from base64 import b64encode
-from dataclasses import dataclass
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,30 +14,20 @@ from markupsafe import Markup
 
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError
 from portfolio_ml.replacing import replace_bytes
-from portfolio_ml.report import number, words
-from portfolio_ml.report.charts.drawing import to_svg
-from portfolio_ml.report.charts.models import drawn
-from portfolio_ml.report.charts.theme import DARK, LIGHT
-from portfolio_ml.report.evidence import ModelFacts
+from portfolio_ml.report import number, phrases, words
+from portfolio_ml.report.exhibits import exhibits
 from portfolio_ml.report.facts import Facts
+from portfolio_ml.report.shipped import places_of, shipped
+from portfolio_ml.report.vega import runtime
 
 TEMPLATE, STYLE = "page.html.j2", "page.css"
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A chart in both colour schemes, as data addresses, with what it shows in words."""
-
-    light: str
-    dark: str
-    caption: str
-    note: str
-    text: str
+SCRIPTS = ("page.js", "table.js", "drawer.js", "charts.js", "start.js")
+"""Parts of one script, in their order."""
 
 
 def render(facts: Facts) -> str:
     """The page as HTML; equal facts give equal pages."""
-    loader = PackageLoader("portfolio_ml", "report")
+    loader = PackageLoader("portfolio_ml", "report/html")
     environment = Environment(
         loader=loader,
         autoescape=True,
@@ -49,34 +39,53 @@ def render(facts: Facts) -> str:
         "day": number.day,
         "percent": number.percent,
         "plain": number.plain,
+        "sentence": phrases.sentence,
         "signed": number.signed,
     }
-    style, _, _ = loader.get_source(environment, STYLE)
+
+    def source(name: str) -> str:
+        text, _, _ = loader.get_source(environment, name)
+        return text
+
+    style = source(STYLE)
+    own = "{\n" + "\n".join(source(name) for name in SCRIPTS) + "}\n"
+    scripts = [runtime(), '"use strict";\n' + own]
+    shown = exhibits(facts)
+    drawn = [exhibit for some in shown.values() for exhibit in some]
     return environment.get_template(TEMPLATE).render(
         facts=facts,
-        policy=_policy(style),
+        policy=_policy(style, scripts),
         style=Markup(style),  # noqa: S704 - the package's own file
+        scripts=[Markup(script) for script in scripts],  # noqa: S704 - likewise
+        data=Markup(shipped(facts, drawn)),  # noqa: S704 - without any sign that HTML reads
         words=words,
+        phrases=phrases,
         decimals=number.decimals,
-        pictures={model.target: _pictures(model, facts.currency) for model in facts.models},
+        people_places=places_of(facts.people),
+        exhibits=shown,
     )
 
 
-def write(facts: Facts, path: Path) -> None:
-    """Write the page under its name: whole, or not at all.
+def write(facts: Facts, path: Path) -> Path:
+    """Write the page under its name, and its facts beside it as JSON: each whole, or not at all.
 
-    It is written beside its name, flushed to the disk and renamed.
+    Each is written beside its name, flushed to the disk and renamed; gives the path of the facts.
 
     Raises:
-        ConfigError: The path is a folder, or lies in a folder that does not exist.
+        ConfigError: The path is a folder, or lies in a folder that does not exist, or is the name
+            of the facts.
         ServiceUnavailableError: The folder may not be written or is full.
     """
+    data = path.with_suffix(".json")
     if path.is_dir():
         raise ConfigError("the report cannot replace a folder", where=str(path), do=_ADVICE)
     if not path.parent.is_dir():
         raise ConfigError("the report's folder does not exist", where=str(path), do=_ADVICE)
+    if data == path:
+        raise ConfigError("the report's facts have that name", where=str(path), do=_ADVICE)
     page = render(facts).encode()
     try:
+        replace_bytes(data, facts.to_json())
         replace_bytes(path, page)
     except OSError as error:
         raise ServiceUnavailableError(
@@ -85,31 +94,19 @@ def write(facts: Facts, path: Path) -> None:
             saw=error.strerror or type(error).__name__,
             do="check that its folder may be written and has space",
         ) from error
+    return data
 
 
-_ADVICE = "set report.path to a file in a folder that exists"
+_ADVICE = "set report.path to an .html file in a folder that exists"
 
 
-def _policy(style: str) -> str:
-    digest = b64encode(sha256(style.encode()).digest()).decode()
+def _policy(style: str, scripts: Iterable[str]) -> str:
+    allowed = " ".join(_hash(script) for script in scripts)
     return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+        f"default-src 'none'; script-src {allowed}; style-src {_hash(style)}; "
         "base-uri 'none'; form-action 'none'"
     )
 
 
-def _pictures(model: ModelFacts, currency: str) -> list[Picture]:
-    return [
-        Picture(
-            light=_address(to_svg(chart, colours=LIGHT)),
-            dark=_address(to_svg(chart, colours=DARK)),
-            caption=words.caption(name, model.measure),
-            note=words.chart_note(name),
-            text=words.chart_text(name, model),
-        )
-        for name, chart in drawn(model, currency=currency).items()
-    ]
-
-
-def _address(svg: str) -> str:
-    return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

@@ -22,8 +22,11 @@ PNG_SCALE = 2.0
 
 
 def spec(chart: Chart) -> dict[str, Any]:
-    """The chart as a page draws it: Vega-Lite as plain JSON values, without colours or address."""
-    told: dict[str, Any] = chart.to_dict()
+    """The chart as a page draws it: Vega-Lite as plain JSON values, without colours or address.
+
+    It is not validated, which takes most of the time that a page takes; the tests do that.
+    """
+    told: dict[str, Any] = chart.to_dict(validate=False)
     return {key: value for key, value in told.items() if key not in {"$schema", "config"}}
 
 

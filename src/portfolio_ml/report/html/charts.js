@@ -1,0 +1,53 @@
+// Charts in the colours of the theme, drawn one after the other when the page is at rest.
+
+const drawn = new Map();
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+const isDark = () => (document.documentElement.dataset.theme ?? (prefersDark.matches ? "dark" : "light")) === "dark";
+
+const drawOne = async (place, theme) => {
+  const before = drawn.get(place);
+  if (before?.theme === theme) return;
+  const view = await drawChart(place, data.charts[place.dataset.chart], data.themes[theme]);
+  before?.view.finalize();
+  drawn.set(place, { theme, view });
+  for (const made of place.querySelectorAll("svg")) {
+    made.setAttribute("aria-hidden", "true"); // its place has a text of its own
+    made.setAttribute("focusable", "false");
+  }
+};
+
+const drawAll = async (theme = isDark() ? "dark" : "light") => {
+  for (const place of document.querySelectorAll("[data-chart]")) {
+    await new Promise((rest) => setTimeout(rest));
+    await drawOne(place, theme);
+  }
+  document.documentElement.dataset.drawn = theme;
+};
+
+/* Chosen by hand, a theme holds for this page in this tab; otherwise the system's does. */
+const KEPT = "portfolio-ml theme";
+const kept = (change) => {
+  try {
+    return change(sessionStorage);
+  } catch {
+    return null; // a browser that keeps nothing for files
+  }
+};
+
+const startTheme = () => {
+  const button = document.getElementById("theme");
+  const told = () => {
+    button.setAttribute("aria-pressed", String(isDark()));
+    drawAll();
+  };
+  const chosen = kept((store) => store.getItem(KEPT));
+  if (chosen === "dark" || chosen === "light") document.documentElement.dataset.theme = chosen;
+  button.addEventListener("click", () => {
+    const theme = isDark() ? "light" : "dark";
+    document.documentElement.dataset.theme = theme;
+    kept((store) => store.setItem(KEPT, theme));
+    told();
+  });
+  prefersDark.addEventListener("change", told);
+  told();
+};

@@ -1,0 +1,4 @@
+for (const hidden of document.querySelectorAll("[data-scripted]")) hidden.hidden = false;
+startTable();
+startDrawer();
+startTheme();

@@ -1,0 +1,79 @@
+"""Facts as JSON, and back: what the page is made of can be kept, and gives the same page."""
+
+import json
+import types
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from datetime import date, datetime
+from math import isfinite, nan
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from portfolio_ml.errors import DataError
+
+Kind = TypeVar("Kind")
+
+
+def to_json(facts: object) -> bytes:
+    """A frozen dataclass as JSON; dates are ISO 8601, what is undefined is null.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Point:
+        ...     day: date
+        ...     share: float
+        >>> to_json(Point(date(2024, 6, 30), nan))
+        b'{"day":"2024-06-30","share":null}'
+    """
+    plain = _plain(asdict(facts))  # type: ignore[call-overload]
+    return json.dumps(plain, allow_nan=False, separators=(",", ":")).encode()
+
+
+def from_json(kind: type[Kind], text: bytes) -> Kind:
+    """What `to_json` wrote, as the dataclass that it was.
+
+    Raises:
+        DataError: The text is no JSON, or is not what `to_json` writes of such a dataclass.
+    """
+    try:
+        found: Kind = _restored(kind, json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            "the facts of a report cannot be read",
+            saw=f"{type(error).__name__}: {error}",
+            do="write them anew, with portfolio-ml report",
+        ) from error
+    return found
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any fact
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return value
+
+
+def _restored(kind: Any, value: Any) -> Any:  # noqa: ANN401, PLR0911 - any fact, each kind in turn
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        (other,) = (each for each in get_args(kind) if each is not type(None))
+        return None if value is None else _restored(other, value)
+    if origin is tuple:
+        inner = get_args(kind)
+        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
+        return tuple(_restored(each, given) for each, given in zip(kinds, value, strict=True))
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+        return {name: _restored(get_args(kind)[1], each) for name, each in value.items()}
+    if is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return kind(**{f.name: _restored(hints[f.name], value[f.name]) for f in fields(kind)})  # type: ignore[operator]
+    if kind in (date, datetime):
+        return kind.fromisoformat(value)
+    if kind is float:
+        return nan if value is None else float(value)
+    return value
