@@ -248,5 +248,7 @@ def _ahead(model: ModelFacts, best: Opponent | None) -> str:
         if own is not None and other is not None
     ]
     won = sum(own > other for own, other in pairs)
-    baseline = model_name(best.name, model.target)
-    return f"It was ahead of the best baseline ({baseline}) at {won} of {dates}."
+    baseline = f"the best baseline ({model_name(best.name, model.target)})"
+    if len(pairs) == 1:
+        return f"It was {'ahead of' if won else 'no better than'} {baseline} at the one past date."
+    return f"It was ahead of {baseline} at {won} of {dates}."
