@@ -31,8 +31,9 @@ def _churn(model: ModelFacts, currency: str) -> Iterator[Exhibit]:
         yield _lift(gains)
     if model.acting is not None:
         curve = models.profit_points(model.acting)
+        places = decimals(p["profit"] for p in curve)
         rows = tuple(
-            (plain(p["contacts"]), plain(p["profit"]), plain(p["low"]), plain(p["high"]))
+            (plain(p["contacts"]), *(plain(p[name], places) for name in ("profit", "low", "high")))
             for p in curve[:: max(1, len(curve) // 20)]
         )
         yield Exhibit(
