@@ -34,6 +34,7 @@ from portfolio_ml.opening import Opened, Say, Validation, opened, validate
 from portfolio_ml.portfolio.catalogue import demand_known
 from portfolio_ml.publish import Training, models_as_files, publish
 from portfolio_ml.reckoned import Reckoned, contacts_brought, reckoned, surveyed, with_portfolio
+from portfolio_ml.report.champion_facts import champion_facts
 from portfolio_ml.report.drift_facts import drift_facts
 from portfolio_ml.report.facts import Facts, gather, history_facts, with_figures
 from portfolio_ml.report.page import write as write_page
@@ -440,6 +441,7 @@ def report(portfolio: Opened, *, now: Clock, say: Say) -> Reported:
         purchases=partial(purchases_of, portfolio.inputs, as_of=portfolio.as_of),
         most=settings.report.customers,
         drift=drift_facts(drifts, as_of=portfolio.as_of, unknown=unknown),
+        champions=champion_facts(champions),
     )
     return Reported(*write_report(facts, settings), facts, seen.reckoned)
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from portfolio_ml.datasets import is_simulated
 from portfolio_ml.portfolio.figure import Figure
 from portfolio_ml.report import customers, stored
+from portfolio_ml.report.champion_facts import ChampionFacts
 from portfolio_ml.report.customers import Abstention, Attention, Group, Headline, Profile
 from portfolio_ml.report.drift_facts import DriftFacts
 from portfolio_ml.report.evidence import ModelFacts, model_facts
@@ -132,8 +133,9 @@ class Facts:
         people: The customers worth attention.
         portfolio: The portfolio's own figures.
         drift: Whether what the models see is still what they learnt from.
+        champions: The models in force, in short.
 
-    The last five are None where the portfolio's figures were not computed: `score` tells of its
+    The last six are None where the portfolio's figures were not computed: `score` tells of its
     rows alone.
     """
 
@@ -163,6 +165,7 @@ class Facts:
     people: People | None = None
     portfolio: PortfolioFacts | None = None
     drift: DriftFacts | None = None
+    champions: tuple[ChampionFacts, ...] | None = None
 
     def to_json(self) -> bytes:
         """The facts as JSON; dates are ISO 8601, what is undefined is null."""
@@ -271,6 +274,7 @@ def with_figures(
     purchases: PurchasesOf,
     most: int,
     drift: DriftFacts | None = None,
+    champions: tuple[ChampionFacts, ...] = (),
 ) -> Facts:
     """The facts with what the portfolio's figures add to them.
 
@@ -285,6 +289,7 @@ def with_figures(
         purchases: Gives what some customers bought.
         most: So many customers are told of one by one.
         drift: Whether what the models see is still what they learnt from.
+        champions: The models in force, in short.
     """
     by_name = {figure.name: figure for figure in figures}
     found = people(
@@ -304,6 +309,7 @@ def with_figures(
         people=found,
         portfolio=portfolio_facts(figures, as_of=facts.as_of),
         drift=drift,
+        champions=champions,
     )
 
 
