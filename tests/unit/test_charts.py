@@ -375,6 +375,19 @@ def test_a_models_exhibits_tell_its_numbers(churn, value):
         svg(exhibit, DARK)
 
 
+def test_a_single_past_date_is_told_as_one(churn):
+    once = replace(
+        churn,
+        cutoffs=churn.cutoffs[:1],
+        by_cutoff=churn.by_cutoff[:1],
+        opponents=tuple(replace(o, by_cutoff=o.by_cutoff[:1]) for o in churn.opponents),
+    )
+
+    assert model_exhibits(once)[-1].says == (
+        "It was no better than the best baseline (Pareto/NBD) at the one past date."
+    )
+
+
 def test_a_model_of_which_little_is_known_has_few_exhibits(churn):
     bare = replace(churn, curves={}, opponents=(), by_cutoff=(None, None))
 

@@ -17,6 +17,7 @@ _SHARES = {"calibration_error", "coverage", "decile_mape", "total_bias"}
 _MONEY = {"interval_score", "mae", "mean_width", "rmse"}
 
 TOO_EXTREME, TOO_TIMID = 0.9, 1.1
+LIFT, INSIDE = "Lift over a random draw", "Outcomes inside the intervals"
 
 
 def within(label: str) -> str:

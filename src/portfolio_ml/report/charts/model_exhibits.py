@@ -87,7 +87,7 @@ def _lift(points: Points) -> Exhibit:
     told = {round(p["share"], 2): p["lift"] for p in models.lift_points(points)}
     return Exhibit(
         name="churn-lift",
-        title="Lift over a random draw",
+        title=words.LIFT,
         says=f"The 10 % at the highest risk churned {plain(told.get(0.1), 2)} times as often as "
         "the average customer.",
         how="Dashed: customers in random order.",
@@ -173,7 +173,7 @@ def _coverage(model: ModelFacts, meant: float) -> Exhibit:
     lowest = min(parts, key=lambda p: p.coverage or 0.0)
     return Exhibit(
         name="value-coverage",
-        title="Outcomes inside the intervals",
+        title=words.INSIDE,
         says=f"Intervals meant to hold {percent(meant, 0)} of outcomes held {percent(held)}; the "
         f"least in {_part(lowest.section, lowest.part)}, {percent(lowest.coverage)}.",
         how="Bar: outcomes inside. Line across: the share that was meant.",
@@ -248,5 +248,7 @@ def _ahead(model: ModelFacts, best: Opponent | None) -> str:
         if own is not None and other is not None
     ]
     won = sum(own > other for own, other in pairs)
-    baseline = model_name(best.name, model.target)
-    return f"It was ahead of the best baseline ({baseline}) at {won} of {dates}."
+    baseline = f"the best baseline ({model_name(best.name, model.target)})"
+    if len(pairs) == 1:
+        return f"It was {'ahead of' if won else 'no better than'} {baseline} at the one past date."
+    return f"It was ahead of {baseline} at {won} of {dates}."

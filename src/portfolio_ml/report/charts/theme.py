@@ -40,6 +40,15 @@ def theme(
         "padding": 4,
         "view": {"stroke": None},
         "axis": {**label, **axis, "titleFontWeight": "normal", "titlePadding": 10},
+        "title": {
+            "anchor": "start",
+            "color": ink,
+            "fontSize": 14,
+            "subtitleColor": quiet,
+            "subtitleFontSize": 12,
+            "subtitlePadding": 5,
+            "offset": 12,
+        },
         "header": label,
         "legend": {**label, "orient": "top", "title": None},
         "range": {
