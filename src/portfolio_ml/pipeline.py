@@ -36,7 +36,8 @@ from portfolio_ml.publish import Training, models_as_files, publish
 from portfolio_ml.reckoned import Reckoned, contacts_brought, reckoned, surveyed, with_portfolio
 from portfolio_ml.report.champion_facts import champion_facts
 from portfolio_ml.report.drift_facts import drift_facts
-from portfolio_ml.report.facts import Facts, gather, history_facts, with_figures
+from portfolio_ml.report.facts import Facts
+from portfolio_ml.report.gathered import gather, history_facts, with_figures
 from portfolio_ml.report.page import data_beside
 from portfolio_ml.report.page import write as write_page
 from portfolio_ml.report.purchases import purchases_of
