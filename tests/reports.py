@@ -13,7 +13,8 @@ from portfolio_ml.portfolio.keeping.potential import POTENTIAL
 from portfolio_ml.portfolio.sections import SECTIONS
 from portfolio_ml.portfolio.selling.next_category import NEXT_CATEGORY
 from portfolio_ml.portfolio.today.daily_list import COLOURS, DAILY_LIST
-from portfolio_ml.report.facts import Facts, HistoryFacts, Refused, gather, with_figures
+from portfolio_ml.report.facts import Facts, HistoryFacts, Refused
+from portfolio_ml.report.gathered import gather, with_figures
 from portfolio_ml.report.people import People, Person
 from portfolio_ml.report.purchases import Month, Purchases
 from portfolio_ml.schema import CUSTOMER_ROWS

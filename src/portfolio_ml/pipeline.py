@@ -34,8 +34,11 @@ from portfolio_ml.opening import Opened, Say, Validation, opened, validate
 from portfolio_ml.portfolio.catalogue import demand_known
 from portfolio_ml.publish import Training, models_as_files, publish
 from portfolio_ml.reckoned import Reckoned, contacts_brought, reckoned, surveyed, with_portfolio
+from portfolio_ml.report.champion_facts import champion_facts
 from portfolio_ml.report.drift_facts import drift_facts
-from portfolio_ml.report.facts import Facts, gather, history_facts, with_figures
+from portfolio_ml.report.facts import Facts
+from portfolio_ml.report.gathered import gather, history_facts, with_figures
+from portfolio_ml.report.page import data_beside
 from portfolio_ml.report.page import write as write_page
 from portfolio_ml.report.purchases import purchases_of
 from portfolio_ml.scored import Scored, scored, scored_dates, tables_of
@@ -440,19 +443,22 @@ def report(portfolio: Opened, *, now: Clock, say: Say) -> Reported:
         purchases=partial(purchases_of, portfolio.inputs, as_of=portfolio.as_of),
         most=settings.report.customers,
         drift=drift_facts(drifts, as_of=portfolio.as_of, unknown=unknown),
+        champions=champion_facts(champions),
     )
-    return Reported(*write_report(facts, settings), facts, seen.reckoned)
+    page = write_report(facts, settings)
+    return Reported(page, data_beside(page), facts, seen.reckoned)
 
 
-def write_report(facts: Facts, settings: Settings) -> tuple[Path, Path]:
-    """Write the facts, and the page that they make; gives the paths of the page and the facts.
+def write_report(facts: Facts, settings: Settings) -> Path:
+    """Write the page that the facts make, and the facts beside it; gives the page's path.
 
     Raises:
         ConfigError: The page's path is none to write to.
         ServiceUnavailableError: Its folder may not be written or is full.
     """
     path = settings.resolve(settings.report.path)
-    return path, write_page(facts, path)
+    write_page(facts, path)
+    return path
 
 
 def _frozen(portfolio: Opened, table: FeatureTable) -> Frozen:

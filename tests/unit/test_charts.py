@@ -8,10 +8,12 @@ from dataclasses import replace
 from datetime import date
 from math import nan
 
+import numpy as np
 import pytest
 from tests.books import small_book
 from tests.histories import after, bought
 
+from portfolio_ml.acting import Campaigns, Economics, advise
 from portfolio_ml.monitoring.drift import Drift
 from portfolio_ml.portfolio.catalogue import contracts, figures
 from portfolio_ml.portfolio.figure import absent, present
@@ -375,6 +377,39 @@ def test_a_models_exhibits_tell_its_numbers(churn, value):
         svg(exhibit, DARK)
 
 
+def test_the_profit_of_a_campaign_is_told_by_the_advice(churn):
+    count = 40
+    risk = np.linspace(0.9, 0.1, count)
+    campaigns = Campaigns(
+        cutoff=np.zeros(count, np.int32),
+        customer=np.arange(count),
+        p_churn=risk,
+        value_if_buys=np.full(count, 100.0),
+        churned=risk > 0.5,
+        value=np.where(risk > 0.5, 0.0, 100.0),
+    )
+    advice = advise(campaigns, Economics(contact_cost=8.0, success_rate=0.3), n=20, seed=1)
+
+    told = {e.name: e for e in model_exhibits(replace(churn, acting=advice))}["churn-profit"]
+
+    assert told.says.startswith("Acting on active customers with a value at risk of")
+    assert told.numbers.columns == ("Customers contacted", "Profit", "Low", "High")
+    svg(told)
+
+
+def test_a_single_past_date_is_told_as_one(churn):
+    once = replace(
+        churn,
+        cutoffs=churn.cutoffs[:1],
+        by_cutoff=churn.by_cutoff[:1],
+        opponents=tuple(replace(o, by_cutoff=o.by_cutoff[:1]) for o in churn.opponents),
+    )
+
+    assert model_exhibits(once)[-1].says == (
+        "It was no better than the best baseline (Pareto/NBD) at the one past date."
+    )
+
+
 def test_a_model_of_which_little_is_known_has_few_exhibits(churn):
     bare = replace(churn, curves={}, opponents=(), by_cutoff=(None, None))
 
@@ -400,9 +435,9 @@ def test_drift_names_what_moved_beyond_what_is_usual():
             a_drift("old", nan, state="constant")]  # fmt: skip
     facts = drift_facts(seen, as_of=AS_OF, unknown=None)
 
+    assert {"0.30 · drifted", "0.02 · as usual"} <= {*texts(svg(drift(facts)))}
     assert drift(facts).says == "1 column of 2 drifted beyond what is usual: “spend”."
     assert [row[0] for row in drift(facts).numbers.rows] == ["spend", "recency_days"]
-    svg(drift(facts))
 
 
 def test_no_drift_and_drift_that_cannot_be_told_are_two_things():

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from portfolio_ml.monitoring.profile import (
     ticket_change,
 )
 from portfolio_ml.monitoring.verdict import FEATURES_TO_RETRAIN, verdict
+from portfolio_ml.watching import drift_today
 
 pytestmark = pytest.mark.unit
 
@@ -255,6 +257,22 @@ def test_few_dates_and_no_new_day_tell_no_drift():
     for profile, day in ((few, LATER), (many, DAYS[-1])):
         today = {"features": {"x": profile.features["x"].of(values)}}
         assert drifts(profile, today, as_of_day=day) == ()
+
+
+@pytest.mark.parametrize(
+    ("days", "says"),
+    [((1, 2, 3, 9), "nothing newer to compare"), ((1, 2), "learnt from 2 dates"), ((), "retrain")],
+)
+def test_where_drift_cannot_be_told_no_features_are_computed(days, says):
+    profile = SimpleNamespace(days=days) if days else None
+    champions = SimpleNamespace(profiles={"churn": profile})
+
+    found, why = drift_today(
+        SimpleNamespace(as_of_day=9), champions, lambda: pytest.fail("features were computed")
+    )
+
+    assert found == ()
+    assert says in why
 
 
 def test_a_column_without_a_row_today_is_no_news():

@@ -16,7 +16,8 @@ from portfolio_ml.report import number, page, vega, words
 from portfolio_ml.report.charts import drawing, models, runs
 from portfolio_ml.report.customers import Abstention, Profile, segment_groups, segment_profiles
 from portfolio_ml.report.evidence import Gain, model_facts
-from portfolio_ml.report.facts import HistoryFacts, Refused, gather, history_facts
+from portfolio_ml.report.facts import HistoryFacts, Refused
+from portfolio_ml.report.gathered import gather, history_facts
 from portfolio_ml.schema import CUSTOMER_ROWS, QUARANTINE
 from portfolio_ml.training import FEWEST_CUSTOMERS
 from portfolio_ml.transactions import History

@@ -65,7 +65,7 @@ def hostile_page(hostile_facts):
     return page.render(hostile_facts)
 
 
-@pytest.mark.parametrize("module", [changes, phrases, shipped, stored])
+@pytest.mark.parametrize("module", [changes, page, phrases, shipped, stored])
 def test_the_examples_in_the_docstrings_hold(module):
     result = doctest.testmod(module)
 

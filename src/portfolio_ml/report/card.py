@@ -11,6 +11,7 @@ from portfolio_ml.gate import Decision
 from portfolio_ml.judgement import PRIMARY
 from portfolio_ml.metrics import METRICS
 from portfolio_ml.report.evidence import ModelFacts, model_facts
+from portfolio_ml.report.limits import LIMITS
 from portfolio_ml.report.number import finite, percent, plain, signed
 from portfolio_ml.report.words import figure_text, interval, meaning, setting, verdict
 from portfolio_ml.wording import TARGET_NAMES, model_name, value_name
@@ -18,25 +19,6 @@ from portfolio_ml.wording import TARGET_NAMES, model_name, value_name
 SHOWN_FEATURES = 10
 _SECTIONS = {"activity": "Activity", "value_tier": "Value tier"}
 _HORIZON = {"churn": "churn_horizon_days", "lifetime_value": "value_horizon_days"}
-
-_HISTORY = "It holds for customers like those in its history; a new season or range breaks it."
-_LIMITS = {
-    "churn": (
-        "It says who leaves, not who would stay if called.",
-        _HISTORY,
-        "For inactive customers, who count as gone already, its complement is told.",
-    ),
-    "lifetime_value": (
-        "It is what a customer will bring within the horizon, not over a lifetime.",
-        _HISTORY,
-        "Its interval is meant for a tier on average, not for each customer in it.",
-        "A few large customers move the totals: look at the value tiers.",
-    ),
-    "segments": (
-        "Segments describe who is alike in how they buy; they predict nothing.",
-        "A customer near a border may move when the model is trained again.",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +54,7 @@ def card(facts: CardFacts) -> str:
     parts = [f"# {name}: {facts.portfolio}", *_opening(facts), *_data(facts), *_figures(facts)]
     if facts.importance:
         parts += ["## What it leans on", *_leaning(facts.importance)]
-    parts += ["## Limits", _listed(_LIMITS[facts.target])]
+    parts += ["## Limits", _listed(LIMITS[facts.target])]
     accepted = "accepted" if facts.decision.is_promoted else "refused"
     parts += [f"## The gate: {accepted}", _listed(facts.decision.reasons)]
     return "\n\n".join(parts) + "\n"

@@ -66,17 +66,27 @@ def render(facts: Facts) -> str:
     )
 
 
-def write(facts: Facts, path: Path) -> Path:
+def data_beside(path: Path) -> Path:
+    """Where the facts of a page are.
+
+    Example:
+        >>> data_beside(Path("report.html")).name
+        'report.json'
+    """
+    return path.with_suffix(".json")
+
+
+def write(facts: Facts, path: Path) -> None:
     """Write the page under its name, and its facts beside it as JSON: each whole, or not at all.
 
-    Each is written beside its name, flushed to the disk and renamed; gives the path of the facts.
+    Each is written beside its name, flushed to the disk and renamed.
 
     Raises:
         ConfigError: The path is a folder, or lies in a folder that does not exist, or is the name
             of the facts.
         ServiceUnavailableError: The folder may not be written or is full.
     """
-    data = path.with_suffix(".json")
+    data = data_beside(path)
     if path.is_dir():
         raise ConfigError("the report cannot replace a folder", where=str(path), do=_ADVICE)
     if not path.parent.is_dir():
@@ -94,7 +104,6 @@ def write(facts: Facts, path: Path) -> Path:
             saw=error.strerror or type(error).__name__,
             do="check that its folder may be written and has space",
         ) from error
-    return data
 
 
 _ADVICE = "set report.path to an .html file in a folder that exists"

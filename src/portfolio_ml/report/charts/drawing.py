@@ -57,7 +57,8 @@ def to_png(chart: Chart, *, colours: Theme = PAPER, width: int = WIDTH) -> bytes
 
 def sized(chart: Chart, width: int = WIDTH) -> Chart:
     """The chart at a width of its own, for where it has no place to be as wide as."""
-    return chart.properties(width=width) if chart.to_dict().get("width") == FLUID else chart
+    is_fluid = getattr(chart, "width", None) == FLUID  # a chart of charts has no width of its own
+    return chart.properties(width=width) if is_fluid else chart
 
 
 def beside(*charts: Chart) -> Chart:
@@ -74,8 +75,8 @@ def values(rows: Sequence[Mapping[str, Any]]) -> alt.InlineData:
 
 
 def amounts(**settings: Any) -> alt.Axis:  # noqa: ANN401 - whatever an axis takes
-    """An axis of amounts or counts: 20k, 1.5M, and a plain 0."""
-    plainly = "datum.value == 0 ? '0' : datum.label"
+    """An axis of amounts or counts: 20k, 1.5M, and plain numbers below 1."""
+    plainly = "abs(datum.value) < 1 ? format(datum.value, '.2~f') : datum.label"
     return alt.Axis(**{"format": "~s", "tickCount": 5, "labelExpr": plainly, **settings})
 
 

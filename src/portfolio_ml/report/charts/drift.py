@@ -7,6 +7,7 @@ from portfolio_ml.report.number import day, percent, plain
 from portfolio_ml.wording import counted
 
 NAME, TITLE = "drift", "Drift: today against training"
+STATES = {"stable": "as usual"}
 
 
 def drift(facts: DriftFacts) -> Exhibit:
@@ -24,7 +25,7 @@ def drift(facts: DriftFacts) -> Exhibit:
         f"{day(facts.as_of)}."
     )
     bars = [
-        Bar(_words(c), c.psi or 0.0, "drifted" if c.state == "drifted" else "as usual",
+        Bar(_words(c), c.psi or 0.0, f"{plain(c.psi, 2)} · {STATES.get(c.state, c.state)}",
             mark=c.expected_psi)
         for c in told[:SHOWN]
     ]  # fmt: skip

@@ -31,8 +31,9 @@ def _churn(model: ModelFacts, currency: str) -> Iterator[Exhibit]:
         yield _lift(gains)
     if model.acting is not None:
         curve = models.profit_points(model.acting)
+        places = decimals(p["profit"] for p in curve)
         rows = tuple(
-            (plain(p["contacts"]), plain(p["profit"]), plain(p["low"]), plain(p["high"]))
+            (plain(p["contacts"]), *(plain(p[name], places) for name in ("profit", "low", "high")))
             for p in curve[:: max(1, len(curve) // 20)]
         )
         yield Exhibit(
@@ -248,5 +249,7 @@ def _ahead(model: ModelFacts, best: Opponent | None) -> str:
         if own is not None and other is not None
     ]
     won = sum(own > other for own, other in pairs)
-    baseline = model_name(best.name, model.target)
-    return f"It was ahead of the best baseline ({baseline}) at {won} of {dates}."
+    baseline = f"the best baseline ({model_name(best.name, model.target)})"
+    if len(pairs) == 1:
+        return f"It was {'ahead of' if won else 'no better than'} {baseline} at the one past date."
+    return f"It was ahead of {baseline} at {won} of {dates}."

@@ -15,10 +15,10 @@ from portfolio_ml.report.portfolio_facts import PortfolioFacts
 
 
 def course(facts: PortfolioFacts, *, currency: str = "") -> tuple[Exhibit, ...]:
-    """How the portfolio moves: the stream, months, value, cohorts, and what it becomes."""
+    """How the portfolio moves: the stream, months, cohorts, value, and what it becomes."""
     ahead = (projection(facts, measure, currency=currency) for measure in MEASURES)
-    flow = (stream(facts), months(facts), bridge(facts, currency=currency))
-    return (*flow, cohorts(facts), *ahead)
+    value = bridge(facts, currency=currency)
+    return (stream(facts), months(facts), cohorts(facts), value, *ahead)
 
 
 def parts(facts: PortfolioFacts, *, currency: str = "") -> tuple[Exhibit, ...]:

@@ -34,6 +34,12 @@ const kept = (change) => {
   }
 };
 
+/* On paper the page is light, whatever the theme. */
+const startPaper = () => {
+  addEventListener("beforeprint", () => drawAll("light"));
+  addEventListener("afterprint", () => drawAll());
+};
+
 const startTheme = () => {
   const button = document.getElementById("theme");
   const told = () => {

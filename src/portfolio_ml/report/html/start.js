@@ -2,3 +2,4 @@ for (const hidden of document.querySelectorAll("[data-scripted]")) hidden.hidden
 startTable();
 startDrawer();
 startTheme();
+startPaper();
