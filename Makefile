@@ -139,7 +139,7 @@ docs-reasons: install ## the churn reasons anew, docs/reference/reasons.md
 		> docs/reference/reasons.md
 
 clean: ## remove what can be made again
-	rm -rf $(VENV) $(VENV)-airflow demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-airflow demo dist build docs/_build docs/notebooks .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort

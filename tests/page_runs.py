@@ -21,6 +21,7 @@ from tests.page_blocks import Block, Typed, blocks, differs, typed
 import portfolio_ml
 from portfolio_ml.cli import app
 from portfolio_ml.config import load_settings
+from portfolio_ml.errors import PortfolioError
 
 ROOT = Path(__file__).parents[1]
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -67,7 +68,7 @@ class Reader:
                     patch.setenv(name, value)
                 try:
                     self._does(block)
-                except (AssertionError, pytest.fail.Exception) as fault:
+                except (AssertionError, PortfolioError, pytest.fail.Exception) as fault:
                     pytest.fail(f"{block.place}: {fault}", pytrace=False)
 
     def _does(self, block: Block) -> None:
@@ -227,7 +228,7 @@ def whole_config(part: Mapping[str, object], text: str, folder: Path) -> None:
     config.write_text(yaml.safe_dump(merged(PLAIN, part)), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         for name in re.findall(r"\$\{(\w+)\}", text):
-            patch.setenv(name, "secret")
+            patch.setenv(name, os.environ.get(name, "secret"))
         load_settings(config)
     config.unlink()
 

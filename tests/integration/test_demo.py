@@ -5,9 +5,13 @@ from importlib.metadata import files
 
 import pandas as pd
 import pytest
+from tests.browser.chromium import chromium
+from tests.browser.walks import walk
 
 import portfolio_ml
 from portfolio_ml.models.reasons.codes import BY_CODE
+from portfolio_ml.report import page
+from portfolio_ml.report.facts import Facts
 from portfolio_ml.schema import CUSTOMER_ROWS
 
 from .conftest import called
@@ -46,6 +50,23 @@ def test_it_tells_models_portfolio_and_places(cdnow):
     for word in ("AUROC", "Normalised Gini", "23,570", "crm.db", "report.html", "mlflow.db"):
         assert word in done.out
     assert (folder / "report.html").stat().st_size < 4_000_000
+
+
+def test_its_report_is_made_of_the_facts_beside_it(cdnow):
+    folder, _ = cdnow
+    facts = Facts.from_json((folder / "report.json").read_bytes())
+    assert facts.headline.customers == CUSTOMERS
+    assert len(facts.people.shown) == 2_000 < facts.people.worth_attention
+    assert facts.today.first
+    assert {model.target for model in facts.models} == {"churn", "lifetime_value"}
+    assert page.render(facts) == (folder / "report.html").read_text("utf-8")
+
+
+@pytest.mark.browser
+def test_its_report_answers_in_a_browser(cdnow, tmp_path):
+    folder, _ = cdnow
+    with chromium() as browser:
+        walk(browser, folder / "report.html", tmp_path)
 
 
 def test_progress_and_nothing_else_goes_to_standard_error(cdnow):

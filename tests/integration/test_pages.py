@@ -17,6 +17,7 @@ from .conftest import FIVE_SEGMENTS, LIGHTER, ONCE, unless_long
 pytestmark = pytest.mark.integration
 
 FIRST_MODEL = DOCS / "tutorial" / "first_model.md"
+FILES = {"file", "into"}
 BUILT = {"_build", "notebooks"}
 PAGES = sorted(
     page
@@ -43,6 +44,14 @@ def around():
 def test_comments_above_blocks_are_of_a_known_kind(page):
     said = {(block.place, note) for block in blocks(page) for note in block.notes}
     assert {(place, note) for place, note in said if note not in KNOWN} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_file_to_write_is_named_in_the_text(page):
+    """The comment above a block is for the tests; a reader does not see it."""
+    text = page.read_text(encoding="utf-8")
+    files = {note for b in blocks(page) for kind, note in b.notes.items() if kind in FILES}
+    assert {file for file in files if f"`{file}`" not in text} == set()
 
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=name)

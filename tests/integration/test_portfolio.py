@@ -13,6 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from tests.browser.chromium import chromium
+from tests.browser.walks import walk
 
 from portfolio_ml.customer_rows import CUSTOMER_FIGURES
 from portfolio_ml.datasets import b2b
@@ -82,6 +84,13 @@ def test_the_demo_shows_whom_to_contact_and_says_that_all_is_simulated(demo):
     for words in ("Whether the portfolio is healthy", "Whom to contact today", "portfolio_daily_"):
         assert words in done.out
     assert done.out.strip().endswith("The data are simulated: no such business, no such customers.")
+
+
+@pytest.mark.browser
+def test_its_report_answers_in_a_browser(demo, tmp_path):
+    folder, _ = demo
+    with chromium() as browser:
+        walk(browser, folder / "report.html", tmp_path)
 
 
 def test_score_fills_the_columns_of_the_portfolio_as_its_figures_tell(demo, scores):

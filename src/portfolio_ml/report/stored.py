@@ -3,8 +3,9 @@
 import json
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
+from functools import cache
 from math import isfinite, nan
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -25,8 +26,7 @@ def to_json(facts: object) -> bytes:
         >>> to_json(Point(date(2024, 6, 30), nan))
         b'{"day":"2024-06-30","share":null}'
     """
-    plain = _plain(asdict(facts))  # type: ignore[call-overload]
-    return json.dumps(plain, allow_nan=False, separators=(",", ":")).encode()
+    return json.dumps(_plain(facts), allow_nan=False, separators=(",", ":")).encode()
 
 
 def from_json(kind: type[Kind], text: bytes) -> Kind:
@@ -46,16 +46,24 @@ def from_json(kind: type[Kind], text: bytes) -> Kind:
     return found
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any fact
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any fact, the most frequent kinds first
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, float):
+        return value if isfinite(value) else None
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, float) and not isfinite(value):
-        return None
-    return value
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return {name: _plain(getattr(value, name)) for name in _names(type(value))}
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 - any dataclass
+    """The fields of a dataclass."""
+    return tuple(field.name for field in fields(kind))
 
 
 def _restored(kind: Any, value: Any) -> Any:  # noqa: ANN401, PLR0911 - any fact, each kind in turn
@@ -69,11 +77,18 @@ def _restored(kind: Any, value: Any) -> Any:  # noqa: ANN401, PLR0911 - any fact
         return tuple(_restored(each, given) for each, given in zip(kinds, value, strict=True))
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
         return {name: _restored(get_args(kind)[1], each) for name, each in value.items()}
-    if is_dataclass(kind):
-        hints = get_type_hints(kind)
-        return kind(**{f.name: _restored(hints[f.name], value[f.name]) for f in fields(kind)})  # type: ignore[operator]
+    if isinstance(kind, type) and is_dataclass(kind):
+        held = {name: _restored(hint, value[name]) for name, hint in _hints(kind).items()}
+        return kind(**held)
     if kind in (date, datetime):
         return kind.fromisoformat(value)
     if kind is float:
         return nan if value is None else float(value)
     return value
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    """The fields of a dataclass, and what each holds."""
+    hints = get_type_hints(kind)
+    return {name: hints[name] for name in _names(kind)}
