@@ -77,7 +77,11 @@ def features(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write the feature table: a row per customer at the as-of date."""
+    """Write the feature table: a row per customer at the as-of date.
+
+    The same features that the models learn from, for a look or for models of your own. What is
+    dated or recorded after the as-of date is not seen. docs/features.md tells what each means.
+    """
     from portfolio_ml import exports
     from portfolio_ml.cli.opened import opened
     from portfolio_ml.cli.progress import bar
@@ -123,7 +127,8 @@ def backtest(
 ) -> None:
     """Refit at past cutoffs and judge against baselines.
 
-    Nothing is registered.
+    The same recipe as in train is fitted on what was known at each cutoff, and predicts what then
+    happened. Each model's gain over each baseline comes with its interval. Nothing is registered.
     """
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
@@ -186,7 +191,9 @@ def train(
 ) -> None:
     """Backtest, fit, register in MLflow, and let the gate decide.
 
-    What passes the gate becomes the champion, which score and report use.
+    Churn, lifetime value and segments are fitted on the whole history and logged as versions. What
+    passes the gate, which compares it with the champion and the baselines, becomes the champion,
+    which score and report use. With --no-promote the champions stay as they are.
     """
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
@@ -245,7 +252,11 @@ def rollback(
 
 
 def champions(config: Config, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Show which versions are in use, and how that came about."""
+    """Show which versions are in use, and how that came about.
+
+    The champion, the one before and the challenger of every target, and each promotion and
+    rollback with its time, its reason and who did it.
+    """
     from portfolio_ml import champions as in_force
     from portfolio_ml.cli.show import print_succession, succession
     from portfolio_ml.config import load_settings
@@ -287,7 +298,8 @@ def monitor(
 def report(config: Config, as_of: AsOf = None, as_json: Json = False, quiet: Quiet = False) -> None:
     """Write the HTML page on customers and models.
 
-    It scores afresh and delivers nothing.
+    One file that opens without a network: the portfolio, the customers worth attention with the
+    reasons, and how far the models can be trusted. It scores afresh and delivers nothing.
     """
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened

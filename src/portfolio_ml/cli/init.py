@@ -42,7 +42,12 @@ def init(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a commented config for your files, guessing the columns."""
+    """Write a commented config for your files, guessing the columns.
+
+    It reads the files, tells which column it takes for what and why, and proposes horizons that
+    fit the rhythm of purchases. On a terminal it asks where it is unsure. What it writes says of
+    each line what it means, and is meant to be read and corrected.
+    """
     from portfolio_ml import discovery, engine
     from portfolio_ml.cli.guesses import (
         asked,

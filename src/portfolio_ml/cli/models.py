@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from portfolio_ml.cli.help import WIDEST, Commands
 from portfolio_ml.cli.options import Config, Json, Quiet, teller
 from portfolio_ml.cli.printing import told
 
@@ -22,14 +23,15 @@ Promote = Annotated[
 ]
 
 app = typer.Typer(
+    cls=Commands,
     name="models",
     help="Carry champions to hosts without MLflow.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    context_settings={"max_content_width": WIDEST},
 )
 
 
-@app.command("export", epilog="Example: portfolio-ml models export --config sales.yaml")
 def export_(
     config: Config, out: Out = Path("models"), as_json: Json = False, quiet: Quiet = False
 ) -> None:
@@ -45,9 +47,6 @@ def export_(
     told(written, plain=carried, drawn=print_exported, as_json=as_json)
 
 
-@app.command(
-    "import", epilog="Example: portfolio-ml models import DIR --digest SHA --config sales.yaml"
-)
 def import_(
     folder: Folder,
     config: Config,
@@ -70,7 +69,6 @@ def import_(
     told(found, plain=carried, drawn=print_imported, as_json=as_json)
 
 
-@app.command("verify", epilog="Example: portfolio-ml models verify DIR --digest SHA")
 def verify(
     folder: Folder,
     digest: Annotated[
@@ -94,3 +92,6 @@ def verify(
         drawn=lambda found: print_verified(found, trusted=digest is not None),
         as_json=as_json,
     )
+
+
+COMMANDS = {"export": export_, "import": import_, "verify": verify}

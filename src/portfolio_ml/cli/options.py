@@ -8,11 +8,20 @@ from typing import Annotated
 
 import typer
 
+from portfolio_ml.cli.completion import configs
+from portfolio_ml.cli.help import OUTPUT, PORTFOLIO
 from portfolio_ml.errors import ConfigError
 
 Config = Annotated[
     Path,
-    typer.Option("--config", "-c", metavar="FILE", help="The portfolio's YAML file."),
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The portfolio's YAML file.",
+        autocompletion=configs,
+        rich_help_panel=PORTFOLIO,
+    ),
 ]
 AsOf = Annotated[
     str | None,
@@ -20,10 +29,18 @@ AsOf = Annotated[
         "--as-of",
         metavar="DATE",
         help="The last day to see, such as 1998-06-30; default: the last complete day.",
+        rich_help_panel=PORTFOLIO,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print one JSON object instead of tables.", rich_help_panel=OUTPUT
+    ),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print no progress.", rich_help_panel=OUTPUT)
+]
 
 
 def parsed_date(value: str | None) -> date | None:

@@ -2,17 +2,15 @@
 
 import json
 import math
-import platform
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from typing import Any, TypeVar
 
 from rich.console import Console
 
+from portfolio_ml.cli.versions import is_told, versions
 from portfolio_ml.display import SmallTable
 
 PIPED_WIDTH = 110
-LIBRARIES = ("duckdb", "lightgbm", "mlflow", "narwhals")
 
 Result = TypeVar("Result")
 
@@ -36,12 +34,16 @@ def print_json(values: Mapping[str, Any]) -> None:
     print(json.dumps(_finite(values), default=str))
 
 
-def print_versions() -> None:
-    """What a report of a problem should name; none of it is imported for that."""
-    print(f"portfolio-ml {version('portfolio-ml')}")
-    print(f"python {platform.python_version()}")
-    for name in LIBRARIES:
-        print(f"{name} {version(name)}")
+def print_versions(*, as_json: bool) -> None:
+    """What a report of a problem should name; extras that are not installed only in JSON."""
+    found = versions()
+    if as_json:
+        print_json(found)
+        return
+    told = {name: said for name, said in found.items() if is_told(name, said)}
+    width = max(map(len, told))
+    for name, said in told.items():
+        print_line(f"{name:<{width}}  {said or 'is not installed'}")
 
 
 def print_line(text: str) -> None:
