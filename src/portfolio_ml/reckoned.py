@@ -28,6 +28,7 @@ from portfolio_ml.portfolio.today.customer_figures import NEEDS, customer_figure
 from portfolio_ml.scored import BandsBefore, Scored, scored_dates
 from portfolio_ml.scoring import Champions
 from portfolio_ml.sinks.suppression import Suppression, suppression
+from portfolio_ml.steps import told
 from portfolio_ml.timeline import to_date
 
 Clock = Callable[[], datetime]
@@ -85,10 +86,15 @@ def reckoned(
         first = to_date(portfolio.span.first_day)
         days = [day for day in (before, portfolio.as_of) if day >= first]
         for found in scored_dates(
-            portfolio, champions, days, bands_before=bands_before, now=now, say=say
+            portfolio,
+            champions,
+            days,
+            bands_before=bands_before,
+            now=now,
+            progress=told(say, f"scoring as of {' and '.join(map(str, days))}"),
         ):
             scores[found.as_of] = found.rows
-    say("computing the portfolio's figures")
+    progress = told(say, "computing the portfolio's figures")
     book = book_at(
         portfolio,
         champions,
@@ -96,7 +102,7 @@ def reckoned(
         scores=scores.get(portfolio.as_of),
         then_scores=scores.get(before),
     )
-    done = figures(book, names)
+    done = figures(book, names, progress=progress)
     return Reckoned(
         as_of=portfolio.as_of,
         figures=(*done, contents(done, book)),

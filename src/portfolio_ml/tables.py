@@ -40,12 +40,11 @@ from portfolio_ml.schema import (
     VALUATIONS,
     Table,
 )
+from portfolio_ml.steps import Say
 from portfolio_ml.transactions import History
 from portfolio_ml.validation import TooManyRefusedError
 from portfolio_ml.valuations import Valuations
 
-Say = Callable[[str], None]
-Progress = Callable[[float], None]  # told which share is done, from 0 to 1
 Beside = CustomerTable | Events | Opportunities | Points | Prospects | Valuations
 """A table beside the transactions, loaded."""
 

@@ -23,6 +23,7 @@ from portfolio_ml.models.hurdle import fit_value_trees
 from portfolio_ml.models.trees import DEFAULTS, TreeParameters, default_min_leaf_rows
 from portfolio_ml.search import Dimension, Search, Trial, Values
 from portfolio_ml.snapshots import Snapshots
+from portfolio_ml.steps import Step
 from portfolio_ml.timeline import Span
 from portfolio_ml.training import Recipe, recency_weight
 from portfolio_ml.wording import TARGET_NAMES, counted
@@ -204,7 +205,7 @@ def _searched(
 ) -> None:
     """Try on, within the budget; the defaults are tried in any case."""
     metric, rows = question.metric, _searched_rows(question)
-    label = metric.label.lower()
+    label, begun = metric.label.lower(), budget.stopwatch()
     if done := len(search.trials):
         say(f"{_name(question)}: going on after {counted(done, 'trial')}")
     while not (done := len(search.trials)) or (
@@ -219,10 +220,13 @@ def _searched(
             )
         search.add(values, metric.gain(value, 0.0))
         gains = [trial.score - search.trials[0].score for trial in search.trials]
-        say(
+        text = (
             f"{_name(question)}: trial {done + 1}, {label} {value:.4f}; "
             f"over the defaults {gains[-1]:+.4f}, at best {max(gains):+.4f}"
         )
+        of_time = (budget.stopwatch() - begun) / max(until - begun, 1e-9)
+        of_trials = (done + 1) / budget.trials if budget.trials else 0.0
+        say(Step(text, min(max(of_time, of_trials), 1.0), work=_name(question)))
 
 
 def _tuned(question: Question, trials: Sequence[Trial], bootstrap: int) -> Tuned:

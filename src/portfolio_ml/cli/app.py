@@ -3,7 +3,7 @@
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +13,7 @@ from portfolio_ml.cli.demo import demo
 from portfolio_ml.cli.doctor import doctor
 from portfolio_ml.cli.help import WIDEST, Command, Commands
 from portfolio_ml.cli.init import init
-from portfolio_ml.cli.mistakes import tell_mistake
+from portfolio_ml.cli.mistakes import tell_error, tell_mistake
 from portfolio_ml.cli.portfolio import portfolio
 from portfolio_ml.cli.printing import print_versions
 from portfolio_ml.cli.walk import EXIT_CODES, FIRST_STEPS, PAGES, Page
@@ -36,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"max_content_width": WIDEST},
 )
-_COMMANDS = (demo, init, doctor, portfolio, *commands.COMMANDS, *delivery.COMMANDS)
+_COMMANDS: Any = (demo, init, doctor, portfolio, *commands.COMMANDS, *delivery.COMMANDS)
 _BY_NAME = {command.__name__: command for command in _COMMANDS}
 
 
@@ -45,7 +45,8 @@ def _add_all() -> None:
     for name, page in PAGES.items():
         if name in _BY_NAME:
             _add(app, name, page, _BY_NAME[name])
-    for name, command in models.COMMANDS.items():
+    on_bundles: Mapping[str, Any] = models.COMMANDS
+    for name, command in on_bundles.items():
         _add(models.app, name, PAGES[f"models {name}"], command)
     app.add_typer(models.app, rich_help_panel="Operate")
 
@@ -97,7 +98,7 @@ def run(arguments: list[str]) -> int:
         tell_mistake(error, arguments)
         return ConfigError.exit_code
     except PortfolioError as error:
-        print(f"portfolio-ml: {error}", file=sys.stderr)
+        tell_error(error)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         print("portfolio-ml: interrupted", file=sys.stderr)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from portfolio_ml.cli.options import AsOf, Config, Json, Quiet, now, teller, today
+from portfolio_ml.cli.options import AsOf, Config, Json, Quiet, now, today
 from portfolio_ml.cli.printing import told
 from portfolio_ml.errors import ConfigError, RefusedError
 from portfolio_ml.wording import command
@@ -63,10 +63,13 @@ def validate(config: Config, as_json: Json = False, quiet: Quiet = False) -> Non
     and the exit code is 65.
     """
     from portfolio_ml import pipeline
+    from portfolio_ml.cli.progress import telling
     from portfolio_ml.cli.show import print_validation, validation
     from portfolio_ml.config import load_settings
 
-    checked = pipeline.validate(load_settings(config), today=today(), say=teller(quiet=quiet))
+    settings = load_settings(config)
+    with telling(quiet=quiet) as say:
+        checked = pipeline.validate(settings, today=today(), say=say)
     told(checked, plain=validation, drawn=print_validation, as_json=as_json)
 
 
@@ -84,15 +87,11 @@ def features(
     """
     from portfolio_ml import exports
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.progress import bar
     from portfolio_ml.cli.show import export, print_export
 
     _demand_parquet(out)
-    with (
-        opened(config, as_of, quiet=quiet) as (portfolio, say),
-        bar("features", quiet=quiet) as progress,
-    ):
-        written = exports.write_features(portfolio, out, say=say, progress=progress)
+    with opened(config, as_of, quiet=quiet) as (portfolio, say):
+        written = exports.write_features(portfolio, out, say=say)
     told(written, plain=export, drawn=print_export, as_json=as_json)
 
 
@@ -110,15 +109,11 @@ def snapshots(
     """
     from portfolio_ml import exports
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.progress import bar
     from portfolio_ml.cli.show import print_snapshots, snapshots_facts
 
     _demand_parquet(out)
-    with (
-        opened(config, as_of, quiet=quiet) as (portfolio, say),
-        bar("snapshots", quiet=quiet) as progress,
-    ):
-        written = exports.write_snapshots(portfolio, out, say=say, progress=progress)
+    with opened(config, as_of, quiet=quiet) as (portfolio, say):
+        written = exports.write_snapshots(portfolio, out, say=say)
     told(written, plain=snapshots_facts, drawn=print_snapshots, as_json=as_json)
 
 
@@ -220,12 +215,14 @@ def promote(
     Who did it, when and why goes on record; the champion before becomes the previous one.
     """
     from portfolio_ml import champions
+    from portfolio_ml.cli.progress import telling
     from portfolio_ml.cli.show import move, print_move
     from portfolio_ml.config import load_settings
 
     settings = load_settings(config)
-    teller(quiet=quiet)(f"checking the files of version {version}")
-    done = champions.promote(settings, target, str(version), reason=reason)
+    with telling(quiet=quiet) as say:
+        say(f"checking the files of version {version}")
+        done = champions.promote(settings, target, str(version), reason=reason)
     told(done, plain=move, drawn=print_move, as_json=as_json)
 
 
@@ -242,12 +239,14 @@ def rollback(
     Who did it, when and why goes on record.
     """
     from portfolio_ml import champions
+    from portfolio_ml.cli.progress import telling
     from portfolio_ml.cli.show import move, print_move
     from portfolio_ml.config import load_settings
 
     settings = load_settings(config)
-    teller(quiet=quiet)("checking the previous champion's files")
-    done = champions.rollback(settings, target, reason=reason)
+    with telling(quiet=quiet) as say:
+        say("checking the previous champion's files")
+        done = champions.rollback(settings, target, reason=reason)
     told(done, plain=move, drawn=print_move, as_json=as_json)
 
 
@@ -258,12 +257,14 @@ def champions(config: Config, as_json: Json = False, quiet: Quiet = False) -> No
     rollback with its time, its reason and who did it.
     """
     from portfolio_ml import champions as in_force
+    from portfolio_ml.cli.progress import telling
     from portfolio_ml.cli.show import print_succession, succession
     from portfolio_ml.config import load_settings
 
     settings = load_settings(config)
-    teller(quiet=quiet)("reading the registry")
-    found = in_force.successions(settings)
+    with telling(quiet=quiet) as say:
+        say("reading the registry")
+        found = in_force.successions(settings)
     told(found, plain=succession, drawn=print_succession, as_json=as_json)
 
 

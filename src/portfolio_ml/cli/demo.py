@@ -47,7 +47,8 @@ def demo(
         reckoned = None
         if portfolio.settings.portfolio.delivery:
             reckoned = pipeline.portfolio_figures(portfolio, now=now, say=say)
-    page = pipeline.write_report(scored.facts, portfolio.settings)
+        say("drawing the report")
+        page = pipeline.write_report(scored.facts, portfolio.settings)
     if as_json:
         told = {"training": training(trained), "scoring": scoring(scored), "report": str(page)}
         print_json(told if reckoned is None else {**told, "portfolio": figures(reckoned)})

@@ -3,7 +3,6 @@
 Plain text, wrapped and never cut, so that it reads alike in a terminal, a pipe and a page.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -68,7 +67,10 @@ def _panel(command: Any, param: Any) -> str:  # noqa: ANN401 - Typer's own, priv
 def _aligned(sections: dict[str, Rows]) -> dict[str, Rows]:
     """The same with names of one width, so that the sections' second columns stand in line."""
     width = max(len(name) for rows in sections.values() for name, _ in rows)
-    return {title: [(name.ljust(width), text) for name, text in rows] for title, rows in sections.items()}
+    return {
+        title: [(name.ljust(width), text) for name, text in rows]
+        for title, rows in sections.items()
+    }
 
 
 def _write(sections: dict[str, Rows], formatter: Any) -> None:  # noqa: ANN401 - Typer's own, private

@@ -1,4 +1,4 @@
-"""What is wrong with a command line, in a sentence, and what was probably meant."""
+"""What went wrong, in sentences: a command line with what was probably meant, a config, a run."""
 
 import re
 import sys
@@ -6,9 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from portfolio_ml.cli.completion import CONFIGS, configs
-from portfolio_ml.errors import nearest
+from portfolio_ml.errors import FaultyConfigError, PortfolioError, nearest
 
 _FILE_OPTIONS = {"config": CONFIGS, "transactions": (".csv", ".parquet")}
+
+
+def tell_error(error: PortfolioError) -> None:
+    """Tell an expected failure on standard error; the faults of a config a line each."""
+    if not isinstance(error, FaultyConfigError):
+        print(f"portfolio-ml: {error}", file=sys.stderr)
+        return
+    print(f"portfolio-ml: The config has faults (in {error.where}):", file=sys.stderr)
+    for fault in error.faults:
+        print(f"  - {fault}", file=sys.stderr)
+    print("Correct them and run it again.", file=sys.stderr)
 
 
 def tell_mistake(error: Any, arguments: Sequence[str]) -> None:  # noqa: ANN401 - Typer's own, private

@@ -1,7 +1,5 @@
 """The options that commands share, and what they stand for."""
 
-import sys
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -34,9 +32,7 @@ AsOf = Annotated[
 ]
 Json = Annotated[
     bool,
-    typer.Option(
-        "--json", help="Print one JSON object instead of tables.", rich_help_panel=OUTPUT
-    ),
+    typer.Option("--json", help="Print one JSON object instead of tables.", rich_help_panel=OUTPUT),
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print no progress.", rich_help_panel=OUTPUT)
@@ -67,13 +63,3 @@ def today() -> date:
 def now() -> datetime:
     """The wall clock, in UTC."""
     return datetime.now(tz=UTC)
-
-
-def teller(*, quiet: bool) -> Callable[[str], None]:
-    """What tells progress, on standard error."""
-
-    def say(text: str) -> None:
-        if not quiet:
-            print(f"{now():%H:%M:%S}  {text}", file=sys.stderr, flush=True)
-
-    return say

@@ -2,15 +2,17 @@
 
 import json
 import math
+import os
+import sys
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from rich.console import Console
 
 from portfolio_ml.cli.versions import is_told, versions
 from portfolio_ml.display import SmallTable
 
-PIPED_WIDTH = 110
+PIPED_WIDTH = 10_000
 
 Result = TypeVar("Result")
 
@@ -69,9 +71,25 @@ def print_rows(facts: Mapping[str, Any]) -> None:
 
 
 def console() -> Console:
-    """Standard output, as wide as the terminal; wide enough for a table where it is none."""
-    terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=PIPED_WIDTH)
+    """Standard output: as wide as a terminal; elsewhere so wide that nothing is ever broken."""
+    return console_on(sys.stdout)
+
+
+def console_on(stream: TextIO) -> Console:
+    """A stream, drawn on with colour only where its reader wants it.
+
+    A terminal is, unless NO_COLOR is set; anything else only with FORCE_COLOR.
+    """
+    is_terminal = stream.isatty()
+    is_plain = bool(os.environ.get("NO_COLOR")) or not (
+        is_terminal or os.environ.get("FORCE_COLOR")
+    )
+    return Console(
+        file=stream,
+        width=None if is_terminal else PIPED_WIDTH,
+        color_system=None if is_plain else "auto",
+        force_terminal=None if is_terminal else not is_plain,
+    )
 
 
 def _shown(value: object) -> str:

@@ -12,7 +12,7 @@ from pydantic_settings import SettingsError
 from portfolio_ml.config.faults import fault_lines, hint, joined
 from portfolio_ml.config.settings import ENVIRONMENT_PREFIX, Settings
 from portfolio_ml.config.yaml_file import read_yaml
-from portfolio_ml.errors import ConfigError
+from portfolio_ml.errors import FaultyConfigError
 
 
 def load_settings(path: Path | str) -> Settings:
@@ -80,11 +80,7 @@ def _validated(
     except SettingsError as error:
         faults.append(f"a variable {ENVIRONMENT_PREFIX}... is no valid JSON: {error}")
     if faults:
-        raise ConfigError(
-            "the config has faults: " + "; ".join(faults),
-            where="the given settings" if file is None else str(file),
-            do="correct these keys and run it again",
-        )
+        raise FaultyConfigError(faults, where="the given settings" if file is None else str(file))
     return settings.located(base, file=file, written=written)
 
 
