@@ -174,10 +174,15 @@ def rehearse(
         PortfolioError: What a delivery would stumble over.
     """
     targets = [t for t in settings.delivery if not (some and is_file(t))]
-    return tuple(_rehearsed(rows, target, settings, run) for target in targets)
+    return tuple(rehearsed(rows, target, settings, run) for target in targets)
 
 
-def _rehearsed(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Rehearsal:
+def rehearsed(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Rehearsal:
+    """What a delivery would do at one target; nothing is written.
+
+    Raises:
+        PortfolioError: What a delivery would stumble over.
+    """
     match target:
         case SqlTarget():
             return Rehearsal(*sql.rehearse(rows, target, base=settings.base, run=run))

@@ -137,7 +137,7 @@ def load_all(
         raise (error.after(known.quarantine) if known else error) from None
     loaded = Tables(history, merges=known, merged=merged)
     try:
-        for of, load in _beside(settings, engine, today=today):
+        for of, load in beside(settings, engine, today=today):
             if getattr(data, of.name) is not None:
                 _tell(of, say)
                 rows: dict[str, Any] = {of.name: load()}
@@ -147,10 +147,10 @@ def load_all(
     return _of_survivors(loaded, engine)
 
 
-def _beside(
+def beside(
     settings: Settings, engine: Reader, *, today: date
 ) -> Iterable[tuple[Table, Callable[[], Beside]]]:
-    """The tables beside the transactions, in order, and what loads each."""
+    """The tables that may stand beside the transactions, in order, and what loads each."""
     return (
         (CUSTOMERS, partial(customers.load, settings, engine)),
         (INTERACTIONS, partial(events.load, INTERACTIONS, settings, engine, today=today)),
