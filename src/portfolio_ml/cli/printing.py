@@ -7,12 +7,19 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO, TypeVar
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 from portfolio_ml.cli.versions import is_told, versions
-from portfolio_ml.display import SmallTable
+from portfolio_ml.display import SmallTable, are_numbers
 
 PIPED_WIDTH = 10_000
+"""Letters in a line where there is no terminal: nothing is ever broken there."""
+SHORT_LETTERS = 14
+"""Texts up to so many letters are not broken."""
 
 Result = TypeVar("Result")
 
@@ -53,9 +60,86 @@ def print_line(text: str) -> None:
     console().print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
-def print_text(table: SmallTable) -> None:
-    """A small table in columns of plain text, and a blank line."""
-    print_line(f"{table.to_text().strip()}\n")
+def print_title(text: str) -> None:
+    """A title: across the terminal, or a line of its own."""
+    if sys.stdout.isatty():
+        console().rule(text)
+    else:
+        print_line(f"{text}\n")
+
+
+def print_sentence(text: str, *, indent: int = 0) -> None:
+    """A sentence, broken between words where the terminal is too narrow for it."""
+    if sys.stdout.isatty():
+        console().print(Padding(Text(text), (0, 0, 0, indent)))
+    else:
+        print_line(" " * indent + text)
+
+
+def print_table(shown: SmallTable) -> None:
+    """A small table, numbers to the right.
+
+    On a terminal long texts are wrapped, and where it is too narrow even for the shortest words,
+    each row is told in lines of its own; elsewhere it is plain text in which nothing is broken.
+    """
+    if not sys.stdout.isatty():
+        print_line(f"{shown.to_text().strip()}\n")
+        return
+    on, table = console(), _table(shown)
+    if table.__rich_measure__(on, on.options.update(max_width=PIPED_WIDTH)).minimum <= on.width:
+        on.print(Text(shown.caption, style="bold"))
+        on.print(table)
+        on.print()
+    else:
+        _print_records(shown)
+
+
+def _table(shown: SmallTable) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    cells = [[" ".join(str(value).split()) for value in row] for row in shown.rows]
+    for place, name in enumerate(shown.names):
+        texts = [row[place] for row in cells]
+        widest = max(map(len, texts), default=0)
+        is_number = bool(place) and are_numbers(texts)
+        is_whole = is_number or widest <= SHORT_LETTERS
+        table.add_column(
+            name,
+            justify="right" if is_number else "left",
+            no_wrap=is_whole,
+            min_width=max(widest, len(name)) if is_whole else SHORT_LETTERS,
+            overflow="fold",
+        )
+    for row in cells:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _print_records(shown: SmallTable) -> None:
+    """Every row in lines of its own, the first cell as its title."""
+    console().print(Text(shown.caption, style="bold"))
+    for first, *others in shown.rows:
+        print_sentence(str(first))
+        for name, value in zip(shown.names[1:], others, strict=True):
+            if value not in (None, ""):
+                print_sentence(f"{name}: {value}", indent=2)
+    print_line("")
+
+
+def print_pairs(title: str, pairs: Mapping[str, str]) -> None:
+    """Names and values in two columns, the values wrapped where the terminal is narrow."""
+    width = max(map(len, pairs))
+    if not sys.stdout.isatty():
+        print_line(title)
+        for name, value in pairs.items():
+            print_line(f"  {name:<{width}}  {value}")
+        print_line("")
+        return
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in pairs.items():
+        table.add_row(name, Text(value))
+    console().print(table)
 
 
 def print_rows(facts: Mapping[str, Any]) -> None:

@@ -39,7 +39,8 @@ def _known_zone(name: str) -> str:
     else:  # these are the machine's own, or copies that databases do not know
         is_known = name.partition("/")[0] not in {"localtime", "posix", "posixrules", "right"}
     if not is_known:
-        guess = nearest(name, available_timezones())
+        area = name.partition("/")[0]
+        guess = nearest(name, (z for z in available_timezones() if z.startswith(f"{area}/")))
         do = f"did you mean {guess!r}?" if guess else "use a name such as Europe/Berlin"
         raise ValueError(f"{name!r} is no time zone; {do}")
     return name
