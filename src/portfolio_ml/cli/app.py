@@ -93,7 +93,7 @@ def _terminated(number: int, _: object) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line on `arguments`; gives the exit code, having told errors on stderr."""
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, prog_name="portfolio-ml", standalone_mode=False)
     except USAGE_ERROR as error:
         tell_mistake(error, arguments)
         return ConfigError.exit_code

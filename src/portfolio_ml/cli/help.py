@@ -3,6 +3,7 @@
 Plain text, wrapped and never cut, so that it reads alike in a terminal, a pipe and a page.
 """
 
+import re
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -51,9 +52,19 @@ def _options(command: Any, ctx: Any) -> dict[str, Rows]:  # noqa: ANN401 - Typer
     found: dict[str, Rows] = {}
     for param in command.get_params(ctx):
         if record := param.get_help_record(ctx):
-            found.setdefault(_panel(command, param), []).append(record)
+            found.setdefault(_panel(command, param), []).append(_plain(*record))
     ordered = [name for name in _ORDER if name in found]
     return {name: found[name] for name in ordered}
+
+
+def _plain(name: str, text: str) -> tuple[str, str]:
+    """The same without the types that the name tells already, and with bounds in words.
+
+    Example:
+        >>> _plain("VERSION <int range>", "Its number.  [x>=1; required]")
+        ('VERSION', 'Its number.  [at least 1; required]')
+    """
+    return re.sub(r" <[^>]*>", "", name), text.replace("x>=", "at least ")
 
 
 def _panel(command: Any, param: Any) -> str:  # noqa: ANN401 - Typer's own, private
