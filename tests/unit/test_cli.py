@@ -118,7 +118,8 @@ def test_the_versions_are_shown_and_nothing_heavy_is_imported_for_it():
 def test_the_versions_are_one_json_object_too(capsys):
     assert app.run(["--version", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["portfolio-ml"] and told["mlflow"]
+    assert told["portfolio-ml"]
+    assert told["mlflow"]
     assert "pyspark" in told
 
 
