@@ -63,6 +63,7 @@ def validate(config: Config, as_json: Json = False, quiet: Quiet = False) -> Non
     and the exit code is 65.
     """
     from portfolio_ml import pipeline
+    from portfolio_ml.cli.printing import print_line
     from portfolio_ml.cli.progress import telling
     from portfolio_ml.cli.show import print_validation, validation
     from portfolio_ml.config import load_settings
@@ -71,6 +72,8 @@ def validate(config: Config, as_json: Json = False, quiet: Quiet = False) -> Non
     with telling(quiet=quiet) as say:
         checked = pipeline.validate(settings, today=today(), say=say)
     told(checked, plain=validation, drawn=print_validation, as_json=as_json)
+    if not as_json:
+        print_line(f"Next: {command('train', config)}")
 
 
 def features(

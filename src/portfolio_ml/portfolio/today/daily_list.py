@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from portfolio_ml.features.table import at
 from portfolio_ml.models.reasons.codes import sentences
 from portfolio_ml.portfolio.book import NO_SCORES, Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
@@ -158,7 +159,7 @@ def _with_churn_reasons(lines: pd.DataFrame, book: Book) -> list[str]:
     known = {row["customer_id"]: row["churn_reasons"] for row in codes if row["churn_reasons"]}
     if not known:
         return told
-    features = book.frozen.table(book.inputs.only([*known]), book.as_of_day).rows
+    features = _features(book, [*known])
     place = {name: at for at, name in enumerate(features["customer_id"].to_pylist())}
     named = zip(lines["customer_id"], lines["occasion"], strict=True)
     for line, (customer, occasion) in enumerate(named):
@@ -167,6 +168,13 @@ def _with_churn_reasons(lines: pd.DataFrame, book: Book) -> list[str]:
             if found := sentences(known[customer], row):
                 told[line] += f": {'; '.join(found)}"
     return told
+
+
+def _features(book: Book, customers: Sequence[str]) -> pa.Table:
+    """The features of some customers, under what the book's champion froze."""
+    day, frozen = book.as_of_day, book.frozen
+    inputs = book.inputs.only(customers)
+    return at(inputs, [day], horizons=frozen.horizons, references={day: frozen.reference}).rows
 
 
 def _contacted(book: Book) -> pd.Series:
