@@ -1,7 +1,5 @@
 """What a machine gives a portfolio: variables, the time zone, room on its disks."""
 
-import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -9,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from portfolio_ml.checkup.check import Check, fault, warning, well
-from portfolio_ml.config import ENVIRONMENT_PREFIX, Settings
+from portfolio_ml.config import Settings, variables
 from portfolio_ml.databases.connections import place
 from portfolio_ml.errors import PortfolioError, ServiceUnavailableError
 
@@ -21,15 +19,14 @@ TOO_FEW_BYTES = 50_000_000
 
 def environment(settings: Settings) -> Iterator[Check]:
     """The variables that the config names, and those that win over it; no value is told."""
-    named = sorted({*re.findall(r"\$\{(\w+)\}", str(settings.written))})
-    if empty := [name for name in named if not os.environ.get(name, "").strip()]:
-        yield warning("environment", ", ".join(empty), "set, but empty", do="give it a value")
-    if good := [name for name in named if name not in empty]:
-        yield well("environment", ", ".join(good), "set, as the config needs")
-    over = sorted(name for name in os.environ if name.upper().startswith(ENVIRONMENT_PREFIX))
-    if over:
-        yield well("environment", ", ".join(over), "set, and wins over the config")
-    if not named and not over:
+    found = variables(settings)
+    if found.empty:
+        yield warning("environment", ", ".join(found.empty), "set, but empty", do="give it a value")
+    if found.filled:
+        yield well("environment", ", ".join(found.filled), "set, as the config needs")
+    if found.winning:
+        yield well("environment", ", ".join(found.winning), "set, and wins over the config")
+    if not any((found.empty, found.filled, found.winning)):
         yield well("environment", "variables", "the config needs none")
 
 

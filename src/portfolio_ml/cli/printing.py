@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO, TypeVar
@@ -162,17 +161,13 @@ def console() -> Console:
 def console_on(stream: TextIO) -> Console:
     """A stream, drawn on with colour only where its reader wants it.
 
-    A terminal is, unless NO_COLOR is set; anything else only with FORCE_COLOR.
+    A terminal is, anything else only with FORCE_COLOR; and nothing where NO_COLOR is set, as Rich
+    reads them.
     """
-    is_terminal = stream.isatty()
-    is_plain = bool(os.environ.get("NO_COLOR")) or not (
-        is_terminal or os.environ.get("FORCE_COLOR")
-    )
     return Console(
         file=stream,
-        width=None if is_terminal else PIPED_WIDTH,
-        color_system=None if is_plain else "auto",
-        force_terminal=None if is_terminal else not is_plain,
+        width=None if stream.isatty() else PIPED_WIDTH,
+        color_system=None if Console(file=stream).no_color else "auto",
     )
 
 
