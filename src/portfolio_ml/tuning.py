@@ -189,7 +189,7 @@ def tune(
         now = budget.stopwatch()
         until = now + (end - now) / (len(targets) - place)
         with opened(question) as search:
-            _searched(question, search, budget, until=until, say=say)
+            _searched(question, search, budget, begun=now, until=until, say=say)
             say(f"{_name(question)}: measuring the best trial on the other customers")
             found.append(_tuned(question, search.trials, bootstrap))
     return tuple(found)
@@ -200,16 +200,17 @@ def _searched(
     search: Search,
     budget: Budget,
     *,
+    begun: float,
     until: float,
     say: Callable[[str], None],
 ) -> None:
     """Try on, within the budget; the defaults are tried in any case."""
-    metric, rows = question.metric, _searched_rows(question)
-    label, begun = metric.label.lower(), budget.stopwatch()
+    metric, rows, now = question.metric, _searched_rows(question), begun
+    label = metric.label.lower()
     if done := len(search.trials):
         say(f"{_name(question)}: going on after {counted(done, 'trial')}")
     while not (done := len(search.trials)) or (
-        budget.stopwatch() < until and (budget.trials is None or done < budget.trials)
+        (now := budget.stopwatch()) < until and (budget.trials is None or done < budget.trials)
     ):
         values = search.proposed() if done else question.defaults
         held_out = question.held_out(values)
@@ -224,9 +225,9 @@ def _searched(
             f"{_name(question)}: trial {done + 1}, {label} {value:.4f}; "
             f"over the defaults {gains[-1]:+.4f}, at best {max(gains):+.4f}"
         )
-        of_time = (budget.stopwatch() - begun) / max(until - begun, 1e-9)
         of_trials = (done + 1) / budget.trials if budget.trials else 0.0
-        say(Step(text, min(max(of_time, of_trials), 1.0), work=_name(question)))
+        share = max(of_trials, (now - begun) / max(until - begun, 1.0))
+        say(Step(text, min(share, 1.0), work=_name(question)))
 
 
 def _tuned(question: Question, trials: Sequence[Trial], bootstrap: int) -> Tuned:

@@ -44,8 +44,9 @@ def _known_zone(name: str) -> str:
     else:  # these are the machine's own, or copies that databases do not know
         is_known = name.partition("/")[0] not in {"localtime", "posix", "posixrules", "right"}
     if not is_known:
-        area = name.partition("/")[0]
-        guess = nearest(name, (z for z in available_timezones() if z.startswith(f"{area}/")))
+        area, _, place = name.partition("/")
+        there = (zone for zone in available_timezones() if zone.startswith(f"{area}/"))
+        guess = nearest(name, there) if place else None
         do = f"did you mean {guess!r}?" if guess else "use a name such as Europe/Berlin"
         raise ValueError(f"{name!r} is no time zone; {do}")
     return name
