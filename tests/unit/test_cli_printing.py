@@ -53,6 +53,17 @@ def test_a_table_fits_the_terminal_and_loses_no_word(terminal, width):
     assert "…" not in shown
 
 
+def test_columns_of_numbers_go_below_each_other_where_they_find_no_room(terminal):
+    dates = ["2025-02-07", "2025-04-25", "2025-07-11", "mean", "gain"]
+    figures = ["0.839", "0.863", "0.909", "0.870", "+0.002 (-0.000, +0.004)"]
+    table = SmallTable.of("Churn", ["", *dates], [["blend (trees + customer base)", *figures]])
+    wide, narrow = (terminal(width, lambda: print_table(table)) for width in (110, 60))
+    assert wide.count("blend") == 1
+    assert narrow.count("blend") == 2
+    assert max(map(len, narrow.splitlines())) <= 60
+    assert all(figure in narrow for figure in figures)
+
+
 def test_in_a_pipe_each_row_is_one_line_whatever_the_width_is(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     print_table(LIST)

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO, TypeVar
 
 from rich.box import SIMPLE_HEAD
@@ -19,6 +19,8 @@ PIPED_WIDTH = 10_000
 """Letters in a line where there is no terminal: nothing is ever broken there."""
 SHORT_LETTERS = 14
 """Texts up to so many letters are not broken."""
+LONG_LETTERS = 30
+"""Rows with longer ones are told in lines of their own where the table does not fit."""
 
 Result = TypeVar("Result")
 
@@ -78,19 +80,44 @@ def print_sentence(text: str, *, indent: int = 0) -> None:
 def print_table(shown: SmallTable) -> None:
     """A small table, numbers to the right.
 
-    On a terminal long texts are wrapped, and where it is too narrow even for the shortest words,
-    each row is told in lines of its own; elsewhere it is plain text in which nothing is broken.
+    On a terminal long texts are wrapped. Where it is too narrow for that, columns go below each
+    other, or each row is told in lines of its own. Elsewhere it is plain text, nothing broken.
     """
     if not sys.stdout.isatty():
         print_line(f"{shown.to_text().strip()}\n")
         return
-    on, table = console(), _table(shown)
-    if table.__rich_measure__(on, on.options.update(max_width=PIPED_WIDTH)).minimum <= on.width:
-        on.print(Text(shown.caption, style="bold"))
-        on.print(table)
-        on.print()
-    else:
+    if (parts := _fitting(shown, console().width)) is None:
         _print_records(shown)
+        return
+    console().print(Text(shown.caption, style="bold"))
+    for part in parts:
+        console().print(part)
+        console().print()
+
+
+def _fitting(shown: SmallTable, width: int) -> list[Table] | None:
+    """The table, or several with its first column each; None where long texts find no room."""
+    if _needed(shown) <= width:
+        return [_table(shown)]
+    parts = [[0]]
+    for place in range(1, len(shown.names)):
+        if len(parts[-1]) > 1 and _needed(_columns(shown, [*parts[-1], place])) > width:
+            parts.append([0])
+        parts[-1].append(place)
+    tables = [_columns(shown, part) for part in parts]
+    has_long = any(len(str(cell)) > LONG_LETTERS for row in shown.rows for cell in row)
+    return None if has_long or max(map(_needed, tables)) > width else [*map(_table, tables)]
+
+
+def _columns(shown: SmallTable, places: Sequence[int]) -> SmallTable:
+    rows = [[row[place] for place in places] for row in shown.rows]
+    return SmallTable.of(shown.caption, [shown.names[place] for place in places], rows)
+
+
+def _needed(shown: SmallTable) -> int:
+    """The letters that a table takes where every text is wrapped as far as it may be."""
+    wide = Console(width=PIPED_WIDTH)
+    return _table(shown).__rich_measure__(wide, wide.options).minimum
 
 
 def _table(shown: SmallTable) -> Table:
