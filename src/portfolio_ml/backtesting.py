@@ -18,6 +18,7 @@ from portfolio_ml.models.seasonality import seasonality_of
 from portfolio_ml.season import Season
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.standing import value_tiers
+from portfolio_ml.steps import numbered
 from portfolio_ml.timeline import Span, cutoffs, to_date
 from portfolio_ml.training import Candidates, Recipe, all_excluded, fit_candidates, history_to_judge
 from portfolio_ml.wording import counted
@@ -136,8 +137,9 @@ def backtest(
     """
     churn: list[Predictions] = []
     value: list[Predictions] = []
-    for cutoff in evaluated:
-        progress(f"refitting as of {to_date(cutoff)}")
+    for place, cutoff in enumerate(evaluated, start=1):
+        text = f"refitting as of {to_date(cutoff)}"
+        progress(numbered(text, place, len(evaluated), work="backtest"))
         learned = snapshots.on(recipe.snapshot_days(first_day, cutoff))
         reference = snapshots.references[cutoff]
         candidates = fit_candidates(

@@ -16,6 +16,7 @@ from portfolio_ml.config import (
     SqlTarget,
     Target,
 )
+from portfolio_ml.databases import redacted
 from portfolio_ml.errors import PortfolioError
 from portfolio_ml.opening import Opened
 from portfolio_ml.scored import Scored
@@ -29,6 +30,7 @@ from portfolio_ml.sinks.past_sql import BAND, places
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.rehearsal import rehearse_http
 from portfolio_ml.sinks.suppression import suppression
+from portfolio_ml.steps import Progress, Say, numbered, unheard, within
 
 Deliver = Callable[[Target], Receipt | None]
 """Delivers to a target; None where there was nothing to deliver."""
@@ -98,7 +100,9 @@ class UnfinishedError(Exception):
         super().__init__(str(fault))
 
 
-def deliver(rows: pa.Table, settings: Settings, run: Run, *, some: bool = False) -> Deliveries:
+def deliver(
+    rows: pa.Table, settings: Settings, run: Run, *, some: bool = False, say: Say = unheard
+) -> Deliveries:
     """Deliver the rows to every target of the config, in its order.
 
     Args:
@@ -107,9 +111,37 @@ def deliver(rows: pa.Table, settings: Settings, run: Run, *, some: bool = False)
         run: The scoring run.
         some: Whether the rows are those of some customers only: files, which hold everyone, are
             then left alone.
+        say: Told which target is served.
     """
     targets = [t for t in settings.delivery if not (some and is_file(t))]
-    return each(targets, lambda target: _delivered(rows, target, settings, run))
+    places = {id(target): place for place, target in enumerate(targets, start=1)}
+
+    def deliver_to(target: Target) -> Receipt:
+        text = f"delivering to {name_of(target)}"
+        step = numbered(text, places[id(target)], len(targets), work="delivery")
+        say(step)
+        return _delivered(rows, target, settings, run, progress=within(say, step, len(targets)))
+
+    return each(targets, deliver_to)
+
+
+def name_of(target: Target) -> str:
+    """What people call a target: its kind and where it is, without secrets.
+
+    Example:
+        >>> from portfolio_ml.config import ParquetTarget
+        >>> name_of(ParquetTarget(kind="parquet", path="scores.parquet"))
+        'scores.parquet'
+    """
+    match target:
+        case SqlTarget():
+            return f"{target.table} in {redacted(target.url)}"
+        case ParquetTarget() | CsvTarget():
+            return str(target.path)
+        case HubSpotTarget():
+            return f"HubSpot {target.object}"
+        case SalesforceTarget():
+            return f"Salesforce {target.object}"
 
 
 def each(targets: Sequence[Target], deliver_to: Deliver) -> Deliveries:
@@ -142,10 +174,15 @@ def rehearse(
         PortfolioError: What a delivery would stumble over.
     """
     targets = [t for t in settings.delivery if not (some and is_file(t))]
-    return tuple(_rehearsed(rows, target, settings, run) for target in targets)
+    return tuple(rehearsed(rows, target, settings, run) for target in targets)
 
 
-def _rehearsed(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Rehearsal:
+def rehearsed(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Rehearsal:
+    """What a delivery would do at one target; nothing is written.
+
+    Raises:
+        PortfolioError: What a delivery would stumble over.
+    """
     match target:
         case SqlTarget():
             return Rehearsal(*sql.rehearse(rows, target, base=settings.base, run=run))
@@ -175,14 +212,17 @@ def bands_before(settings: Settings) -> Callable[[date], pa.Table]:
     return bands
 
 
-def _delivered(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Receipt:
+def _delivered(
+    rows: pa.Table, target: Target, settings: Settings, run: Run, *, progress: Progress
+) -> Receipt:
     match target:
         case SqlTarget():
             return sql.deliver_to_target(rows, target, base=settings.base, run=run)
         case ParquetTarget() | CsvTarget():
             return deliver_file(rows, target, settings=settings, run=run)
         case HubSpotTarget() | SalesforceTarget():
-            return taken(deliver_http(rows, crm_of(target, settings), run=run))
+            crm = replace(crm_of(target, settings), progress=progress)
+            return taken(deliver_http(rows, crm, run=run))
 
 
 def crm_of(target: HubSpotTarget | SalesforceTarget, settings: Settings) -> Crm:

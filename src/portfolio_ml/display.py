@@ -1,8 +1,13 @@
 """Small tables that show themselves: in HTML for a notebook, in plain text for a console."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+
+# With an interval in brackets, or as the ends of a range, they are still numbers to the eye.
+_ONE = r"[-+±]?(\d[\d,]*(\.\d+)?|nan|inf)( ?%)?"
+_NUMBER = re.compile(rf"(-|{_ONE}(( to |/){_ONE})?( \({_ONE}(,| to) {_ONE}\))?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,21 @@ class SmallTable:
         return "\n".join([self.caption, *lines])
 
 
+def are_numbers(cells: Iterable[str]) -> bool:
+    """Whether cells are numbers, to stand at the right of their column.
+
+    Example:
+        >>> are_numbers(["1,200.50", "-3", "12 %", ""]), are_numbers(["91 % likely", "2"])
+        (True, False)
+    """
+    return all(_NUMBER.fullmatch(cell) for cell in cells)
+
+
 def _aligned(column: Sequence[str]) -> list[str]:
     """A column's name and cells, as wide as the widest of them."""
     width = max(map(len, column))
-    is_text = any(cell[:1].isalpha() for cell in column[1:])
-    return [cell.ljust(width) if is_text else cell.rjust(width) for cell in column]
+    is_right = are_numbers(column[1:])
+    return [cell.rjust(width) if is_right else cell.ljust(width) for cell in column]
 
 
 def _cell(value: object) -> str:

@@ -13,7 +13,7 @@ PortfolioError                    exit code 1
 Whatever else is raised is a bug and keeps its traceback.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import ClassVar
@@ -46,6 +46,27 @@ class ConfigError(PortfolioError):
     """The command line or the config file is wrong."""
 
     exit_code = 2
+
+
+class FaultyConfigError(ConfigError):
+    """A config has faults; all of them are told at once.
+
+    Args:
+        faults: A line for each: the path that leads to it, and what is wrong there.
+        where: The file.
+
+    Example:
+        >>> print(FaultyConfigError(["name: field required"], where="shop.yaml"))
+        The config has faults: name: field required (in shop.yaml). Correct them and run it again.
+    """
+
+    def __init__(self, faults: Sequence[str], *, where: str) -> None:
+        self.faults = tuple(faults)
+        super().__init__(
+            "the config has faults: " + "; ".join(faults),
+            where=where,
+            do="correct them and run it again",
+        )
 
 
 class DataError(PortfolioError):

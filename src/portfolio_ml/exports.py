@@ -14,7 +14,7 @@ from portfolio_ml.features.table import computed, definitions_hash
 from portfolio_ml.opening import Opened
 from portfolio_ml.sinks.files import write_batches
 from portfolio_ml.snapshots import TrainingTable
-from portfolio_ml.tables import Progress, Say
+from portfolio_ml.steps import Progress, Say, told
 from portfolio_ml.timeline import to_date
 from portfolio_ml.training import demand_history, recency_weight
 from portfolio_ml.wording import counted
@@ -41,19 +41,18 @@ class Export:
     as_of_days: tuple[int, ...]
 
 
-def write_features(portfolio: Opened, path: Path, *, say: Say, progress: Progress) -> Export:
+def write_features(portfolio: Opened, path: Path, *, say: Say) -> Export:
     """Write the feature table at the as-of date to a Parquet file, whole or not at all.
 
     Args:
         portfolio: The history.
         path: The file; one that is there is replaced at the end.
-        say: Told what is being done.
-        progress: Told which share of the rows is written.
+        say: Told what is being done, and which share of the rows is written.
 
     Raises:
         ServiceUnavailableError: The file cannot be written.
     """
-    say(f"computing features as of {portfolio.as_of}")
+    progress = told(say, f"computing features as of {portfolio.as_of}")
     names = portfolio.inputs.catalogue.names
     schema = pa.schema(
         [
@@ -66,14 +65,13 @@ def write_features(portfolio: Opened, path: Path, *, say: Say, progress: Progres
     return _export(portfolio, path, rows, (portfolio.as_of_day,))
 
 
-def write_snapshots(portfolio: Opened, path: Path, *, say: Say, progress: Progress) -> Export:
+def write_snapshots(portfolio: Opened, path: Path, *, say: Say) -> Export:
     """Write the training table to a Parquet file, whole or not at all.
 
     Args:
         portfolio: The history.
         path: The file; one that is there is replaced at the end.
-        say: Told what is being done.
-        progress: Told which share of the work is done.
+        say: Told what is being done, and which share of it is done.
 
     Raises:
         DataError: The history is too short for a single snapshot.
@@ -81,8 +79,8 @@ def write_snapshots(portfolio: Opened, path: Path, *, say: Say, progress: Progre
     """
     table = training_table(portfolio)
     days = tuple(sorted(table.weights))
-    told = f"{to_date(days[0])} to {to_date(days[-1])}"
-    say(f"computing features and outcomes at {counted(len(days), 'date')}, {told}")
+    dates = f"{counted(len(days), 'date')}, {to_date(days[0])} to {to_date(days[-1])}"
+    progress = told(say, f"computing features and outcomes at {dates}")
     rows = write_batches(table.batches(progress), table.schema, path)
     return _export(portfolio, path, rows, days)
 

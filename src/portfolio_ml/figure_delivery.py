@@ -24,11 +24,14 @@ from portfolio_ml.sinks.erasure import Erased
 from portfolio_ml.sinks.files import deliver_file, told
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import deliver_sql
+from portfolio_ml.steps import Progress, unheard
 
 Clock = Callable[[], datetime]
 
 
-def deliver_figures(found: Reckoned, settings: Settings, *, now: Clock) -> Deliveries:
+def deliver_figures(
+    found: Reckoned, settings: Settings, *, now: Clock, progress: Progress = unheard
+) -> Deliveries:
     """Bring every figure that is there to every target; each arrives whole or not at all.
 
     A row of an earlier date that a figure has no more leaves its table, and stays in the history.
@@ -38,14 +41,17 @@ def deliver_figures(found: Reckoned, settings: Settings, *, now: Clock) -> Deliv
         found: The figures.
         settings: The portfolio's settings.
         now: The wall clock.
+        progress: Told which share of them has arrived.
     """
+    total = len(found.present) * len(settings.portfolio.delivery)
     run = Run(run_id=found.run_id, as_of=found.as_of, model_versions=found.versions, now=now)
     receipts: list[Receipt] = []
     faults: list[PortfolioError] = []
     for target in settings.portfolio.delivery:
         try:
             for figure in found.present:
-                receipts.append(_delivered(figure, target, settings, run))  # noqa: PERF401 - those before a fault stay
+                receipts.append(_delivered(figure, target, settings, run))
+                progress(len(receipts) / total)
         except PortfolioError as error:
             faults.append(error)
     return Deliveries(tuple(receipts), tuple(faults))

@@ -18,8 +18,10 @@ from portfolio_ml.opening import Opened, Say
 from portfolio_ml.season import Season, seasons
 from portfolio_ml.snapshots import Snapshots, labelled
 from portfolio_ml.standing import activity_windows
+from portfolio_ml.steps import told
 from portfolio_ml.timeline import to_day
 from portfolio_ml.training import Recipe, demand_history, few_note
+from portfolio_ml.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,13 @@ def judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Sn
     demand_history(span, recipe)
     evaluated = evaluation_days(span, recipe, settings.backtest.cutoffs)
     needed = needed_days(span, recipe, evaluated)
-    say(f"computing features and outcomes at {len(needed)} dates")
-    snapshots = labelled(portfolio.inputs, needed, horizons=recipe.horizons, measure=recipe.measure)
+    snapshots = labelled(
+        portfolio.inputs,
+        needed,
+        horizons=recipe.horizons,
+        measure=recipe.measure,
+        progress=told(say, f"computing features and outcomes at {counted(len(needed), 'date')}"),
+    )
     judgements = backtesting.backtest(
         snapshots,
         recipe,

@@ -25,7 +25,8 @@ from portfolio_ml.points import Points
 from portfolio_ml.prospects import Prospects
 from portfolio_ml.schema import QUARANTINE
 from portfolio_ml.sinks.files import holds_table, write_parquet
-from portfolio_ml.tables import Say, Tables, load_all, unlisted_customers
+from portfolio_ml.steps import Say
+from portfolio_ml.tables import Tables, load_all, unlisted_customers
 from portfolio_ml.timeline import Span, to_day
 from portfolio_ml.training import Recipe
 from portfolio_ml.transactions import History

@@ -45,6 +45,7 @@ from portfolio_ml.scored import Scored, scored, scored_dates, tables_of
 from portfolio_ml.scoring import Champions
 from portfolio_ml.sinks.receipts import Receipt
 from portfolio_ml.snapshots import labelled, matrix
+from portfolio_ml.steps import told
 from portfolio_ml.timeline import to_date, to_day
 from portfolio_ml.training import fit_candidates, unlabelled_candidates
 from portfolio_ml.tuning import Budget, Tuned
@@ -170,9 +171,15 @@ def tune(
     settings, recipe, span = portfolio.settings, portfolio.recipe, portfolio.span
     days = tuning.tuning_days(span, recipe, settings.backtest.cutoffs)
     dates = f"{to_date(days[0])} to {to_date(days[-1])}"
-    say(f"computing features and outcomes at {counted(len(days), 'date')}, {dates}")
+    text = f"computing features and outcomes at {counted(len(days), 'date')}, {dates}"
     return tuning.tune(
-        labelled(portfolio.inputs, days, horizons=recipe.horizons, measure=recipe.measure),
+        labelled(
+            portfolio.inputs,
+            days,
+            horizons=recipe.horizons,
+            measure=recipe.measure,
+            progress=told(say, text),
+        ),
         recipe,
         targets=targets,
         budget=budget,
@@ -279,8 +286,8 @@ def score(
     """
     found, champions, judgements = _scored(portfolio, customers, now=now, say=say)
     found, run = delivering.allowed(found, portfolio, champions, now=now)
-    say("delivering")
-    done = delivering.deliver(found.rows, portfolio.settings, run, some=customers is not None)
+    some = customers is not None
+    done = delivering.deliver(found.rows, portfolio.settings, run, some=some, say=say)
     facts = _facts(portfolio, found, champions, judgements, now)
     return ScoringResult(portfolio.as_of, found.rows, done.receipts, facts, done.faults)
 
@@ -313,13 +320,14 @@ def fill(
     settings = portfolio.settings
     champions, _ = champions_in_force(settings, say)
     days = [to_date(day) for day in range(to_day(first), portfolio.as_of_day + 1)]
+    progress = told(say, f"scoring and delivering {counted(len(days), 'date')}")
     for found in scored_dates(
         portfolio,
         champions,
         days,
         bands_before=delivering.bands_before(settings),
         now=now,
-        say=say,
+        progress=progress,
     ):
         if settings.scoring.portfolio:
             found = with_portfolio(found, portfolio, champions)  # noqa: PLW2901 - the same, fuller
@@ -384,8 +392,8 @@ def delivered_figures(found: Reckoned, settings: Settings, *, now: Clock, say: S
     """What became of figures that were computed where the config wants them, if it does."""
     if not settings.portfolio.delivery:
         return Deliveries(())
-    say("delivering")
-    return deliver_figures(found, settings, now=now)
+    progress = told(say, "delivering the figures")
+    return deliver_figures(found, settings, now=now, progress=progress)
 
 
 def monitor(portfolio: Opened, *, say: Say) -> Monitoring:

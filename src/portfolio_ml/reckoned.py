@@ -29,6 +29,7 @@ from portfolio_ml.portfolio.today.daily_list import REPRESENTATIVE
 from portfolio_ml.scored import BandsBefore, Scored, scored_dates
 from portfolio_ml.scoring import Champions
 from portfolio_ml.sinks.suppression import Suppression, suppression
+from portfolio_ml.steps import told
 from portfolio_ml.timeline import to_date
 
 Clock = Callable[[], datetime]
@@ -104,8 +105,7 @@ def reckoned(
     if champions is not None:
         found = _scored_twice(portfolio, champions, bands_before=bands_before, now=now, say=say)
         scores = {day: each.rows for day, each in found}
-    say("computing the portfolio's figures")
-    return _reckoned(portfolio, champions, scores, names)[0]
+    return _reckoned(portfolio, champions, scores, names, say)[0]
 
 
 def surveyed(
@@ -126,9 +126,8 @@ def surveyed(
     found = dict(_scored_twice(portfolio, champions, bands_before=bands_before, now=now, say=say))
     if portfolio.as_of not in found:
         raise DataError("nobody had bought anything yet", where=f"as of {portfolio.as_of}")
-    say("computing the portfolio's figures")
     scores = {day: each.rows for day, each in found.items()}
-    done, book = _reckoned(portfolio, champions, scores, ())
+    done, book = _reckoned(portfolio, champions, scores, (), say)
     erased, scored = suppression(portfolio.settings), found[portfolio.as_of]
     by_name = {figure.name: figure for figure in done.figures}
     rows = with_figures(erased.without(scored.rows), customer_figures(book, by_name))
@@ -252,8 +251,9 @@ def _scored_twice(
     """The customers at the day that is compared with, if there is history, and as of today."""
     first = to_date(portfolio.span.first_day)
     days = [day for day in (_compared_with(portfolio), portfolio.as_of) if day >= first]
+    progress = told(say, f"scoring as of {' and '.join(map(str, days))}")
     for found in scored_dates(
-        portfolio, champions, days, bands_before=bands_before, now=now, say=say
+        portfolio, champions, days, bands_before=bands_before, now=now, progress=progress
     ):
         yield found.as_of, found
 
@@ -263,7 +263,9 @@ def _reckoned(
     champions: Champions | None,
     scores: Mapping[date, pa.Table],
     names: Collection[str],
+    say: Say,
 ) -> tuple[Reckoned, Book]:
+    progress = told(say, "computing the portfolio's figures")
     book = book_at(
         portfolio,
         champions,
@@ -271,15 +273,15 @@ def _reckoned(
         scores=scores.get(portfolio.as_of),
         then_scores=scores.get(_compared_with(portfolio)),
     )
-    done = figures(book, names)
-    told = Reckoned(
+    done = figures(book, names, progress=progress)
+    found = Reckoned(
         as_of=portfolio.as_of,
         figures=(*done, contents(done, book)),
         run_id=uuid.uuid4().hex,
         versions={} if champions is None else champions.versions,
         currency=book.currency,
     )
-    return told, book
+    return found, book
 
 
 def _champions(settings: Settings, say: Say) -> Champions | None:

@@ -13,6 +13,7 @@ from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.opening import Opened, Say
 from portfolio_ml.scoring import Champions, predict
 from portfolio_ml.standing import standing_of
+from portfolio_ml.steps import Progress, unheard
 from portfolio_ml.timeline import to_day
 
 Clock = Callable[[], datetime]
@@ -82,19 +83,20 @@ def scored_dates(
     *,
     bands_before: BandsBefore,
     now: Clock,
-    say: Say,
+    progress: Progress = unheard,
 ) -> Iterator[Scored]:
     """Every customer at each of several dates up to the portfolio's, one date after the other.
 
     The features of several dates are one query, of as many as fit. A date on which nobody had
-    bought yet is left out. `bands_before` is asked when the dates before have been taken.
+    bought yet is left out. `bands_before` is asked when the dates before have been taken, and
+    `progress` is told then which share of them that is.
     """
     at_once = max(1, ROWS_AT_ONCE // max(portfolio.inputs.count(), 1))
     for first in range(0, len(dates), at_once):
         chosen = dates[first : first + at_once]
-        say(f"scoring as of {chosen[0]} to {chosen[-1]}")
         tables = tables_of(portfolio, champions, [to_day(day) for day in chosen])
-        for day in chosen:
+        for place, day in enumerate(chosen, start=first):
+            progress(place / len(dates))
             on_day = {t: _on(rows, day) for t, rows in tables.items()}
             if on_day["churn"].num_rows:
                 yield _scored(

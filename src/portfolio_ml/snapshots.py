@@ -15,7 +15,7 @@ from portfolio_ml.features.reference import Reference
 from portfolio_ml.features.table import Horizons, at, computed
 from portfolio_ml.labels import MARGIN, labels, outcomes
 from portfolio_ml.schema import TRAINING_ROWS, Measure
-from portfolio_ml.tables import Progress
+from portfolio_ml.steps import Progress, unheard
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
@@ -110,12 +110,20 @@ def labelled(
     *,
     horizons: Horizons,
     measure: Measure = "revenue",
+    progress: Progress = unheard,
 ) -> Snapshots:
     """Features and outcomes at each of the snapshot days, from one query each.
 
     The outcome windows must lie within the history; `timeline.snapshots` sees to that.
+
+    Args:
+        inputs: What features and outcomes are computed from.
+        snapshot_days: Day numbers.
+        horizons: How far the outcomes look ahead.
+        measure: What value is.
+        progress: Told which share of the features is computed.
     """
-    table = at(inputs, snapshot_days, horizons=horizons)
+    table = at(inputs, snapshot_days, horizons=horizons, progress=progress)
     joined = with_outcomes(table.rows, inputs, snapshot_days, horizons=horizons, measure=measure)
     names = inputs.catalogue.model_inputs
     return Snapshots(

@@ -40,12 +40,11 @@ from portfolio_ml.schema import (
     VALUATIONS,
     Table,
 )
+from portfolio_ml.steps import Say
 from portfolio_ml.transactions import History
 from portfolio_ml.validation import TooManyRefusedError
 from portfolio_ml.valuations import Valuations
 
-Say = Callable[[str], None]
-Progress = Callable[[float], None]  # told which share is done, from 0 to 1
 Beside = CustomerTable | Events | Opportunities | Points | Prospects | Valuations
 """A table beside the transactions, loaded."""
 
@@ -138,7 +137,7 @@ def load_all(
         raise (error.after(known.quarantine) if known else error) from None
     loaded = Tables(history, merges=known, merged=merged)
     try:
-        for of, load in _beside(settings, engine, today=today):
+        for of, load in beside(settings, engine, today=today):
             if getattr(data, of.name) is not None:
                 _tell(of, say)
                 rows: dict[str, Any] = {of.name: load()}
@@ -148,10 +147,10 @@ def load_all(
     return _of_survivors(loaded, engine)
 
 
-def _beside(
+def beside(
     settings: Settings, engine: Reader, *, today: date
 ) -> Iterable[tuple[Table, Callable[[], Beside]]]:
-    """The tables beside the transactions, in order, and what loads each."""
+    """The tables that may stand beside the transactions, in order, and what loads each."""
     return (
         (CUSTOMERS, partial(customers.load, settings, engine)),
         (INTERACTIONS, partial(events.load, INTERACTIONS, settings, engine, today=today)),

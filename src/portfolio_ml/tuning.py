@@ -23,6 +23,7 @@ from portfolio_ml.models.hurdle import fit_value_trees
 from portfolio_ml.models.trees import DEFAULTS, TreeParameters, default_min_leaf_rows
 from portfolio_ml.search import Dimension, Search, Trial, Values
 from portfolio_ml.snapshots import Snapshots
+from portfolio_ml.steps import Step
 from portfolio_ml.timeline import Span
 from portfolio_ml.training import Recipe, recency_weight
 from portfolio_ml.wording import TARGET_NAMES, counted
@@ -188,7 +189,7 @@ def tune(
         now = budget.stopwatch()
         until = now + (end - now) / (len(targets) - place)
         with opened(question) as search:
-            _searched(question, search, budget, until=until, say=say)
+            _searched(question, search, budget, begun=now, until=until, say=say)
             say(f"{_name(question)}: measuring the best trial on the other customers")
             found.append(_tuned(question, search.trials, bootstrap))
     return tuple(found)
@@ -199,16 +200,17 @@ def _searched(
     search: Search,
     budget: Budget,
     *,
+    begun: float,
     until: float,
     say: Callable[[str], None],
 ) -> None:
     """Try on, within the budget; the defaults are tried in any case."""
-    metric, rows = question.metric, _searched_rows(question)
+    metric, rows, now = question.metric, _searched_rows(question), begun
     label = metric.label.lower()
     if done := len(search.trials):
         say(f"{_name(question)}: going on after {counted(done, 'trial')}")
     while not (done := len(search.trials)) or (
-        budget.stopwatch() < until and (budget.trials is None or done < budget.trials)
+        (now := budget.stopwatch()) < until and (budget.trials is None or done < budget.trials)
     ):
         values = search.proposed() if done else question.defaults
         held_out = question.held_out(values)
@@ -219,10 +221,13 @@ def _searched(
             )
         search.add(values, metric.gain(value, 0.0))
         gains = [trial.score - search.trials[0].score for trial in search.trials]
-        say(
+        text = (
             f"{_name(question)}: trial {done + 1}, {label} {value:.4f}; "
             f"over the defaults {gains[-1]:+.4f}, at best {max(gains):+.4f}"
         )
+        of_trials = (done + 1) / budget.trials if budget.trials else 0.0
+        share = max(of_trials, (now - begun) / max(until - begun, 1.0))
+        say(Step(text, min(share, 1.0), work=_name(question)))
 
 
 def _tuned(question: Question, trials: Sequence[Trial], bootstrap: int) -> Tuned:

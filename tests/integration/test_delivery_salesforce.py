@@ -1,12 +1,14 @@
 """Delivery to Salesforce's contract server, outbox and receipt included."""
 
+from dataclasses import replace
+
 import pytest
 from tests.contract.deliveries import FakeClock, asked, names, run, scores, states
 from tests.contract.salesforce_place import crm, held, salesforces, wanted
 
 from portfolio_ml.errors import ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.sinks.http import deliver_http, retry_http
-from portfolio_ml.sinks.rehearsal import rehearse_http
+from portfolio_ml.sinks.rehearsal import look, rehearse_http
 from portfolio_ml.sinks.vendors.salesforce import Salesforce
 
 pytestmark = pytest.mark.integration
@@ -96,6 +98,14 @@ def test_a_rehearsal_counts_what_would_be_sent_and_makes_no_call(server, to):
     second = rehearse_http(scores(COUNT, 2, changed=changed.__getitem__), to, run=run(2))
     assert (second.sent, second.unchanged) == (2, COUNT - 2)
     assert len(server.calls) == made
+
+
+def test_a_look_logs_in_and_only_asks(server, to):
+    look(to, now=run().now)
+    assert not [call for call in server.calls if "ingest" in str(call)]
+    stranger = to.target.model_copy(update={"client_secret": "wrong"})
+    with pytest.raises(ServiceUnavailableError, match="Salesforce"):
+        look(replace(to, target=stranger), now=run().now)
 
 
 def test_refused_rows_are_kept_with_their_reason_and_can_be_retried(server, to, tmp_path):

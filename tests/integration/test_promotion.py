@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from tests.small_shop import learnt, settings_of, trained
+from tests.small_shop import NOW, learnt, settings_of, trained
 
 import portfolio_ml as pml
 from portfolio_ml import champions, registry
+from portfolio_ml.checkup import check_up
 from portfolio_ml.cli import app
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.models.files import digests
@@ -95,3 +96,28 @@ def test_a_segment_id_is_not_given_twice_although_its_model_was_rolled_back(shop
         store.keep_highest_segment_id(40)
     before, highest_id = champions.segments_in_force(settings)
     assert (before.highest_id, highest_id) == (3, 40)
+
+
+def test_the_doctor_finds_the_champions_whole_and_a_file_that_was_changed(shop):
+    settings, _ = shop
+    config = settings.base / "shop.yaml"
+
+    def champions_checked():
+        checks = check_up(config, now=NOW, say=lambda _: None)
+        return {c.subject: c for c in checks if c.area in ("tracking", "champions")}
+
+    found = champions_checked()
+    assert {check.state for check in found.values()} == {"ok"}
+    assert "whole" in found["Churn"].saw
+    kept = {path: path.read_bytes() for path in settings.base.glob("mlartifacts/**/judgement.json")}
+    assert kept
+    try:
+        for path, content in kept.items():
+            path.write_bytes(content + b" ")
+        broken = champions_checked()
+    finally:
+        for path, content in kept.items():
+            path.write_bytes(content)
+    faults = [check for check in broken.values() if check.state == "fault"]
+    assert [check.area for check in faults] == ["champions"] * 3
+    assert {check.exit_code for check in faults} == {65}

@@ -250,7 +250,12 @@ def test_two_backtests_of_one_seed_agree(snapshots, judgements):
 def test_progress_is_told(snapshots):
     told = []
     judged(snapshots, progress=told.append)
-    assert told == ["refitting as of 2018-01-09", "refitting as of 2018-04-09", "judging"]
+    assert told == [
+        "refitting as of 2018-01-09 (1 of 2)",
+        "refitting as of 2018-04-09 (2 of 2)",
+        "judging",
+    ]
+    assert [step.share for step in told[:2]] == [0.0, 0.5]
 
 
 # Judging

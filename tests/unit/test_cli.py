@@ -111,7 +111,16 @@ def test_the_versions_are_shown_and_nothing_heavy_is_imported_for_it():
     )
     assert done.returncode == 0, done.stderr
     named = [line.split()[0] for line in done.stdout.splitlines()]
-    assert named == ["portfolio-ml", "python", "duckdb", "lightgbm", "mlflow", "narwhals"]
+    assert named[:3] == ["portfolio-ml", "python", "platform"]
+    assert {"duckdb", "lightgbm", "mlflow", "narwhals", "pandas"} <= set(named)
+
+
+def test_the_versions_are_one_json_object_too(capsys):
+    assert app.run(["--version", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["portfolio-ml"]
+    assert told["mlflow"]
+    assert "pyspark" in told
 
 
 @pytest.mark.parametrize(
@@ -123,14 +132,34 @@ def test_the_versions_are_shown_and_nothing_heavy_is_imported_for_it():
         (["score", "--config", "nowhere.yaml"], "no such file"),
         (["train", "--config", "nowhere.yaml", "--as-of", "soon"], "nowhere.yaml"),
         (["demo", "nothing", "--dir", "never"], "cdnow, grocery"),
+        (["demo", "cdnw", "--dir", "never"], "Did you mean 'cdnow'?"),
+        (["promote", "chrun", "1", "-c", "x.yaml"], "Did you mean churn?"),
+        (["monitor", "-c", "x.yaml", "--fail-on", "retrian"], "Did you mean retrain?"),
+        (["portfolio", "-c", "x.yaml", "-f", "secions"], "did you mean 'sections'?"),
+        (["models", "exprot"], "Did you mean 'export'?"),
+        (["validate", "sales.yaml"], "Did you mean --config sales.yaml?"),
+        (["init", "sales.csv"], "Did you mean --transactions sales.csv?"),
+        (["promote", "churn", "-c", "x.yaml"], "Missing argument 'VERSION'"),
+        (["--json", "validate"], "--json goes after the command"),
     ],
 )
 def test_a_mistake_is_told_on_standard_error_with_code_2(arguments, told, capsys):
     assert app.run(arguments) == 2
     shown = capsys.readouterr()
-    assert told in shown.err
+    assert told.casefold() in shown.err.casefold()
     assert shown.out == ""
     assert "Traceback" not in shown.err
+
+
+def test_the_faults_of_a_config_stand_in_a_line_each(shop, capsys):
+    shop.write_text(SHOP + "curency: EUR\nengine: {kind: dukdb}\ntimezone: Europe/Berln\n")
+    assert app.run(["validate", "-c", str(shop)]) == 2
+    first, *faults, last = capsys.readouterr().err.splitlines()
+    assert first == f"portfolio-ml: The config has faults (in {shop}):"
+    assert len(faults) == 3
+    for meant in ("'currency'", "'duckdb'", "'Europe/Berlin'"):
+        assert any(f"did you mean {meant}?" in fault for fault in faults)
+    assert last == "Correct them and run it again."
 
 
 def test_an_unreadable_date_is_told(shop, capsys):

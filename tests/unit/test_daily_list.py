@@ -1,6 +1,6 @@
 """The daily list, worked out by hand: ranks, budgets, rest after a contact, who is left alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from tests.books import small_book
-from tests.histories import after, bought
+from tests.histories import Line, after, bought
 
 from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
@@ -60,8 +60,8 @@ def engine() -> Iterator[Engine]:
         yield running
 
 
-def book(engine: Engine, **given: Any) -> Book:
-    return small_book(LINES, engine, as_of=TODAY, **{"scores": RISK, "customers": HANDS, **given})
+def book(engine: Engine, lines: Sequence[Line] = LINES, **given: Any) -> Book:
+    return small_book(lines, engine, as_of=TODAY, **{"scores": RISK, "customers": HANDS, **given})
 
 
 def test_who_has_most_at_risk_stands_first_and_who_is_at_low_risk_nowhere(engine: Engine) -> None:
@@ -76,6 +76,17 @@ def test_who_has_most_at_risk_stands_first_and_who_is_at_low_risk_nowhere(engine
     assert rows[0]["colour"] == COLOURS["high"]
     assert rows[1]["reason"] == "80 % likely not to buy within 90 days"
     assert {r["action"] for r in rows} == {"keep"}
+
+
+def test_who_is_at_risk_is_told_with_the_churn_reasons_in_words(engine: Engine) -> None:
+    risk = [{**RISK[1], "churn_reasons": "FEW_PURCHASES, SPEND_FALLING"}, RISK[2]]
+    lines = [*bought("c1", 390), *bought("c2", 10, 390)]
+    rows = daily_list(book(engine, scores=risk, lines=lines), found()).rows.to_pylist()
+
+    assert [row["reason"] for row in rows] == [
+        "80 % likely not to buy within 90 days: bought only once",
+        "80 % likely not to buy within 90 days",
+    ]
 
 
 def test_a_customer_stands_once_with_what_has_most_in_it(engine: Engine) -> None:

@@ -100,6 +100,11 @@ class TestEveryDataSet:
 
 def test_an_unknown_name_lists_those_there_are():
     with pytest.raises(ConfigError, match="Choose one of cdnow, grocery, b2b"):
+        dataset("sales")
+
+
+def test_a_mistyped_name_is_told_with_the_one_that_was_meant():
+    with pytest.raises(ConfigError, match=r"Did you mean 'cdnow'\?"):
         dataset("cdnwo")
 
 

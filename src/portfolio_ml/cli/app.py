@@ -3,15 +3,20 @@
 import signal
 import sys
 import traceback
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import typer
 
 from portfolio_ml.cli import commands, delivery, models
 from portfolio_ml.cli.demo import demo
+from portfolio_ml.cli.doctor import doctor
+from portfolio_ml.cli.help import WIDEST, Command, Commands
 from portfolio_ml.cli.init import init
+from portfolio_ml.cli.mistakes import tell_error, tell_mistake
 from portfolio_ml.cli.portfolio import portfolio
 from portfolio_ml.cli.printing import print_versions
+from portfolio_ml.cli.walk import EXIT_CODES, FIRST_STEPS, PAGES, Page
 from portfolio_ml.errors import ConfigError, PortfolioError
 
 BUG = 1
@@ -20,46 +25,57 @@ INTERRUPTED = 130
 # What Typer raises for a wrong command line; it exports only the kinds below it.
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 
-EXAMPLES = {
-    "demo": "demo cdnow --dir demo",
-    "init": "init --transactions sales.csv",
-    "validate": "validate --config sales.yaml",
-    "features": "features --config sales.yaml --as-of 2024-06-30",
-    "snapshots": "snapshots --config sales.yaml --out snapshots.parquet",
-    "backtest": "backtest --config sales.yaml",
-    "tune": "tune --config sales.yaml --minutes 30",
-    "train": "train --config sales.yaml",
-    "promote": "promote churn 3 --config sales.yaml",
-    "rollback": "rollback churn --config sales.yaml --reason 'too many false alarms'",
-    "champions": "champions --config sales.yaml",
-    "score": "score --config sales.yaml --dry-run",
-    "deliver": "deliver --retry --config sales.yaml",
-    "migrate": "migrate --config sales.yaml",
-    "erase": "erase --customer 00042 --config sales.yaml",
-    "portfolio": "portfolio --config sales.yaml --figure sections",
-    "monitor": "monitor --config sales.yaml --fail-on retrain",
-    "report": "report --config sales.yaml",
-}
-
 app = typer.Typer(
+    cls=Commands,
     name="portfolio-ml",
-    help="Churn, lifetime value and segments from transaction history, delivered to the CRM.",
+    help=f"Churn, lifetime value and segments from transaction history, delivered to the CRM.\n\n"
+    f"{FIRST_STEPS}",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"max_content_width": WIDEST},
 )
-for command in (demo, init, *commands.COMMANDS, *delivery.COMMANDS, portfolio):
-    app.command(epilog=f"Example: portfolio-ml {EXAMPLES[command.__name__]}")(command)
-app.add_typer(models.app)
+_COMMANDS: Any = (demo, init, doctor, portfolio, *commands.COMMANDS, *delivery.COMMANDS)
+_BY_NAME = {command.__name__: command for command in _COMMANDS}
+
+
+def _add_all() -> None:
+    """Add the commands in the order of the walk, those on bundles as one."""
+    for name, page in PAGES.items():
+        if name in _BY_NAME:
+            _add(app, name, page, _BY_NAME[name])
+    on_bundles: Mapping[str, Any] = models.COMMANDS
+    for name, command in on_bundles.items():
+        _add(models.app, name, PAGES[f"models {name}"], command)
+    app.add_typer(models.app, rich_help_panel="Operate")
+
+
+def _add(to: typer.Typer, name: str, page: Page, command: Callable[..., None]) -> None:
+    panel = page.part if to is app else None
+    to.command(name, cls=Command, epilog=page.epilog, rich_help_panel=panel)(command)
+
+
+_add_all()
 
 
 @app.callback(invoke_without_command=True)
 def _version(
-    version: bool = typer.Option(False, "--version", help="Show the versions and exit."),
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the versions of the package and its libraries, and exit."
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --version: print one JSON object.")
+    ] = False,
 ) -> None:
     if version:
-        print_versions()
+        print_versions(as_json=as_json)
         raise typer.Exit
+    if as_json:
+        raise typer.BadParameter("--json goes after the command, or with --version")
 
 
 def main() -> None:
@@ -77,12 +93,12 @@ def _terminated(number: int, _: object) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line on `arguments`; gives the exit code, having told errors on stderr."""
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, prog_name="portfolio-ml", standalone_mode=False)
     except USAGE_ERROR as error:
-        error.show()
+        tell_mistake(error, arguments)
         return ConfigError.exit_code
     except PortfolioError as error:
-        print(f"portfolio-ml: {error}", file=sys.stderr)
+        tell_error(error)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         print("portfolio-ml: interrupted", file=sys.stderr)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from portfolio_ml.cli.options import AsOf, Config, Json, Quiet, now, teller, today
+from portfolio_ml.cli.options import AsOf, Config, Json, Quiet, now, today
 from portfolio_ml.cli.printing import told
 from portfolio_ml.errors import ConfigError, RefusedError
 from portfolio_ml.wording import command
@@ -63,11 +63,17 @@ def validate(config: Config, as_json: Json = False, quiet: Quiet = False) -> Non
     and the exit code is 65.
     """
     from portfolio_ml import pipeline
+    from portfolio_ml.cli.printing import print_line
+    from portfolio_ml.cli.progress import telling
     from portfolio_ml.cli.show import print_validation, validation
     from portfolio_ml.config import load_settings
 
-    checked = pipeline.validate(load_settings(config), today=today(), say=teller(quiet=quiet))
+    settings = load_settings(config)
+    with telling(quiet=quiet) as say:
+        checked = pipeline.validate(settings, today=today(), say=say)
     told(checked, plain=validation, drawn=print_validation, as_json=as_json)
+    if not as_json:
+        print_line(f"Next: {command('train', config)}")
 
 
 def features(
@@ -77,18 +83,18 @@ def features(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write the feature table: a row per customer at the as-of date."""
+    """Write the feature table: a row per customer at the as-of date.
+
+    The same features that the models learn from, for a look or for models of your own. What is
+    dated or recorded after the as-of date is not seen. docs/features.md tells what each means.
+    """
     from portfolio_ml import exports
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.progress import bar
     from portfolio_ml.cli.show import export, print_export
 
     _demand_parquet(out)
-    with (
-        opened(config, as_of, quiet=quiet) as (portfolio, say),
-        bar("features", quiet=quiet) as progress,
-    ):
-        written = exports.write_features(portfolio, out, say=say, progress=progress)
+    with opened(config, as_of, quiet=quiet) as (portfolio, say):
+        written = exports.write_features(portfolio, out, say=say)
     told(written, plain=export, drawn=print_export, as_json=as_json)
 
 
@@ -106,15 +112,11 @@ def snapshots(
     """
     from portfolio_ml import exports
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.progress import bar
     from portfolio_ml.cli.show import print_snapshots, snapshots_facts
 
     _demand_parquet(out)
-    with (
-        opened(config, as_of, quiet=quiet) as (portfolio, say),
-        bar("snapshots", quiet=quiet) as progress,
-    ):
-        written = exports.write_snapshots(portfolio, out, say=say, progress=progress)
+    with opened(config, as_of, quiet=quiet) as (portfolio, say):
+        written = exports.write_snapshots(portfolio, out, say=say)
     told(written, plain=snapshots_facts, drawn=print_snapshots, as_json=as_json)
 
 
@@ -123,7 +125,8 @@ def backtest(
 ) -> None:
     """Refit at past cutoffs and judge against baselines.
 
-    Nothing is registered.
+    The same recipe as in train is fitted on what was known at each cutoff, and predicts what then
+    happened. Each model's gain over each baseline comes with its interval. Nothing is registered.
     """
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
@@ -186,7 +189,9 @@ def train(
 ) -> None:
     """Backtest, fit, register in MLflow, and let the gate decide.
 
-    What passes the gate becomes the champion, which score and report use.
+    Churn, lifetime value and segments are fitted on the whole history and logged as versions. What
+    passes the gate, which compares it with the champion and the baselines, becomes the champion,
+    which score and report use. With --no-promote the champions stay as they are.
     """
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
@@ -213,12 +218,14 @@ def promote(
     Who did it, when and why goes on record; the champion before becomes the previous one.
     """
     from portfolio_ml import champions
+    from portfolio_ml.cli.progress import telling
     from portfolio_ml.cli.show import move, print_move
     from portfolio_ml.config import load_settings
 
     settings = load_settings(config)
-    teller(quiet=quiet)(f"checking the files of version {version}")
-    done = champions.promote(settings, target, str(version), reason=reason)
+    with telling(quiet=quiet) as say:
+        say(f"checking the files of version {version}")
+        done = champions.promote(settings, target, str(version), reason=reason)
     told(done, plain=move, drawn=print_move, as_json=as_json)
 
 
@@ -235,24 +242,32 @@ def rollback(
     Who did it, when and why goes on record.
     """
     from portfolio_ml import champions
+    from portfolio_ml.cli.progress import telling
     from portfolio_ml.cli.show import move, print_move
     from portfolio_ml.config import load_settings
 
     settings = load_settings(config)
-    teller(quiet=quiet)("checking the previous champion's files")
-    done = champions.rollback(settings, target, reason=reason)
+    with telling(quiet=quiet) as say:
+        say("checking the previous champion's files")
+        done = champions.rollback(settings, target, reason=reason)
     told(done, plain=move, drawn=print_move, as_json=as_json)
 
 
 def champions(config: Config, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Show which versions are in use, and how that came about."""
+    """Show which versions are in use, and how that came about.
+
+    The champion, the one before and the challenger of every target, and each promotion and
+    rollback with its time, its reason and who did it.
+    """
     from portfolio_ml import champions as in_force
+    from portfolio_ml.cli.progress import telling
     from portfolio_ml.cli.show import print_succession, succession
     from portfolio_ml.config import load_settings
 
     settings = load_settings(config)
-    teller(quiet=quiet)("reading the registry")
-    found = in_force.successions(settings)
+    with telling(quiet=quiet) as say:
+        say("reading the registry")
+        found = in_force.successions(settings)
     told(found, plain=succession, drawn=print_succession, as_json=as_json)
 
 
@@ -287,8 +302,9 @@ def monitor(
 def report(config: Config, as_of: AsOf = None, as_json: Json = False, quiet: Quiet = False) -> None:
     """Write the HTML page on customers, portfolio and models.
 
-    It scores afresh, computes all figures and delivers nothing. The page's facts are written beside
-    it as JSON.
+    One file that opens without a network: the portfolio, the customers worth attention with the
+    reasons, and how far the models can be trusted. It scores afresh, computes all figures and
+    delivers nothing. The page's facts are written beside it as JSON.
     """
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened

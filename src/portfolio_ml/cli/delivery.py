@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from portfolio_ml.cli.options import AsOf, Config, Json, Quiet, now, parsed_date, teller
+from portfolio_ml.cli.options import AsOf, Config, Json, Quiet, now, parsed_date
 from portfolio_ml.cli.printing import told
 from portfolio_ml.errors import ConfigError, NothingToDoError, PortfolioError
 
@@ -62,9 +62,11 @@ def score(
     with opened(config, as_of, quiet=quiet) as (portfolio, say):
         if dry_run:
             seen = pipeline.rehearse_score(portfolio, now=now, say=say, customers=some)
-            told(seen, plain=rehearsal, drawn=print_rehearsal, as_json=as_json)
-            return
-        result = pipeline.score(portfolio, now=now, say=say, customers=some)
+        else:
+            result = pipeline.score(portfolio, now=now, say=say, customers=some)
+    if dry_run:
+        told(seen, plain=rehearsal, drawn=print_rehearsal, as_json=as_json)
+        return
     told(result, plain=scoring, drawn=print_scoring, as_json=as_json)
     _raise_first(result.faults)
     if not as_json:
@@ -79,6 +81,7 @@ def deliver(
     Nothing is scored. Rows that a later delivery has settled are left alone.
     """
     from portfolio_ml import upkeep
+    from portfolio_ml.cli.progress import telling
     from portfolio_ml.cli.show_delivery import deliveries, print_deliveries
     from portfolio_ml.config import load_settings
 
@@ -88,8 +91,9 @@ def deliver(
             do="add --retry; fresh scores are delivered by portfolio-ml score",
         )
     settings = load_settings(config)
-    teller(quiet=quiet)("looking for rejected and unknown rows")
-    done = upkeep.retry(settings, now=now)
+    with telling(quiet=quiet) as say:
+        say("looking for rejected and unknown rows")
+        done = upkeep.retry(settings, now=now)
     if not done.receipts and not done.faults:
         raise NothingToDoError("no target has rejected or unknown rows", where=str(config))
     told(done, plain=deliveries, drawn=print_deliveries, as_json=as_json)
@@ -102,12 +106,14 @@ def migrate(config: Config, as_json: Json = False, quiet: Quiet = False) -> None
     Columns that are missing are added, in one transaction per target; nothing is removed.
     """
     from portfolio_ml import upkeep
+    from portfolio_ml.cli.progress import telling
     from portfolio_ml.cli.show_delivery import migrated, print_migrated
     from portfolio_ml.config import load_settings
 
     settings = load_settings(config)
-    teller(quiet=quiet)("looking at the tables")
-    done = upkeep.migrate(settings)
+    with telling(quiet=quiet) as say:
+        say("looking at the tables")
+        done = upkeep.migrate(settings)
     if not done:
         raise NothingToDoError("the tables have this version's shape", where=str(config))
     told(done, plain=migrated, drawn=print_migrated, as_json=as_json)
@@ -122,14 +128,16 @@ def erase(
     run brings the customer back. The transactions themselves are yours to erase.
     """
     from portfolio_ml import upkeep
+    from portfolio_ml.cli.progress import telling
     from portfolio_ml.cli.show_delivery import erased, print_erased
     from portfolio_ml.config import load_settings
 
     if not customer.strip():
         raise ConfigError("--customer is empty", do="give the id as it is in the transactions")
     settings = load_settings(config)
-    teller(quiet=quiet)("erasing")
-    done = upkeep.erase(settings, customer, now=now)
+    with telling(quiet=quiet) as say:
+        say("erasing")
+        done = upkeep.erase(settings, customer, now=now)
     told(done, plain=erased, drawn=print_erased, as_json=as_json)
 
 

@@ -6,12 +6,18 @@ from typing import Annotated
 
 import typer
 
+from portfolio_ml.cli.completion import datasets
 from portfolio_ml.cli.options import Json, Quiet, now
 
 
 def demo(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="cdnow, grocery or b2b (simulated).")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="cdnow, grocery or b2b (simulated).",
+            autocompletion=datasets,
+        ),
     ] = "cdnow",
     folder: Annotated[
         Path, typer.Option("--dir", "-d", metavar="DIR", help="Where everything is written to.")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from portfolio_ml.cli.options import Json, Quiet, teller, today
+from portfolio_ml.cli.options import Json, Quiet, today
 from portfolio_ml.errors import ConfigError
 
 
@@ -42,7 +42,12 @@ def init(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a commented config for your files, guessing the columns."""
+    """Write a commented config for your files, guessing the columns.
+
+    It reads the files, tells which column it takes for what and why, and proposes horizons that
+    fit the rhythm of purchases. On a terminal it asks where it is unsure. What it writes says of
+    each line what it means, and is meant to be read and corrected.
+    """
     from portfolio_ml import discovery, engine
     from portfolio_ml.cli.guesses import (
         asked,
@@ -52,27 +57,30 @@ def init(
         print_proposal,
     )
     from portfolio_ml.cli.printing import print_json
+    from portfolio_ml.cli.progress import telling
     from portfolio_ml.config import load_settings, settings_from
     from portfolio_ml.schema import CUSTOMERS
 
     chosen_name = name or discovery.slug(transactions)
     settings_from({"name": chosen_name, "data": {"transactions": {"source": "-"}}})
     config = _writable(out or Path(f"{chosen_name}.yaml"), force=force)
-    say, here = teller(quiet=quiet), Path.cwd()
+    here = Path.cwd()
     with engine.opened() as opened:
-        say("looking at the columns")
-        seen = discovery.look(transactions, opened, base=here)
-        guessed = discovery.guess(seen, opened)
+        with telling(quiet=quiet) as say:
+            say("looking at the columns")
+            seen = discovery.look(transactions, opened, base=here)
+            guessed = discovery.guess(seen, opened)
         if sys.stdin.isatty() and sys.stderr.isatty() and not as_json:
             print_guess(guessed, error=True)
             guessed = discovery.guess(seen, opened, chosen=asked(guessed, seen))
-        say("reading the whole history with this mapping")
-        proposal = discovery.propose(transactions, guessed, opened, base=here, today=today())
         people = None
-        if customers is not None:
-            say("looking at the customers")
-            listed = discovery.look(customers, opened, base=here, of=CUSTOMERS)
-            people = discovery.guess_customers(listed, (seen, guessed), opened, base=here)
+        with telling(quiet=quiet) as say:
+            say("reading the whole history with this mapping")
+            proposal = discovery.propose(transactions, guessed, opened, base=here, today=today())
+            if customers is not None:
+                say("looking at the customers")
+                listed = discovery.look(customers, opened, base=here, of=CUSTOMERS)
+                people = discovery.guess_customers(listed, (seen, guessed), opened, base=here)
     text = discovery.config_text(
         chosen_name,
         transactions,

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from portfolio_ml.cli.options import Config, Json, Quiet, teller
+from portfolio_ml.cli.help import WIDEST, Commands
+from portfolio_ml.cli.options import Config, Json, Quiet
 from portfolio_ml.cli.printing import told
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The bundle's folder.")]
@@ -22,14 +23,15 @@ Promote = Annotated[
 ]
 
 app = typer.Typer(
+    cls=Commands,
     name="models",
     help="Carry champions to hosts without MLflow.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    context_settings={"max_content_width": WIDEST},
 )
 
 
-@app.command("export", epilog="Example: portfolio-ml models export --config sales.yaml")
 def export_(
     config: Config, out: Out = Path("models"), as_json: Json = False, quiet: Quiet = False
 ) -> None:
@@ -38,16 +40,16 @@ def export_(
     It prints the bundle's digest: give it to whoever is to trust the bundle.
     """
     from portfolio_ml import transfer
+    from portfolio_ml.cli.progress import telling
     from portfolio_ml.cli.show import carried, print_exported
     from portfolio_ml.config import load_settings
 
-    written = transfer.export_champions(load_settings(config), out, say=teller(quiet=quiet))
+    settings = load_settings(config)
+    with telling(quiet=quiet) as say:
+        written = transfer.export_champions(settings, out, say=say)
     told(written, plain=carried, drawn=print_exported, as_json=as_json)
 
 
-@app.command(
-    "import", epilog="Example: portfolio-ml models import DIR --digest SHA --config sales.yaml"
-)
 def import_(
     folder: Folder,
     config: Config,
@@ -62,15 +64,16 @@ def import_(
     They become challengers, and champions where --promote says so.
     """
     from portfolio_ml import transfer
+    from portfolio_ml.cli.progress import telling
     from portfolio_ml.cli.show import carried, print_imported
     from portfolio_ml.config import load_settings
 
-    settings, say = load_settings(config), teller(quiet=quiet)
-    found = transfer.import_champions(settings, folder, digest=digest, promote=promote, say=say)
+    settings = load_settings(config)
+    with telling(quiet=quiet) as say:
+        found = transfer.import_champions(settings, folder, digest=digest, promote=promote, say=say)
     told(found, plain=carried, drawn=print_imported, as_json=as_json)
 
 
-@app.command("verify", epilog="Example: portfolio-ml models verify DIR --digest SHA")
 def verify(
     folder: Folder,
     digest: Annotated[
@@ -85,12 +88,17 @@ def verify(
     Without --digest it is compared with its own manifest alone, which anybody can write.
     """
     from portfolio_ml import transfer
+    from portfolio_ml.cli.progress import telling
     from portfolio_ml.cli.show import carried, print_verified
 
-    found = transfer.verified(folder, digest, say=teller(quiet=quiet))
+    with telling(quiet=quiet) as say:
+        found = transfer.verified(folder, digest, say=say)
     told(
         found,
         plain=carried,
         drawn=lambda found: print_verified(found, trusted=digest is not None),
         as_json=as_json,
     )
+
+
+COMMANDS = {"export": export_, "import": import_, "verify": verify}

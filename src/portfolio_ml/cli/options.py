@@ -1,18 +1,25 @@
 """The options that commands share, and what they stand for."""
 
-import sys
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from portfolio_ml.cli.completion import configs
+from portfolio_ml.cli.help import OUTPUT, PORTFOLIO
 from portfolio_ml.errors import ConfigError
 
 Config = Annotated[
     Path,
-    typer.Option("--config", "-c", metavar="FILE", help="The portfolio's YAML file."),
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The portfolio's YAML file.",
+        autocompletion=configs,
+        rich_help_panel=PORTFOLIO,
+    ),
 ]
 AsOf = Annotated[
     str | None,
@@ -20,10 +27,16 @@ AsOf = Annotated[
         "--as-of",
         metavar="DATE",
         help="The last day to see, such as 1998-06-30; default: the last complete day.",
+        rich_help_panel=PORTFOLIO,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON object instead of tables.", rich_help_panel=OUTPUT),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print no progress.", rich_help_panel=OUTPUT)
+]
 
 
 def parsed_date(value: str | None) -> date | None:
@@ -50,13 +63,3 @@ def today() -> date:
 def now() -> datetime:
     """The wall clock, in UTC."""
     return datetime.now(tz=UTC)
-
-
-def teller(*, quiet: bool) -> Callable[[str], None]:
-    """What tells progress, on standard error."""
-
-    def say(text: str) -> None:
-        if not quiet:
-            print(f"{now():%H:%M:%S}  {text}", file=sys.stderr, flush=True)
-
-    return say

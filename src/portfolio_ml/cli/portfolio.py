@@ -5,12 +5,19 @@ from typing import Annotated
 
 import typer
 
+from portfolio_ml.cli.completion import figures as figures_like
 from portfolio_ml.cli.options import AsOf, Config, Json, Quiet, now
 from portfolio_ml.cli.printing import told
 
 FigureNames = Annotated[
     list[str] | None,
-    typer.Option("--figure", "-f", metavar="NAME", help="Only this one; may be given again."),
+    typer.Option(
+        "--figure",
+        "-f",
+        metavar="NAME",
+        help="Only this one; may be given again.",
+        autocompletion=figures_like,
+    ),
 ]
 Rows = Annotated[
     int, typer.Option(min=1, metavar="N", help="How many rows of each figure are shown.")

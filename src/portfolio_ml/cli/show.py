@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from portfolio_ml.champions import Succession, all_moves
-from portfolio_ml.cli.printing import console, print_line, print_rows
+from portfolio_ml.cli.printing import (
+    print_line,
+    print_pairs,
+    print_rows,
+    print_sentence,
+    print_table,
+    print_title,
+)
 from portfolio_ml.config import Settings
 from portfolio_ml.databases import redacted
 from portfolio_ml.datasets import Dataset
-from portfolio_ml.display import SmallTable
 from portfolio_ml.exports import Export
 from portfolio_ml.judgement import Judgement, Supervised
 from portfolio_ml.monitoring.verdict import Monitoring
@@ -168,11 +172,11 @@ def monitoring(seen: Monitoring) -> dict[str, Any]:
 def print_monitoring(seen: Monitoring) -> None:
     """What has drifted, how delivered scores did, and the verdict with its reasons."""
     if seen.drifts:
-        _draw(drift_table(seen))
+        print_table(drift_table(seen))
     if seen.matured:
-        _draw(matured_table(seen))
+        print_table(matured_table(seen))
     if seen.contacts:
-        _draw(contacts_table(seen))
+        print_table(contacts_table(seen))
     for line in verdict_lines(seen):
         print_line(line)
 
@@ -212,7 +216,7 @@ def repeated_text(count: int) -> str:
 def print_judgements(judged: Mapping[Supervised, Judgement]) -> None:
     """The models against every baseline, cutoff by cutoff, with the gains' intervals."""
     for judgement in judged.values():
-        _draw(judgement_table(judgement))
+        print_table(judgement_table(judgement))
     if "churn" in judged:
         _print_advice(judged["churn"])
 
@@ -220,16 +224,16 @@ def print_judgements(judged: Mapping[Supervised, Judgement]) -> None:
 def _print_advice(judged: Judgement) -> None:
     """Whom to act on, or why nothing is advised."""
     if table := acting_table(judged):
-        _draw(table)
+        print_table(table)
     for line in acting_lines(judged):
-        console().print(line, highlight=False, markup=False)
+        print_sentence(line)
 
 
 def print_training(result: TrainingResult) -> None:
     """The judgements, then what the gate decided."""
     print_judgements(result.judgements)
     for line in gate_lines(result.decisions, result.versions):
-        console().print(line, highlight=False, markup=False)
+        print_sentence(line)
 
 
 def move(done: Move) -> dict[str, Any]:
@@ -265,13 +269,13 @@ def print_move(done: Move) -> None:
 
 def print_succession(found: Sequence[Succession]) -> None:
     """The versions in use, then how the champions changed."""
-    _draw(champions_table(found))
-    _draw(moves_table(all_moves(found)), align="left")
+    print_table(champions_table(found))
+    print_table(moves_table(all_moves(found)))
 
 
 def print_tuned(found: Sequence[Tuned]) -> None:
     """What the best trials gain, and what belongs into the config."""
-    _draw(tuned_table(found))
+    print_table(tuned_table(found))
     print_line(tuned_yaml(found))
 
 
@@ -370,17 +374,19 @@ def print_demo(
     chosen: Dataset, trained: TrainingResult, scored: ScoringResult, *, config: Path, page: Path
 ) -> None:
     """What a person wants to know after the demo."""
-    console().rule(chosen.title)
-    _draw(summary_table([*trained.judgements.values()]), align="left")
-    headline = scored.facts.headline
+    print_title(chosen.title)
+    print_table(summary_table([*trained.judgements.values()]))
+    headline, currency = scored.facts.headline, scored.facts.currency
     numbers = {
         "customers": f"{headline.customers:,}",
         "active": f"{headline.active_customers:,} ({headline.active_share or 0:.0%})",
-        f"expected net spend, {chosen.horizon_days} days": f"{headline.expected_value or 0:,.0f}",
-        "value at risk": f"{headline.value_at_risk or 0:,.0f}",
+        f"expected net spend, {chosen.horizon_days} days": (
+            f"{headline.expected_value or 0:,.0f} {currency}"
+        ),
+        "value at risk": f"{headline.value_at_risk or 0:,.0f} {currency}",
         "active customers expected to leave": f"{headline.expected_churners or 0:,.0f}",
     }
-    _draw_pairs("The portfolio", numbers)
+    print_pairs("The portfolio", numbers)
     folder = config.parent
     places = {
         "scores in the CRM": f"{folder / 'crm.db'} (customer_scores, its history, portfolio_runs)",
@@ -391,23 +397,4 @@ def print_demo(
         "config": f"{config} (try: {command('score', config)})",
         "the portfolio's figures": command("portfolio", config),
     }
-    _draw_pairs("Where everything is", places)
-
-
-def _draw(shown: SmallTable, *, align: str = "right") -> None:
-    table = Table(title=shown.caption, title_justify="left", box=SIMPLE_HEAD)
-    for place, name in enumerate(shown.names):
-        is_right = place and align == "right"
-        table.add_column(name, justify="right" if is_right else "left", no_wrap=bool(is_right))
-    for row in shown.rows:
-        table.add_row(*map(str, row))
-    console().print(table)
-
-
-def _draw_pairs(title: str, pairs: Mapping[str, str]) -> None:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in pairs.items():
-        table.add_row(name, value)
-    console().print(table)
+    print_pairs("Where everything is", places)

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from portfolio_ml.cli.printing import console, print_line, print_text
+from portfolio_ml.cli.printing import (
+    console,
+    print_line,
+    print_sentence,
+    print_table,
+    print_title,
+)
 from portfolio_ml.cli.show_delivery import deliveries, print_deliveries
 from portfolio_ml.delivering import Deliveries
 from portfolio_ml.figure_tables import figure_tables
@@ -41,13 +47,13 @@ def print_figures(result: Done, *, rows: int) -> None:
     """The first rows of every figure that is there, its notes, and which figures are absent."""
     found, done = result
     money = f", amounts in {found.currency}" if found.currency else ""
-    console().rule(f"The portfolio as of {found.as_of}{money}")
+    print_title(f"The portfolio as of {found.as_of}{money}")
     for figure in found.figures[:-1]:
         _print_figure(figure, rows)
     if lacking := [figure for figure in found.figures if figure.absent]:
         print_line("Absent:")
         for figure in lacking:
-            print_line(f"  {figure.title}: {figure.absent}")
+            print_sentence(f"{figure.title}: {figure.absent}", indent=2)
     print_deliveries(done)
 
 
@@ -70,6 +76,6 @@ def _print_figure(figure: Figure, rows: int) -> None:
     if figure.absent:
         return
     for table in figure_tables(figure, rows=rows, width=console().width):
-        print_text(table)
+        print_table(table)
     for note in figure.notes:
-        print_line(f"  {note}")
+        print_sentence(note, indent=2)

@@ -21,7 +21,7 @@ from portfolio_ml.config.delivery_sections import (
     history_beside,
 )
 from portfolio_ml.config.json_schema import json_schema
-from portfolio_ml.config.loading import load_settings, settings_from
+from portfolio_ml.config.loading import load_settings, settings_from, variables
 from portfolio_ml.config.portfolio_sections import (
     DailyList,
     FiguresInParquet,
@@ -79,4 +79,5 @@ __all__ = [
     "load_settings",
     "public_yaml",
     "settings_from",
+    "variables",
 ]

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from portfolio_ml.config.sections import Count, Section, Url
+from portfolio_ml.errors import nearest
 from portfolio_ml.schema import CUSTOMER_ROWS
 
 Secret = Annotated[str, Field(repr=False, min_length=1)]
@@ -16,7 +17,9 @@ Mode = Literal["update", "upsert"]
 def _in_the_contract(columns: dict[str, str]) -> dict[str, str]:
     known = CUSTOMER_ROWS.names
     if unknown := sorted(set(columns) - set(known)):
-        raise ValueError(f"{unknown[0]!r} is no column of the customer rows: {', '.join(known)}")
+        guess = nearest(unknown[0], known)
+        there = f", did you mean {guess!r}?" if guess else f": {', '.join(known)}"
+        raise ValueError(f"{unknown[0]!r} is no column of the customer rows{there}")
     if "customer_id" in columns:
         raise ValueError("customer_id is no figure: name the column that holds it as the key")
     theirs = [name.casefold() for name in columns.values()]

@@ -1,10 +1,12 @@
 """What is wrong with a config, one line per place, with the path that leads there."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, get_args
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from portfolio_ml.config.settings import Settings
 from portfolio_ml.errors import nearest
@@ -31,7 +33,7 @@ _PATTERNS = {
 def fault_lines(error: ValidationError, unset: Mapping[str, str]) -> Iterator[str]:
     """One line per place at fault, but none for a place whose value is not known."""
     messages: dict[str, list[str]] = {}
-    for fault in error.errors(include_url=False, include_input=False):
+    for fault in error.errors(include_url=False):
         is_unknown = fault["type"] == "extra_forbidden"
         *inner, last = fault["loc"]
         path = joined(_path(inner), last) if is_unknown else _path(fault["loc"])
@@ -40,13 +42,25 @@ def fault_lines(error: ValidationError, unset: Mapping[str, str]) -> Iterator[st
             message = _PLAINLY[fault["type"]].format_map(fault.get("ctx", {}))
         if fault["type"] == "string_pattern_mismatch" and path in _PATTERNS:
             message = _PATTERNS[path]
-        message = message[:1].lower() + message[1:]
+        message = message[:1].lower() + message[1:] + _likely(fault)
         if is_unknown:
             message = f"unknown key{hint(str(last), _keys_at(inner))}"
         messages.setdefault(path, []).append(message)
     for path, said in messages.items():
         if not any(_is_within(path, other) or _is_within(other, path) for other in unset):
             yield f"{path}: {', or '.join(said)}"
+
+
+def _likely(fault: ErrorDetails) -> str:
+    """What was probably meant where one of a few words must stand; empty elsewhere.
+
+    What was written instead is not told: it may be anything, a secret too.
+    """
+    told = fault.get("ctx", {})
+    written = {"literal_error": fault["input"], "union_tag_invalid": told.get("tag")}
+    if not isinstance(word := written.get(fault["type"]), str):
+        return ""
+    return hint(word, re.findall(r"'([^']*)'", told.get("expected", told.get("expected_tags", ""))))
 
 
 def hint(key: str, known: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic_settings import SettingsError
 from portfolio_ml.config.faults import fault_lines, hint, joined
 from portfolio_ml.config.settings import ENVIRONMENT_PREFIX, Settings
 from portfolio_ml.config.yaml_file import read_yaml
-from portfolio_ml.errors import ConfigError
+from portfolio_ml.errors import FaultyConfigError
 
 
 def load_settings(path: Path | str) -> Settings:
@@ -40,6 +41,30 @@ def settings_from(values: Mapping[str, Any], *, base: Path | str = ".") -> Setti
         90
     """
     return _validated(dict(values), {}, base=Path(base), file=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """The environment variables that settings came from, by name; no value is told.
+
+    Attributes:
+        filled: Those that the file names, and that have a value.
+        empty: Those that it names, and that are empty.
+        winning: Those that win over the file.
+    """
+
+    filled: tuple[str, ...]
+    empty: tuple[str, ...]
+    winning: tuple[str, ...]
+
+
+def variables(settings: Settings) -> Variables:
+    """The environment variables that the settings came from."""
+    named = sorted({*re.findall(r"\$\{(\w+)\}", str(settings.written))})
+    filled = tuple(name for name in named if os.environ.get(name, "").strip())
+    winning = sorted(name for name in os.environ if name.upper().startswith(ENVIRONMENT_PREFIX))
+    empty = tuple(name for name in named if name not in filled)
+    return Variables(filled=filled, empty=empty, winning=tuple(winning))
 
 
 def _substituted(value: Any, unset: dict[str, str], path: str = "") -> Any:  # noqa: ANN401 - any YAML value
@@ -80,11 +105,7 @@ def _validated(
     except SettingsError as error:
         faults.append(f"a variable {ENVIRONMENT_PREFIX}... is no valid JSON: {error}")
     if faults:
-        raise ConfigError(
-            "the config has faults: " + "; ".join(faults),
-            where="the given settings" if file is None else str(file),
-            do="correct these keys and run it again",
-        )
+        raise FaultyConfigError(faults, where="the given settings" if file is None else str(file))
     return settings.located(base, file=file, written=written)
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Any, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -31,6 +31,7 @@ from portfolio_ml.config.sections import (
     Training,
     Tuning,
 )
+from portfolio_ml.errors import nearest
 
 ENVIRONMENT_PREFIX = "PORTFOLIO_ML__"
 
@@ -43,7 +44,11 @@ def _known_zone(name: str) -> str:
     else:  # these are the machine's own, or copies that databases do not know
         is_known = name.partition("/")[0] not in {"localtime", "posix", "posixrules", "right"}
     if not is_known:
-        raise ValueError(f"{name!r} is no time zone; use a name such as Europe/Berlin")
+        area, _, place = name.partition("/")
+        there = (zone for zone in available_timezones() if zone.startswith(f"{area}/"))
+        guess = nearest(name, there) if place else None
+        do = f"did you mean {guess!r}?" if guess else "use a name such as Europe/Berlin"
+        raise ValueError(f"{name!r} is no time zone; {do}")
     return name
 
 

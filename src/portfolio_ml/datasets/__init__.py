@@ -14,7 +14,7 @@ from portfolio_ml.datasets.b2b import B2B
 from portfolio_ml.datasets.cdnow import CDNOW, read_cdnow
 from portfolio_ml.datasets.dataset import Dataset
 from portfolio_ml.datasets.grocery import GROCERY, read_grocery
-from portfolio_ml.errors import ConfigError
+from portfolio_ml.errors import ConfigError, nearest
 
 __all__ = ["DATASETS", "Dataset", "dataset", "is_simulated", "read_cdnow", "read_grocery"]
 
@@ -32,8 +32,11 @@ def dataset(name: str) -> Dataset:
         'dollar_value'
     """
     if name not in DATASETS:
-        known = ", ".join(DATASETS)
-        raise ConfigError(f"there is no built-in data set {name!r}", do=f"choose one of {known}")
+        guess, known = nearest(name, DATASETS), ", ".join(DATASETS)
+        raise ConfigError(
+            f"there is no built-in data set {name!r}",
+            do=f"did you mean {guess!r}? There are {known}" if guess else f"choose one of {known}",
+        )
     return DATASETS[name]
 
 

@@ -31,6 +31,7 @@ from portfolio_ml.features.catalogue import Catalogue
 from portfolio_ml.features.feature import Feature
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.features.rfm import SCORED
+from portfolio_ml.steps import Progress, unheard
 from portfolio_ml.timeline import to_date
 
 QUINTILES = (0.2, 0.4, 0.6, 0.8)
@@ -135,7 +136,11 @@ class Reference:
 
 
 def fit_references(
-    parts: Sequence[Frame], as_of_days: Sequence[int], inputs: Inputs
+    parts: Sequence[Frame],
+    as_of_days: Sequence[int],
+    inputs: Inputs,
+    *,
+    progress: Progress = unheard,
 ) -> dict[int, Reference]:
     """One reference per as-of day, from the customers' own features on that day.
 
@@ -144,16 +149,18 @@ def fit_references(
             `CUSTOMER`.
         as_of_days: The days; one on which nobody had bought yet gets no reference.
         inputs: What they were computed from.
+        progress: Told which share of the days is done.
 
     Raises:
         DataError: Nobody had bought on any of the days.
     """
     names = [f.name.removesuffix(KNOWN_SHARE) for f in _known_shares(inputs.catalogue)]
     customers = nw.concat([part.select(*READ, *names) for part in parts])
-    found = {
-        day: _fitted(customers.filter(nw.col("as_of") == day), day, names, inputs.engine)
-        for day in sorted({*as_of_days})
-    }
+    found: dict[int, Reference | None] = {}
+    days = sorted({*as_of_days})
+    for done, day in enumerate(days, start=1):
+        found[day] = _fitted(customers.filter(nw.col("as_of") == day), day, names, inputs.engine)
+        progress(done / len(days))
     if references := {day: each for day, each in found.items() if each is not None}:
         return references
     raise DataError(

@@ -21,6 +21,7 @@ from portfolio_ml.features.cut import KEYS, aggregated
 from portfolio_ml.features.feature import Feature, Stage, features_hash
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.features.reference import FACTS, Reference, fit_references, with_references
+from portfolio_ml.steps import Progress, unheard
 
 Floats = NDArray[np.float64]
 
@@ -156,6 +157,7 @@ def at(
     *,
     horizons: Horizons,
     references: Mapping[int, Reference] | None = None,
+    progress: Progress = unheard,
 ) -> FeatureTable:
     """The features of every customer with a purchase in history, at each of `as_of_days`.
 
@@ -164,13 +166,20 @@ def at(
         as_of_days: Day numbers; a day on which nobody had bought yet has no rows.
         horizons: How far the customer-base expectations look ahead.
         references: What was fitted across customers, per as-of day; fitted here where not given.
+        progress: Told which share is done: of each day, a half when its reference is fitted.
 
     Raises:
         DataError: There is nobody to fit a reference on, on any of the days.
     """
-    found = computed(inputs, as_of_days, horizons=horizons, references=references)
+    found = computed(
+        inputs,
+        as_of_days,
+        horizons=horizons,
+        references=references,
+        progress=lambda share: progress(share / 2),
+    )
     return FeatureTable(
-        rows=pa.Table.from_batches(found.batches(), schema=found.schema),
+        rows=pa.Table.from_batches(_told(found, progress), schema=found.schema),
         references=found.references,
         hash=definitions_hash(inputs.catalogue, horizons),
     )
@@ -182,15 +191,31 @@ def computed(
     *,
     horizons: Horizons,
     references: Mapping[int, Reference] | None = None,
+    progress: Progress = unheard,
 ) -> Computed:
-    """The same as `at`, not yet collected, for those who write it somewhere."""
+    """The same as `at`, not yet collected, for those who write it somewhere.
+
+    `progress` is told which share of the references is fitted.
+    """
     engine, days = inputs.engine, sorted({*as_of_days})
     parts = [engine.keep(customers_at(part, days)) for part in inputs.parts(len(days))]
     if references is None:
-        fitted = fit_references(parts, days, inputs)
+        fitted = fit_references(parts, days, inputs, progress=progress)
     else:
         fitted = {day: references[day] for day in days}
     return Computed(parts, fitted, horizons, inputs)
+
+
+def _told(found: Computed, progress: Progress) -> Iterator[pa.RecordBatch]:
+    """The batches, telling when the second half of each day is done."""
+    days = sorted(found.references)
+    before: int | None = None
+    for batch in found.batches():
+        day = batch["as_of"][0].as_py() if batch.num_rows else before
+        if day != before and before is not None:
+            progress(0.5 + (days.index(before) + 1) / len(days) / 2)
+        before = day
+        yield batch
 
 
 def customers_at(inputs: Inputs, as_of_days: Sequence[int]) -> Frame:

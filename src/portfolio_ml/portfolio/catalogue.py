@@ -65,6 +65,7 @@ from portfolio_ml.portfolio.today import (
     daily_list,
 )
 from portfolio_ml.schema import Column, Table
+from portfolio_ml.steps import Progress, unheard
 
 Found = Mapping[str, Figure]
 
@@ -223,18 +224,22 @@ def demand_known(names: Collection[str]) -> None:
             )
 
 
-def figures(book: Book, names: Collection[str] = ()) -> list[Figure]:
+def figures(
+    book: Book, names: Collection[str] = (), *, progress: Progress = unheard
+) -> list[Figure]:
     """The figures, in the order in which people read them.
 
     Args:
         book: What they are computed from.
         names: Which ones; all of them where none is named.
+        progress: Told which share of them is done.
     """
     groups = {contract.name: group for group in GROUPS for contract in group.contracts}
     wanted = [name for name in groups if not names or name in names]
     found: dict[str, Figure] = {}
-    for name in wanted:
+    for done, name in enumerate(wanted, start=1):
         _compute(name, groups, book, found)
+        progress(done / len(wanted))
     return [found[name] for name in wanted]
 
 

@@ -1,7 +1,7 @@
 """The only MLflow door: runs are tracked, models registered, champions found here."""
 
 from portfolio_ml.registry.address import has_begun
-from portfolio_ml.registry.connecting import opened
+from portfolio_ml.registry.connecting import looking, opened
 from portfolio_ml.registry.dataset import Dataset
 from portfolio_ml.registry.environment import commit, packages
 from portfolio_ml.registry.figures import Figure, figures_of
@@ -30,6 +30,7 @@ __all__ = [
     "commit",
     "figures_of",
     "has_begun",
+    "looking",
     "opened",
     "packages",
 ]

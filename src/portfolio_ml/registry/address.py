@@ -3,12 +3,12 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from portfolio_ml.databases import redacted
+from portfolio_ml.databases import redacted, there_are
 from portfolio_ml.databases.connections import connection, place
 from portfolio_ml.errors import ServiceUnavailableError
 
-_SQLITE = "sqlite:///"
-_SERVERS = ("postgres:", "postgresql:", "postgresql+psycopg:")
+SQLITE = "sqlite:///"
+SERVERS = ("postgres:", "postgresql:", "postgresql+psycopg:")
 
 
 def address_of(uri: str, *, base: Path) -> str:
@@ -20,15 +20,27 @@ def address_of(uri: str, *, base: Path) -> str:
         >>> address_of("sqlite:///mlflow.db", base=Path("/srv/portfolio"))
         'sqlite:////srv/portfolio/mlflow.db'
     """
-    if not uri.startswith(_SQLITE):
+    if not uri.startswith(SQLITE):
         return uri
-    return f"{_SQLITE}{(base / uri.removeprefix(_SQLITE)).resolve()}"
+    return f"{SQLITE}{(base / uri.removeprefix(SQLITE)).resolve()}"
 
 
 def has_begun(uri: str, *, base: Path) -> bool:
     """Whether there may be a store: an SQLite store without its file has not begun."""
     address = address_of(uri, base=base)
-    return not address.startswith(_SQLITE) or Path(address.removeprefix(_SQLITE)).exists()
+    return not address.startswith(SQLITE) or Path(address.removeprefix(SQLITE)).exists()
+
+
+def has_tables(address: str, *, base: Path) -> bool:
+    """Whether the store's database has MLflow's tables; a server is taken to have its own.
+
+    Raises:
+        ConfigError: The address cannot be read, or its driver is not there.
+        ServiceUnavailableError: The database does not answer.
+    """
+    if not address.startswith(("sqlite:", *SERVERS)):
+        return True
+    return there_are(address, ("alembic_version", "experiments"), base=base)
 
 
 def artifacts_beside(address: str) -> str | None:
@@ -38,9 +50,9 @@ def artifacts_beside(address: str) -> str | None:
         >>> artifacts_beside("sqlite:////srv/portfolio/mlflow.db")
         'file:///srv/portfolio/mlartifacts'
     """
-    if not address.startswith(_SQLITE):
+    if not address.startswith(SQLITE):
         return None
-    return (Path(address.removeprefix(_SQLITE)).parent / "mlartifacts").as_uri()
+    return (Path(address.removeprefix(SQLITE)).parent / "mlartifacts").as_uri()
 
 
 def demand_answer(address: str) -> None:
@@ -52,7 +64,7 @@ def demand_answer(address: str) -> None:
     """
     if address.startswith("sqlite:"):
         question = "PRAGMA schema_version"
-    elif address.startswith(_SERVERS):
+    elif address.startswith(SERVERS):
         question = "SELECT 1"
     else:
         return

@@ -10,7 +10,13 @@ from typing import Any
 from portfolio_ml.config import Settings
 from portfolio_ml.databases import redacted
 from portfolio_ml.errors import ConfigError
-from portfolio_ml.registry.address import address_of, artifacts_beside, demand_answer
+from portfolio_ml.registry.address import (
+    address_of,
+    artifacts_beside,
+    demand_answer,
+    has_tables,
+)
+from portfolio_ml.registry.beginning import alone_at_first
 from portfolio_ml.registry.faults import told
 from portfolio_ml.registry.store import Store
 
@@ -39,9 +45,40 @@ def opened(settings: Settings) -> Iterator[Store]:
         TryAgainLaterError: Another process has locked it.
         ServiceUnavailableError: The store does not answer.
     """
-    uri = settings.tracking.uri
-    address = address_of(uri, base=settings.base)
+    address = address_of(settings.tracking.uri, base=settings.base)
     demand_answer(address)
+    with _pointed(address) as mlflow:
+        with alone_at_first(address):
+            number = _experiment(mlflow, address, settings.experiment) or _begun(
+                mlflow, address, settings.experiment
+            )
+        mlflow.set_experiment(experiment_id=number)
+        yield Store(mlflow, address, experiment_id=number, portfolio=settings.name)
+
+
+@contextmanager
+def looking(settings: Settings) -> Iterator[Store | None]:
+    """The same for those who only look: None where there is no store or experiment yet.
+
+    Nothing is created, and no run should be begun.
+    """
+    address = address_of(settings.tracking.uri, base=settings.base)
+    if not has_tables(address, base=settings.base):
+        yield None
+        return
+    demand_answer(address)
+    with _pointed(address) as mlflow:
+        number = _experiment(mlflow, address, settings.experiment)
+        yield (
+            Store(mlflow, address, experiment_id=number, portfolio=settings.name)
+            if number
+            else None
+        )
+
+
+@contextmanager
+def _pointed(address: str) -> Iterator[Any]:
+    """MLflow, quiet, pointed at the address for the length of a `with` block."""
     with warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")  # MLflow's own deprecations are no news to its users
         mlflow = _mlflow()
@@ -49,8 +86,7 @@ def opened(settings: Settings) -> Iterator[Store]:
         try:
             with told(mlflow, address):
                 mlflow.set_tracking_uri(address)
-                experiment_id = _experiment_id(mlflow, address, settings.experiment)
-                yield Store(mlflow, address, experiment_id=experiment_id, portfolio=settings.name)
+                yield mlflow
         finally:
             mlflow.set_tracking_uri(before)
 
@@ -64,23 +100,23 @@ def _mlflow() -> Any:  # noqa: ANN401 - a module without types
     return mlflow
 
 
-def _experiment_id(mlflow: Any, address: str, name: str) -> str:  # noqa: ANN401 - a module
+def _experiment(mlflow: Any, address: str, name: str) -> str | None:  # noqa: ANN401 - a module
+    """The experiment's number; None where there is none of that name."""
     try:
-        client = mlflow.MlflowClient(address, address)
-        found = client.get_experiment_by_name(name)
+        found = mlflow.MlflowClient(address, address).get_experiment_by_name(name)
     except ImportError as error:
         raise ConfigError(
             "the tracking store needs a driver that is not installed",
             where=redacted(address),
             saw=str(error),
         ) from None
-    number = (
-        client.create_experiment(name, artifact_location=artifacts_beside(address))
-        if found is None
-        else found.experiment_id
-    )
-    mlflow.set_experiment(experiment_id=number)
-    return str(number)
+    return None if found is None else str(found.experiment_id)
+
+
+def _begun(mlflow: Any, address: str, name: str) -> str:  # noqa: ANN401 - a module
+    """A new experiment; its artifacts lie beside an SQLite store."""
+    client = mlflow.MlflowClient(address, address)
+    return str(client.create_experiment(name, artifact_location=artifacts_beside(address)))
 
 
 @contextmanager

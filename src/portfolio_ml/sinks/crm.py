@@ -11,6 +11,7 @@ from portfolio_ml.config.delivery_sections import HubSpotTarget, SalesforceTarge
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.sinks.vendors.limits import Clock, Patience
 from portfolio_ml.sinks.vendors.vendor import Vendor
+from portfolio_ml.steps import Progress, unheard
 
 
 def nobody(_customer_id: str) -> bool:
@@ -30,6 +31,7 @@ class Crm:
         suppressed: Whether a customer was erased, and is to be written nowhere.
         clock: The time for waits.
         patience: How long to wait.
+        progress: Told which share of what is to be sent has been.
     """
 
     target: HubSpotTarget | SalesforceTarget
@@ -39,6 +41,7 @@ class Crm:
     suppressed: Callable[[str], bool] = nobody
     clock: Clock = field(default_factory=Clock)
     patience: Patience = field(default_factory=Patience)
+    progress: Progress = unheard
 
     def without_suppressed(self, rows: pa.Table) -> tuple[pa.Table, int]:
         """The rows of customers who were not erased, and the number of the others."""

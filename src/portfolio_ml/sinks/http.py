@@ -214,7 +214,7 @@ def _reconcile(
         outbox.plan(wanted, again=again, database=database)
         outbox.drop(to.suppressed, database)
         account.receipt(database)
-    stop = stop or send(delivery.vendor, outbox)
+    stop = stop or send(delivery.vendor, outbox, to.progress)
     with outbox.lease.writing() as database:
         receipt = account.receipt(database)
         account.keep_rejected(database)

@@ -120,6 +120,15 @@ class Outbox:
             if suppressed(customer):
                 self.forget(customer, database)
 
+    def count_pending(self) -> int:
+        """How many customers are pending."""
+        with self.lease.writing() as database:
+            [[count]] = database.ask(
+                "SELECT COUNT(*) FROM portfolio_outbox WHERE target = ? AND state = 'pending'",
+                self.lease.target,
+            )
+        return int(count)
+
     def pending(self, *, after: str | None = None, limit: int) -> list[tuple[str, str]]:
         """The next pending customers in their order, and what the CRM should hold of each."""
         beyond = "" if after is None else " AND customer_id > ?"

@@ -7,6 +7,7 @@ from portfolio_ml.errors import PortfolioError, ServiceUnavailableError, TryAgai
 from portfolio_ml.sinks.outbox import Batch, Outbox
 from portfolio_ml.sinks.vendors.values import parsed
 from portfolio_ml.sinks.vendors.vendor import Answer, Vendor, Wanted
+from portfolio_ml.steps import Progress, unheard
 
 ROUNDS = 3
 """How often a delivery sends a row that was read back and has not arrived."""
@@ -29,14 +30,19 @@ def settle(vendor: Vendor, outbox: Outbox) -> PortfolioError | None:
     return None
 
 
-def send(vendor: Vendor, outbox: Outbox) -> PortfolioError | None:
+def send(vendor: Vendor, outbox: Outbox, progress: Progress = unheard) -> PortfolioError | None:
     """Send what is pending and read back what got no answer, until nothing is left.
+
+    Args:
+        vendor: The CRM.
+        outbox: What it should hold, and what became of that.
+        progress: Told which share of what is pending has been sent.
 
     Returns:
         Why rows are left pending or unknown; None where none is.
     """
     for _ in range(ROUNDS):
-        stop = _send_pending(vendor, outbox) or settle(vendor, outbox)
+        stop = _send_pending(vendor, outbox, progress) or settle(vendor, outbox)
         if stop:
             return stop
         if not outbox.pending(limit=1):
@@ -48,8 +54,8 @@ def send(vendor: Vendor, outbox: Outbox) -> PortfolioError | None:
     return None
 
 
-def _send_pending(vendor: Vendor, outbox: Outbox) -> PortfolioError | None:
-    silent = 0
+def _send_pending(vendor: Vendor, outbox: Outbox, progress: Progress) -> PortfolioError | None:
+    silent, sent, total = 0, 0, outbox.count_pending()
     for number, rows in zip(count(1), _batches(vendor, outbox), strict=False):
         try:
             answer = _sent(vendor, outbox, rows, number=number)
@@ -57,6 +63,8 @@ def _send_pending(vendor: Vendor, outbox: Outbox) -> PortfolioError | None:
             return error
         if answer.stop:
             return answer.stop
+        sent += len(rows)
+        progress(sent / total)
         heard = any(outcome.state != "unknown" for outcome in answer.outcomes)
         silent = 0 if heard else silent + 1
         if silent == SILENT_BATCHES:

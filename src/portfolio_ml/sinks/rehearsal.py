@@ -1,8 +1,10 @@
 """A delivery over HTTP as it would be: counted, nothing sent, nothing written."""
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -61,6 +63,18 @@ def rehearse_http(rows: pa.Table, to: Crm, *, run: Run) -> Receipt:
         absent=became["absent"],
         suppressed=held.suppressed + suppressed,
     )
+
+
+def look(to: Crm, *, now: Callable[[], datetime]) -> None:
+    """Ask the CRM something that only reads.
+
+    Raises:
+        ConfigError: The address or the token cannot be right, or the object or key is not there.
+        ServiceUnavailableError: It does not answer, or lets nobody in.
+        TryAgainLaterError: It takes no calls for now.
+    """
+    with closing(opened(to, sleep=to.clock.sleep, now=now)) as vendor:
+        vendor.look()
 
 
 def _acknowledged(

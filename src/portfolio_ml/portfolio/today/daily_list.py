@@ -15,14 +15,18 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from portfolio_ml.features.table import at
+from portfolio_ml.models.reasons.codes import sentences
 from portfolio_ml.portfolio.book import NO_SCORES, Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.today.occasions import NEEDS, OCCASIONS, Found, occasions
 from portfolio_ml.schema import Column, Table
 from portfolio_ml.timeline import in_window
 
+AT_RISK = "at_risk"
 REPRESENTATIVE = "representative_id"
 NOBODY = ""
 """Stands for no representative where lines are counted."""
@@ -88,6 +92,7 @@ def daily_list(book: Book, found: Found) -> Figure:
         band=bands(lines["amount"].to_numpy()),
         also=_also(lines, rested),
         due=lines["due"].astype(object).where(lines["due"].notna(), None),
+        reason=_with_churn_reasons(lines, book),
     )
     lines = lines.assign(
         colour=[COLOURS[band] for band in lines["band"]],
@@ -143,6 +148,33 @@ def _within_budget(first: pd.DataFrame, book: Book) -> pd.DataFrame:
     contacts = (~drawn["held_out"]).astype(int).groupby(drawn[REPRESENTATIVE]).cumsum()
     made = contacts - (~drawn["held_out"]).astype(int)
     return drawn[made < settings.contacts].reset_index(drop=True)
+
+
+def _with_churn_reasons(lines: pd.DataFrame, book: Book) -> list[str]:
+    """Why each line is on the list; who is at risk, with the churn reasons in words."""
+    told = [*lines["reason"]]
+    who = pa.array(lines.loc[lines["occasion"] == AT_RISK, "customer_id"], pa.string())
+    scores = book.now.rows.select(["customer_id", "churn_reasons"])
+    codes = scores.filter(pc.is_in(scores["customer_id"], who)).to_pylist()
+    known = {row["customer_id"]: row["churn_reasons"] for row in codes if row["churn_reasons"]}
+    if not known:
+        return told
+    features = _features(book, [*known])
+    place = {name: at for at, name in enumerate(features["customer_id"].to_pylist())}
+    named = zip(lines["customer_id"], lines["occasion"], strict=True)
+    for line, (customer, occasion) in enumerate(named):
+        if occasion == AT_RISK and customer in known:
+            row = features.slice(place[customer], 1)
+            if found := sentences(known[customer], row):
+                told[line] += f": {'; '.join(found)}"
+    return told
+
+
+def _features(book: Book, customers: Sequence[str]) -> pa.Table:
+    """The features of some customers, under what the book's champion froze."""
+    day, frozen = book.as_of_day, book.frozen
+    inputs = book.inputs.only(customers)
+    return at(inputs, [day], horizons=frozen.horizons, references={day: frozen.reference}).rows
 
 
 def _contacted(book: Book) -> pd.Series:

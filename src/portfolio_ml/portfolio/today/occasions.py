@@ -44,15 +44,12 @@ def at_risk(book: Book, found: Found) -> pd.DataFrame:
     del found
     if not book.has_scores:
         return _nobody()
-    rows = book.now.rows.select(
-        ["customer_id", "p_churn", "churn_band", "churn_reasons", "value_at_risk"]
-    )
+    rows = book.now.rows.select(["customer_id", "p_churn", "churn_band", "value_at_risk"])
     is_likely = pc.is_in(rows["churn_band"], value_set=pa.array(["medium", "high"]))
     some = rows.filter(pc.fill_null(is_likely, fill_value=False)).to_pandas()
     chance = (some["p_churn"] * 100).round().astype(int).astype(str)
     horizon = book.frozen.horizons.churn_days
-    why = some["churn_reasons"].fillna("").radd(": ").where(some["churn_reasons"].notna(), "")
-    reason = chance + f" % likely not to buy within {horizon} days" + why
+    reason = chance + f" % likely not to buy within {horizon} days"
     return _rows(some["customer_id"], reason, some["value_at_risk"])
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portfolio_ml.config.delivery_sections import HubSpotTarget
-from portfolio_ml.errors import PortfolioError, TryAgainLaterError
+from portfolio_ml.errors import PortfolioError, ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.sinks.vendors.calls import Door, NoAnswerError, Reply
 from portfolio_ml.sinks.vendors.hubspot_answers import Reading, found_records, read_written
 from portfolio_ml.sinks.vendors.limits import Clock, Patience, RollingLimit
@@ -51,6 +51,22 @@ class HubSpot:
         self._door.authorize(target.token)
         self.place = f"{self._door.address} {target.object} {target.id_property or 'id'}"
         self.name = f"HubSpot {target.object} at {self._door.address}"
+
+    def look(self) -> None:
+        """Read a record that nobody has, with the properties that deliveries write.
+
+        Raises:
+            ConfigError: There is no such object or key.
+            ServiceUnavailableError: HubSpot does not answer, or the token lacks a right.
+            TryAgainLaterError: The day's calls are spent.
+        """
+        nobody = Wanted("0", dict.fromkeys(self._target.columns.values()))
+        try:
+            self._read_back([nobody])
+        except NoAnswerError as error:
+            raise ServiceUnavailableError(
+                "HubSpot does not answer", where=self._door.address, saw=str(error)
+            ) from None
 
     def begin(self) -> str | None:
         """None: a batch is answered at once."""

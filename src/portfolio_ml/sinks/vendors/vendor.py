@@ -104,6 +104,9 @@ class Vendor(Protocol):
     @property
     def most_bytes(self) -> int | None: ...  # noqa: D102 - under Attributes
 
+    def look(self) -> None:
+        """Make a call that only reads, and raise what a delivery would stumble over at once."""
+
     def begin(self) -> str | None:
         """A reference for the next batch, kept before any of its rows leaves; None without one.
 

@@ -27,6 +27,7 @@ from portfolio_ml.sinks.vendors.salesforce.batch import (
     sort,
 )
 from portfolio_ml.sinks.vendors.salesforce.jobs import Job, Jobs
+from portfolio_ml.sinks.vendors.salesforce.lookup import record_ids
 from portfolio_ml.sinks.vendors.salesforce.session import Session
 from portfolio_ml.sinks.vendors.vendor import Answer, Outcome, State, Wanted
 
@@ -70,6 +71,16 @@ class Salesforce:
     def close(self) -> None:
         """Hang up."""
         self._session.close()
+
+    def look(self) -> None:
+        """Log in, and ask for the record of an id that nobody has.
+
+        Raises:
+            ConfigError: There is no such object or external id, or the private key is none.
+            ServiceUnavailableError: Salesforce refuses the login or the call, or does not answer.
+            TryAgainLaterError: The day's calls are used up.
+        """
+        record_ids(["0"], target=self._target, session=self._session)
 
     def begin(self) -> str:
         """A new job, which does nothing yet; gives its id."""
