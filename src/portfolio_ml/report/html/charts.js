@@ -10,6 +10,8 @@ const drawOne = async (place, theme) => {
   const view = await drawChart(place, data.charts[place.dataset.chart], data.themes[theme]);
   before?.view.finalize();
   drawn.set(place, { theme, view });
+  place.setAttribute("role", "img"); // Vega-Embed calls it a document
+  place.removeAttribute("aria-roledescription");
   for (const made of place.querySelectorAll("svg")) {
     made.setAttribute("aria-hidden", "true"); // its place has a text of its own
     made.setAttribute("focusable", "false");
