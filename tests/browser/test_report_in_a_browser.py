@@ -118,3 +118,17 @@ def test_on_paper_only_what_can_be_read_is_left(browser, report, tmp_path):
         assert page.locator("nav").is_hidden()
         assert page.get_by_label("Search").is_hidden()
         assert page.evaluate("getComputedStyle(document.body).color") == "rgb(28, 35, 39)"
+
+
+def test_a_dark_page_goes_to_paper_with_light_charts(browser, report):
+    with watched(browser, report, color_scheme="dark") as page:
+        drawn = page.evaluate(
+            """() => {
+              dispatchEvent(new Event("beforeprint"));
+              const drawn = () => document.documentElement.dataset.drawn;
+              return new Promise((next) => setTimeout(() => next(drawn())));
+            }"""
+        )
+        assert drawn == "light"
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        page.wait_for_selector('html[data-drawn="dark"]', state="attached")

@@ -18,13 +18,18 @@ const drawOne = async (place, theme) => {
   }
 };
 
-const drawAll = async (theme = isDark() ? "dark" : "light") => {
+const drawEach = async (theme, between) => {
   for (const place of document.querySelectorAll("[data-chart]")) {
-    await new Promise((rest) => setTimeout(rest));
+    await between();
     await drawOne(place, theme);
   }
   document.documentElement.dataset.drawn = theme;
 };
+
+const drawAll = () => drawEach(isDark() ? "dark" : "light", () => new Promise((rest) => setTimeout(rest)));
+
+/* A browser prints as soon as the page rests: on the way to paper there is no pause. */
+const drawForPaper = () => drawEach("light", () => {});
 
 /* Chosen by hand, a theme holds for this page in this tab; otherwise the system's does. */
 const KEPT = "portfolio-ml theme";
@@ -38,8 +43,8 @@ const kept = (change) => {
 
 /* On paper the page is light, whatever the theme. */
 const startPaper = () => {
-  addEventListener("beforeprint", () => drawAll("light"));
-  addEventListener("afterprint", () => drawAll());
+  addEventListener("beforeprint", drawForPaper);
+  addEventListener("afterprint", drawAll);
 };
 
 const startTheme = () => {
