@@ -18,9 +18,13 @@ const drawOne = async (place, theme) => {
   }
 };
 
+let wanted = null; // who wants another theme meanwhile ends the drawing in this one
+
 const drawEach = async (theme, between) => {
+  wanted = theme;
   for (const place of document.querySelectorAll("[data-chart]")) {
     await between();
+    if (wanted !== theme) return;
     await drawOne(place, theme);
   }
   document.documentElement.dataset.drawn = theme;
