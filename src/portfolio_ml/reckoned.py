@@ -123,12 +123,15 @@ def surveyed(
     Raises:
         DataError: Nobody had bought by the date.
     """
-    found = dict(_scored_twice(portfolio, champions, bands_before=bands_before, now=now, say=say))
-    if portfolio.as_of not in found:
+    scores: dict[date, pa.Table] = {}
+    scored: Scored | None = None
+    found = _scored_twice(portfolio, champions, bands_before=bands_before, now=now, say=say)
+    for day, each in found:
+        scores[day], scored = each.rows, each  # of then, the features are not kept
+    if scored is None or scored.as_of != portfolio.as_of:
         raise DataError("nobody had bought anything yet", where=f"as of {portfolio.as_of}")
-    scores = {day: each.rows for day, each in found.items()}
     done, book = _reckoned(portfolio, champions, scores, (), say)
-    erased, scored = suppression(portfolio.settings), found[portfolio.as_of]
+    erased = suppression(portfolio.settings)
     by_name = {figure.name: figure for figure in done.figures}
     rows = with_figures(erased.without(scored.rows), customer_figures(book, by_name))
     day_then = _compared_with(portfolio)

@@ -62,6 +62,21 @@ def test_its_report_is_made_of_the_facts_beside_it(cdnow):
     assert page.render(facts) == (folder / "report.html").read_text("utf-8")
 
 
+def test_its_report_tells_of_each_customer_what_was_delivered(cdnow, scores):
+    facts = Facts.from_json((cdnow[0] / "report.json").read_bytes())
+    delivered = scores.set_index("customer_id")
+    assert facts.headline.value_at_risk == pytest.approx(delivered["value_at_risk"].sum(), rel=1e-6)
+    for person in facts.people.shown[:100]:
+        row = delivered.loc[person.customer_id]
+        assert person.p_churn == pytest.approx(row["p_churn"], abs=1e-6)
+        assert person.churn_band == row["churn_band"]
+        if person.listed is not None:
+            assert (person.listed.rank, person.listed.action) == (
+                row["priority_rank"],
+                row["action"],
+            )
+
+
 @pytest.mark.browser
 def test_its_report_answers_in_a_browser(cdnow, tmp_path):
     folder, _ = cdnow

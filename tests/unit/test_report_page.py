@@ -10,7 +10,9 @@ from html.parser import HTMLParser
 import pytest
 from tests.reports import HOSTILE, facts_of, hostile, tame
 
+from portfolio_ml.cli.show_report import reported
 from portfolio_ml.errors import DataError
+from portfolio_ml.pipeline import Reported
 from portfolio_ml.report import changes, page, phrases, shipped, stored
 from portfolio_ml.report.facts import Facts
 
@@ -188,6 +190,16 @@ def test_a_number_tells_how_it_changed_with_an_arrow_and_a_sign(tame_facts, now,
 
 def test_a_number_without_a_then_tells_no_change(tame_facts):
     assert phrases.since(5, None, tame_facts) is None
+
+
+def test_the_summary_says_where_the_page_is_and_whom_it_shows(tame_facts, tmp_path):
+    where = tmp_path / "report.html"
+    where.write_text("four")
+    told = reported(Reported(where, tmp_path / "report.json", tame_facts, reckoned=None))
+
+    assert told["file"] == str(where)
+    assert (told["bytes"], told["customers"], told["shown"]) == (4, 12, 11)
+    assert (told["worth_attention"], told["to_contact_today"]) == (12, 3)
 
 
 def test_all_bands_have_a_name_and_a_symbol_of_their_own(tame_page):

@@ -60,11 +60,13 @@ class Since:
 
     Attributes:
         change: Such as `▲ +1.6 %`; empty where it is the same, or nothing can be divided by.
-        before: What it was, and when.
+        before: What it was; empty where it is the same.
+        when: On which day.
     """
 
     change: str
     before: str
+    when: str
 
 
 def since(now: float | None, then: float | None, facts: Facts, *, places: int = 0) -> Since | None:
@@ -80,10 +82,10 @@ def since(now: float | None, then: float | None, facts: Facts, *, places: int = 
         return None
     day = f"{facts.then.as_of:%Y-%m-%d}"
     if round(now - then, places) == 0:
-        return Since("", f"as on {day}")
+        return Since("", "", f"as on {day}")
     arrow, sign = ("▲", "+") if now > then else ("▼", "−")
     change = f"{arrow} {sign}{percent(abs(now / then - 1))}" if then > 0 else arrow
-    return Since(change, f"{plain(then, places)} on {day}")
+    return Since(change, plain(then, places), f"on {day}")
 
 
 def list_in_short(today: Today, facts: Facts) -> str:

@@ -57,7 +57,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any fact, the most frequent kin
         return value.isoformat()
     if isinstance(value, Mapping):
         return {name: _plain(each) for name, each in value.items()}
-    return {name: _plain(getattr(value, name)) for name in _names(type(value))}
+    kind: Any = type(value)
+    return {name: _plain(getattr(value, name)) for name in _names(kind)}
 
 
 @cache

@@ -10,15 +10,21 @@ const drawOne = async (place, theme) => {
   const view = await drawChart(place, data.charts[place.dataset.chart], data.themes[theme]);
   before?.view.finalize();
   drawn.set(place, { theme, view });
+  place.setAttribute("role", "img"); // Vega-Embed calls it a document
+  place.removeAttribute("aria-roledescription");
   for (const made of place.querySelectorAll("svg")) {
     made.setAttribute("aria-hidden", "true"); // its place has a text of its own
     made.setAttribute("focusable", "false");
   }
 };
 
+let wanted = null; // who wants another theme meanwhile ends the drawing in this one
+
 const drawEach = async (theme, between) => {
+  wanted = theme;
   for (const place of document.querySelectorAll("[data-chart]")) {
     await between();
+    if (wanted !== theme) return;
     await drawOne(place, theme);
   }
   document.documentElement.dataset.drawn = theme;

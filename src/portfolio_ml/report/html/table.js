@@ -46,8 +46,9 @@ const compared = (key, down) => (one, other) => {
   return (a < b ? -1 : 1) * (down ? -1 : 1);
 };
 
+const bands = new Map(Object.entries(data.bands)); // a segment may be called "constructor"
 const badge = (band, of = "") => {
-  const shown = data.bands[band];
+  const shown = bands.get(band);
   return make("span", `badge ${band}`, mark(shown.symbol), ` ${shown.name}${of}`);
 };
 const mark = (symbol) => {
@@ -163,7 +164,7 @@ const fillFilter = (select) => {
   const rank = (text) => (known.includes(text) ? known.indexOf(text) : known.length);
   const values = [...held].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
   for (const value of values) {
-    const option = make("option", "", data.bands[value]?.name ?? value);
+    const option = make("option", "", select.dataset.filter === "band" ? bands.get(value).name : value);
     option.value = value;
     select.append(option);
   }
