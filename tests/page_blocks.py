@@ -3,6 +3,7 @@
 A comment says what is to be done with a block where its language alone does not tell:
 
     <!-- not run: there is no Docker where the tests run -->   with the reason
+    <!-- run: in make test-long -->  as its cost is not worth it every time
     <!-- file: my_features.py -->    the block is a file of that name
     <!-- into: sales.yaml -->        its keys replace those of a config
     <!-- exit codes: 0, 78 -->       what its commands end with, where not with 0
@@ -17,7 +18,7 @@ from pathlib import Path
 
 FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,})(?P<language>[^\s`]*)\s*$")
 NOTE = re.compile(r"^\s*<!-- *(?P<name>[a-z ]+?)(?:: *(?P<said>.+?))? *-->\s*$")
-KNOWN = frozenset({"not run", "file", "into", "exit codes", "printed", "figures"})
+KNOWN = frozenset({"not run", "run", "file", "into", "exit codes", "printed", "figures"})
 
 
 @dataclass(frozen=True)

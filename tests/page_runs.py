@@ -62,6 +62,7 @@ class Reader:
         """Do what each block says; a block that does not do as the page says fails."""
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
+            patch.syspath_prepend(self.folder)
             patch.setenv("COLUMNS", "88")
             for block in blocks(page):
                 for name, value in self.variables.items():
@@ -70,6 +71,8 @@ class Reader:
                     self._does(block)
                 except (AssertionError, PortfolioError, pytest.fail.Exception) as fault:
                     pytest.fail(f"{block.place}: {fault}", pytrace=False)
+        for name in (file.stem for file in self.folder.glob("*.py")):
+            sys.modules.pop(name, None)  # another page's file of that name is another module
 
     def _does(self, block: Block) -> None:
         text = replaced(block.text, self.here)
@@ -78,6 +81,8 @@ class Reader:
         elif block.language in {"", "text"}:
             if "printed" in block.notes:
                 self._shows(block, tuple(text.splitlines()), self.printed)
+        elif "run" in block.notes and not is_long():
+            checked(block)
         elif "not run" in block.notes:
             assert len(block.notes["not run"].split()) > 2, "say why it is not run"
             checked(block)
@@ -128,7 +133,8 @@ class Reader:
         figures = is_long() or "figures" not in block.notes
         if block.notes.get("figures") == "as shipped" and not is_long():
             return
-        assert (why := differs(shown, printed, figures=figures)) is None, why
+        told = replaced("\n".join(shown), self.there).split("\n")
+        assert (why := differs(told, printed, figures=figures)) is None, why
 
     # Languages.
 
