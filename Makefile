@@ -5,7 +5,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 # Groups of tests in the order of tests/conftest.py, the dearest first.
-TWO := -n 2 --dist loadgroup --no-loadscope-reorder
+TWO := -n 2 --dist loadgroup --no-loadscope-reorder --durations 15 --durations-min 5
+
+# What a test's processes import is compiled once, and threads that wait do not spin.
+export PYTHONDONTWRITEBYTECODE :=
+export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow lint install install-dev unit walk \
 	docs docs-pages schema docs-features docs-reasons docs-tables docs-portfolio \

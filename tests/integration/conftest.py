@@ -1,12 +1,14 @@
 """The walks that the integration tests look at, each done once."""
 
+import functools
 import io
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +80,50 @@ def called(*arguments: str | Path, cwd: Path | None = None, **variables: str) ->
             patch.chdir(cwd)
         code = app.run([*map(str, arguments)])
     return Finished(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tables_made_once(tmp_path_factory):
+    """MLflow migrates the tables of a new store fifty times, which takes two seconds of CPU.
+
+    It does so for the first store of this process; the tables of others are copies.
+    """
+    from mlflow.store.db import utils  # noqa: PLC0415 - importing it takes seconds
+
+    migrate, kept = utils._upgrade_db, tmp_path_factory.mktemp("tables") / "mlflow.db"
+
+    def copied(engine):
+        if engine.url.get_backend_name() != "sqlite":
+            return migrate(engine)
+        is_first = not kept.exists()
+        if is_first:
+            migrate(engine)
+        made = Path(engine.url.database)
+        source, target = (made, kept) if is_first else (kept, made)
+        with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+            one.backup(other)
+        return None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "_upgrade_db", copied)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def drawn_once():
+    """One picture stands for the dozen plots of each training in this process.
+
+    All of them are drawn in processes of their own, in the demo and the notebooks, and one by one
+    in the report's unit tests; `make test-long` draws all.
+    """
+    import vl_convert  # noqa: PLC0415 - likewise
+
+    draw = vl_convert.vegalite_to_png
+    once = functools.cache(lambda: draw({"mark": "point", "data": {"values": []}}))
+    with pytest.MonkeyPatch.context() as patch:
+        if not is_long():
+            patch.setattr(vl_convert, "vegalite_to_png", lambda *_, **__: once())
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,17 @@ import venv
 import zipfile
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from tests import small_shop
+from tests.examples import is_long
 
 from .conftest import FIVE_SEGMENTS, LIGHTER, ONCE, unless_long
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "src"
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +35,23 @@ def test_it_holds_the_package_with_its_types_and_page(wheel):
     assert "portfolio_ml/py.typed" in names
     assert "portfolio_ml/report/page.html.j2" in names
     assert not [name for name in names if name.startswith(("tests", "docs", "configs"))]
+    written = [f for f in SOURCES.rglob("*") if f.is_file() and "__pycache__" not in f.parts]
+    assert {str(file.relative_to(SOURCES)) for file in written} <= {*names}
 
 
-def test_the_demo_runs_from_it_in_an_empty_folder(wheel, tmp_path):
+WALK = """
+from portfolio_ml.cli import app
+
+for words in (
+    ["init", "--transactions", "sales.parquet", "--name", "shop"],
+    *([name, "--config", "shop.yaml"] for name in ("train", "score", "report")),
+):
+    if code := app.run([*words, "--quiet"]):
+        raise SystemExit(code)
+"""
+
+
+def test_it_runs_in_an_empty_folder(wheel, tmp_path):
     """The dependencies are those of this environment; the package itself comes from the wheel."""
     home = tmp_path / "env"
     venv.create(home)
@@ -62,5 +80,12 @@ def test_the_demo_runs_from_it_in_an_empty_folder(wheel, tmp_path):
     beside = home / "lib" / version / "site-packages" / "dependencies.pth"
     beside.write_text(sysconfig.get_path("purelib") + "\n")
     assert str(home) in ran(python, "-c", "import portfolio_ml; print(portfolio_ml.__file__)")
-    ran(home / "bin" / "portfolio-ml", "demo", "grocery", "--dir", "demo")
-    assert (empty / "demo" / "report.html").is_file()
+    program = home / "bin" / "portfolio-ml"
+    if is_long():
+        ran(program, "demo", "grocery", "--dir", "demo")
+        assert (empty / "demo" / "report.html").is_file()
+        return
+    assert "portfolio-ml" in ran(program, "--version")
+    pq.write_table(small_shop.history(), empty / "sales.parquet")
+    ran(python, "-c", WALK)
+    assert (empty / "shop-report.html").is_file()

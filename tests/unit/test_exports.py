@@ -84,6 +84,7 @@ def shop(tmp_path):
     (tmp_path / "shop.yaml").write_text(
         "name: shop\ndata: {transactions: {source: sales.csv}}\n"
         "targets: {churn: {horizon_days: 60}, lifetime_value: {horizon_days: 90}}\n"
+        "training: {snapshots: 3}\n"
     )
     return tmp_path
 
