@@ -74,8 +74,11 @@ HOSTILE: tuple[str, ...] = tuple(dict.fromkeys(_hostile()))
 """Some two hundred texts that nobody should be called by."""
 
 
-def facts_of(word: Word, *, customers: int = 12) -> Facts:
-    """The facts of a small portfolio all of whose names are such words."""
+def facts_of(word: Word, *, customers: int = 12, most: int | None = None) -> Facts:
+    """The facts of a small portfolio all of whose names are such words.
+
+    All its customers but one are told of one by one, or as many as are asked for.
+    """
     rows = _rows(word, customers)
     facts = gather(
         rows,
@@ -105,7 +108,7 @@ def facts_of(word: Word, *, customers: int = 12) -> Facts:
         day_then=THEN,
         representatives=pa.table(representatives),
         purchases=lambda ids: dict.fromkeys(ids, PURCHASES),
-        most=customers - 1,
+        most=customers - 1 if most is None else most,
     )
 
 

@@ -170,6 +170,16 @@ def test_those_on_the_list_come_first_and_then_the_most_at_stake(tame_facts):
     assert "11 of 12 customers" in phrases.who_is_shown(people)
 
 
+def test_a_page_that_is_to_name_nobody_names_nobody():
+    told = facts_of(tame(), most=0)
+    names = {text.strip() for text in Structure(page.render(told)).words}
+
+    assert told.people.shown == told.today.first == ()
+    assert told.people.worth_attention == 12
+    assert "The config shows none of them: report.customers is 0." in names
+    assert "0 of 12 customers" in phrases.who_is_shown(told.people)
+
+
 def test_what_changed_is_told_against_the_day_of_then(tame_facts):
     known, newcomer = tame_facts.people.shown[0], tame_facts.people.shown[4]
 

@@ -97,8 +97,9 @@ def list_in_short(today: Today, facts: Facts) -> str:
     )
     if today.held_out:
         told += f"; {today.held_out:,} more are left alone, to tell later what contacts bring"
-    first = min(len(today.first), today.lines - today.held_out)
-    return f"{told}. The first {first}:" if first < today.lines - today.held_out else f"{told}."
+    first = len(today.first)
+    is_head = 0 < first < today.lines - today.held_out
+    return f"{told}. The first {first}:" if is_head else f"{told}."
 
 
 def who_is_shown(people: People) -> str:
