@@ -146,6 +146,9 @@ class Reader:
 
     def _reads_pycon(self, block: Block, text: str) -> None:
         example = doctest.DocTestParser().get_doctest(text, self.names, block.place, None, 0)
+        if "figures" in block.notes and not is_long():
+            self._reads_python(block, "".join(part.source for part in example.examples))
+            return
         out = io.StringIO()
         runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
         runner.run(example, out=out.write, clear_globs=False)
