@@ -9,7 +9,7 @@ TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow lint install install-dev unit walk \
 	docs docs-pages schema docs-features docs-reasons docs-tables docs-portfolio \
-	docs-config docs-commands docs-exit-codes docs-inputs docs-metrics \
+	docs-config docs-commands docs-exit-codes docs-inputs docs-exports docs-metrics \
 	bench-features bench-models bench-ablations bench-score bench-figures lock clean help
 
 demo: install ## the whole walk on real data, into demo/
@@ -96,7 +96,7 @@ bench-figures: install-dev ## the portfolio's figures beside the feature table, 
 	$(BIN)/python -m benchmarks.figures
 
 docs-pages: schema docs-features docs-reasons docs-tables docs-portfolio ## all pages that are made from the code
-docs-pages: docs-config docs-commands docs-exit-codes docs-inputs docs-metrics
+docs-pages: docs-config docs-commands docs-exit-codes docs-inputs docs-exports docs-metrics
 
 docs-config: install ## the keys of the config anew, docs/reference/config.md
 	$(BIN)/python -c "from portfolio_ml.config import page; print(page.markdown(), end='')" \
@@ -113,6 +113,10 @@ docs-exit-codes: install ## the exit codes anew, docs/reference/exit_codes.md
 docs-inputs: install ## the input tables anew, docs/reference/input_tables.md
 	$(BIN)/python -c "from portfolio_ml.schema import page; print(page.markdown(), end='')" \
 		> docs/reference/input_tables.md
+
+docs-exports: install ## the tables that commands write into files anew, docs/reference/exported_tables.md
+	$(BIN)/python -c "from portfolio_ml.schema import page; print(page.exports(), end='')" \
+		> docs/reference/exported_tables.md
 
 docs-metrics: install ## the metrics anew, docs/reference/metrics.md
 	$(BIN)/python -c "from portfolio_ml.metrics import page; print(page.markdown(), end='')" \

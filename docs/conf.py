@@ -2,11 +2,22 @@
 
 from importlib.metadata import version as version_of
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from sphinx.application import Sphinx
+from sphinx.util.typing import stringify_annotation
 
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parent / "notebooks"
+CALLS = "portfolio_ml.notebook"
+GIVEN = ("portfolio_ml.answers", "portfolio_ml.datasets.dataset")
+NAMES = {
+    stringify_annotation(npt.ArrayLike, "smart"): "ArrayLike",
+    stringify_annotation(npt.NDArray[np.float64], "smart"): "ndarray",
+}
+"""What autodoc spells out, and what it is called."""
 LISTED = "```{toctree}\n:hidden:\n:glob:\n\n0*\n```\n"
 
 project = "portfolio_ml"
@@ -26,11 +37,11 @@ suppress_warnings = ["myst.header"]  # a generated page may step down two levels
 # The Python page is made from the docstrings, whose single backticks mean code. Types are told as
 # they are written; most of them have no page of their own to link to.
 default_role = "code"
-autodoc_class_signature = "separated"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
-napoleon_use_ivar = True
+napoleon_use_rtype = False
+napoleon_custom_sections = [("Attributes", "params_style")]
 nitpick_ignore_regex = [("py:(class|obj|data|exc)", ".*")]
 
 # Notebooks are committed without outputs. The first build runs them, which takes a few minutes;
@@ -88,6 +99,31 @@ def _replace(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+def readable_signature(
+    _app: Sphinx,
+    _what: str,
+    _name: str,
+    documented: Any,  # noqa: ANN401 - whatever has a docstring
+    _options: object,
+    signature: str | None,
+    returned: str | None,
+) -> tuple[str, str | None] | None:
+    """Give types the names that the code has for them, and no signature to what nobody makes."""
+    if signature is None:
+        return None
+    home = documented.__module__
+    if isinstance(documented, type) and (home in GIVEN or "__init__" not in vars(documented)):
+        return "", None
+
+    def named(types: str) -> str:
+        for spelt_out, name in NAMES.items():
+            types = types.replace(spelt_out, name)
+        return types.replace("~typing.Any", "Table") if home == CALLS else types
+
+    return named(signature), returned and named(returned)
+
+
 def setup(app: Sphinx) -> None:
     """What Sphinx calls first."""
+    app.connect("autodoc-process-signature", readable_signature)
     app.connect("config-inited", brought_notebooks)

@@ -399,7 +399,7 @@ class ValidationResult(_Shown):
 
     @property
     def quarantine(self) -> pd.DataFrame:
-        """The refused rows: source, row_number, rule, column, value."""
+        """The refused rows, with their source, row_number, rule, column and value."""
         return pd.DataFrame(self.checked.tables.quarantine.to_pandas())
 
     def _tables(self) -> list[SmallTable]:

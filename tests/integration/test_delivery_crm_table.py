@@ -13,6 +13,7 @@ from tests.crm import (
     deliver_to,
     rows,
     run_of,
+    sqlite_crm,
 )
 
 from portfolio_ml.config import SqlTarget
@@ -197,6 +198,16 @@ class TestTypes:
         assert deliver_to(crm, target, MONDAY, *changes).sent == 2
         assert deliver_to(crm, target, MONDAY, *changes).sent == 0
         assert crm.ask("SELECT COUNT(figure) FROM accounts") == [(2,)]
+
+    def test_without_booleans_are_integers(self, tmp_path):
+        crm = sqlite_crm(tmp_path)
+        crm.change("CREATE TABLE accounts (id text PRIMARY KEY, active integer)")
+        crm.change("INSERT INTO accounts (id) VALUES ('a'), ('b')")
+        target = accounts(crm, {"is_active": "active"})
+        changes = [{"is_active": True}, {"is_active": False}]
+        assert deliver_to(crm, target, MONDAY, *changes).sent == 2
+        assert deliver_to(crm, target, TUESDAY, *changes).sent == 0
+        assert crm.ask("SELECT active FROM accounts ORDER BY id") == [(1,), (0,)]
 
     def test_that_cut_a_text_reject_its_row(self, postgresql):
         postgresql.change(

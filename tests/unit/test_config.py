@@ -226,6 +226,11 @@ class TestFaults:
     def test_of_an_unknown_key_suggest_the_nearest(self, load, text, hint):
         assert hint in fault(load, SHOP + text)
 
+    def test_of_two_targets_that_write_to_one_object_name_the_object(self, load):
+        one = "{kind: hubspot, token: x, columns: {p_churn: risk}}"
+        said = fault(load, SHOP + f"delivery: [{one}, {one}]\n")
+        assert "delivery: two targets write to hubspot's contacts" in said
+
     @pytest.mark.parametrize("key", ["_env_file", "_cli_parse_args", "_base", "__pydantic_self__"])
     def test_of_keys_that_would_steer_the_library_are_unknown_keys(self, load, key):
         assert f"{key}: unknown key" in fault(load, SHOP + f"{key}: true\n")

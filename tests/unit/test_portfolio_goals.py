@@ -6,6 +6,7 @@ from tests.histories import after, bought
 
 from portfolio_ml.engine import opened
 from portfolio_ml.portfolio.goals.goals import goal_customers, goals, progress
+from portfolio_ml.portfolio.stock import stocks_at, stocks_without_standing
 
 # Day 800 is the as-of date; who bought from day 741 on is active. The last year begins on day 436.
 LINES = [
@@ -175,3 +176,19 @@ def test_each_goal_has_customers_of_its_own(of):
 
     assert {row["goal"] for row in customers.rows.to_pylist()} == {"1", "2"}
     assert [row["place"] for row in customers.rows.to_pylist()] == [1, 2, 1]
+
+
+def test_a_stock_without_standing_tells_the_same_as_one_with_it(engine):
+    book = small_book(
+        [*LINES, *bought("hal", 790, amount=-5.0)], engine, as_of=after(800),
+        frozen=frozen_with(activity_days=60), customers=CUSTOMERS,
+    )  # fmt: skip
+    days = [book.as_of_day - 150, book.as_of_day]
+    of = {"frozen": book.frozen, "customers": book.customers}
+
+    whole = stocks_at(book.inputs, days, **of)
+    for day, bare in stocks_without_standing(book.inputs, days, **of).items():
+        assert bare.count > 3
+        assert bare.attributes == whole[day].attributes
+        names = bare.rows.column_names
+        assert bare.rows.to_pylist() == whole[day].rows.select(names).to_pylist()

@@ -60,6 +60,7 @@ def sections(kind: type[BaseModel] = Section) -> Iterator[type[BaseModel]]:
         ("commands.md", cli_page.commands, "docs-commands"),
         ("exit_codes.md", cli_page.exit_codes, "docs-exit-codes"),
         ("input_tables.md", schema_page.markdown, "docs-inputs"),
+        ("exported_tables.md", schema_page.exports, "docs-exports"),
         ("metrics.md", metrics_page.markdown, "docs-metrics"),
     ],
 )

@@ -15,9 +15,9 @@ from portfolio_ml.errors import PortfolioError
 
 _COMMANDS = """# Commands
 
-Made from the command line by `make docs-commands`. Results go to standard output, a table for
-people or with `--json` one object for programs; progress goes to standard error.
-`portfolio-ml COMMAND --help` says what stands here.
+For those who type commands, or have a scheduler do it. Made from the command line by
+`make docs-commands`; `portfolio-ml COMMAND --help` says the same. Results go to standard output, a
+table for people or with `--json` one object for programs; progress goes to standard error.
 
 Every command ends with one of [the exit codes](exit_codes.md). Any may end with 0, 1, 2 or 130.
 Those that read the data or the registry, or write to a target, may end with 65, 69 or 75. What a
@@ -25,9 +25,10 @@ code means of a command in particular is said below it.
 """
 _EXIT_CODES = """# Exit codes
 
-Made from the errors by `make docs-exit-codes`. A scheduler decides by them what to do next:
-[the nightly run](../how-to/operations/nightly.md) has a table of it for cron, Airflow and
-Kubernetes. A later version may add codes, and gives none of these another meaning.
+For those who run commands unattended. Made from the errors by `make docs-exit-codes`. A scheduler
+decides by them what to do next: [the nightly run](../how-to/operations/nightly.md) has a table of
+it for cron, Airflow and Kubernetes. A later version may add codes, and gives none of these another
+meaning.
 
 The Python functions raise what the commands end with: every expected failure is a
 `portfolio_ml.PortfolioError`, whose `exit_code` is the command's, and whose parts `what`, `where`,

@@ -1,7 +1,8 @@
 """The config as a page of the docs: `make docs-config` writes it to docs/reference/config.md."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from portfolio_ml.config.data_sections import Data
@@ -10,7 +11,8 @@ from portfolio_ml.config.settings import ENVIRONMENT_PREFIX
 
 _INTRODUCTION = f"""# The config
 
-Made from the settings by `make docs-config`. One YAML file per portfolio; this is the shortest:
+For those who write a portfolio's config. Made from the settings by `make docs-config`. One YAML
+file per portfolio; this is the shortest:
 
 ```yaml
 name: sales
@@ -21,7 +23,7 @@ data:
 Relative paths start from the file's folder. A `${{NAME}}` in a value is filled in from the
 environment. A variable `{ENVIRONMENT_PREFIX}SECTION__KEY` wins over the file, as in
 `{ENVIRONMENT_PREFIX}TARGETS__CHURN__HORIZON_DAYS=60`. All faults of a file are told at once, each
-with its path; an unknown key is one. `config.schema.json` beside this page tells editors the same.
+with its path; an unknown key is one. [A schema](config.schema.json) tells editors the same.
 
 A heading is the path of the keys below it: under `targets.churn`, the key `horizon_days` is
 `targets: {{churn: {{horizon_days: 90}}}}`. `[]` stands for each entry of a list, and a word in
@@ -34,6 +36,7 @@ _EVERY_TABLE = """Where a table is, and what its columns are called there. `TABL
 [the input tables](input_tables.md)."""
 _THE_FILE = "What stands at the top. A section that is left out is as its own keys say below."
 _REQUIRED = "**required**"
+_SECTION = "section"
 
 Schema = Mapping[str, Any]
 Row = tuple[str, str, str, str]
@@ -42,13 +45,17 @@ Row = tuple[str, str, str, str]
 def markdown() -> str:
     """The page: a section per section of the config, a row per key."""
     schema = described()
-    rows = {name: _rows(section) for name, section in schema["$defs"].items()}
     tables = _tables(schema)
+    titles = {
+        name: _title(paths, schema["$defs"][name])
+        for name, paths in _places(schema, tables).items()
+    }
+    links = {name: _link(title, schema["$defs"][name]) for name, title in titles.items()}
+    rows = {name: _rows(schema["$defs"][name], links) for name in titles}
     shared = _shared([rows[name] for name in tables])
-    parts = [_section("The file", _THE_FILE, _rows(schema))]
-    for name, paths in _places(schema, tables).items():
-        section = schema["$defs"][name]
-        title, about = _title(paths, section), section["description"]
+    parts = [_section("The file", _THE_FILE, _rows(schema, links))]
+    for name, title in titles.items():
+        about = schema["$defs"][name]["description"]
         if name not in tables:
             parts.append(_section(title, about, rows[name]))
             continue
@@ -99,7 +106,7 @@ def _references(part: Any, inside: str = "") -> Iterator[tuple[str, str]]:  # no
             yield from _references(each, inside)
     elif isinstance(part, dict):
         if "$ref" in part:
-            yield part["$ref"].rpartition("/")[2], inside
+            yield _referred(part), inside
         for key, below in (
             ("anyOf", ""),
             ("oneOf", ""),
@@ -111,11 +118,28 @@ def _references(part: Any, inside: str = "") -> Iterator[tuple[str, str]]:  # no
             yield from _references(named, f"{inside}.NAME")
 
 
+def _referred(part: Schema) -> str:
+    name: str = part["$ref"].rpartition("/")[2]
+    return name
+
+
 def _title(paths: Sequence[str], section: Schema) -> str:
     """The paths; where one of several kinds may stand there, with the kind."""
-    kind = section["properties"].get("kind", {}).get("const")
+    kind = _kind_of(section)
     told = " and ".join(f"`{path}`" for path in paths)
     return told if kind is None else f"{told} of kind `{kind}`"
+
+
+def _link(title: str, section: Schema) -> str:
+    """A section as a link to its heading; one of several kinds by its kind."""
+    place = re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+    kind = _kind_of(section)
+    return f"[{_SECTION if kind is None else f'`{kind}`'}](#{place})"
+
+
+def _kind_of(section: Schema) -> str | None:
+    kind: str | None = section["properties"].get("kind", {}).get("const")
+    return kind
 
 
 def _section(title: str, about: str, rows: Sequence[Row]) -> str:
@@ -124,12 +148,12 @@ def _section(title: str, about: str, rows: Sequence[Row]) -> str:
     return f"## {title}\n\n{about}\n" + (f"\n{lines}" if lines else "")
 
 
-def _rows(section: Schema) -> list[Row]:
+def _rows(section: Schema, links: Mapping[str, str]) -> list[Row]:
     required = section.get("required", ())
     return [
         (
             f"`{key}`",
-            _cell(_kind(part)),
+            _cell(_kind(part, links)),
             _REQUIRED if key in required else _default(part),
             _cell(part.get("description", "")),
         )
@@ -151,18 +175,20 @@ def _default(part: Schema) -> str:
     return _value(", ".join(value) if isinstance(value, list) else value)
 
 
-def _kind(part: Schema) -> str:
-    """What a key may be, in words."""
+def _kind(part: Schema, links: Mapping[str, str]) -> str:
+    """What a key may be, in words; a section by its link."""
     if "const" in part or "enum" in part:
         return _either([_value(value) for value in part.get("enum", [part.get("const")])])
     if part.get("type") == "object":  # the columns of a table may have an anyOf of their own
-        return _mapping(part)
+        return _mapping(part, links)
     for key in ("anyOf", "oneOf"):
         if key in part:
-            kinds = [_kind(each) for each in part[key] if each.get("type") != "null"]
+            kinds = [_kind(each, links) for each in part[key] if each.get("type") != "null"]
             return _either(list(dict.fromkeys(kinds)))
     if "$ref" in part:
-        return "a section"
+        return links[_referred(part)]
+    if part["type"] == "array":
+        return _list(part, links)
     return _KINDS[part["type"]](part)
 
 
@@ -174,7 +200,7 @@ def _either(kinds: Sequence[str]) -> str:
     *others, last = kinds
     if not others:
         return last
-    are_values = all(kind.startswith("`") for kind in kinds)
+    are_values = all(kind.startswith(("`", "[`")) for kind in kinds)
     return ", ".join(others) + (" or " if are_values else ", or ") + last
 
 
@@ -201,24 +227,27 @@ def _number(part: Schema) -> str:
     return f"{noun} {told}".rstrip()
 
 
-def _list(part: Schema) -> str:
-    kind = _kind(part["items"])
-    return f"a list of {_MANY[kind]}" if kind in _MANY else f"a list; each is {kind}"
+def _list(part: Schema, links: Mapping[str, str]) -> str:
+    kind = _kind(part["items"], links)
+    many = _many(kind)
+    return f"a list; each is {kind}" if many == kind else f"a list of {many}"
 
 
-def _mapping(part: Schema) -> str:
+def _mapping(part: Schema, links: Mapping[str, str]) -> str:
     if "properties" in part:
         return "a map from our columns to yours"
     named = part.get("additionalProperties") or next(iter(part["patternProperties"].values()))
-    kind = _kind(named)
-    return f"a map from names to {_MANY.get(kind, kind)}"
+    return f"a map from names to {_many(_kind(named, links))}"
 
 
-_MANY = {"a section": "sections", "text": "texts", "a path": "paths"}
-_KINDS = {
+def _many(kind: str) -> str:
+    return _MANY.get(kind, kind.replace(f"[{_SECTION}]", "[sections]"))
+
+
+_MANY = {"text": "texts", "a path": "paths"}
+_KINDS: Mapping[str, Callable[[Schema], str]] = {
     "string": _text,
     "integer": _number,
     "number": _number,
     "boolean": lambda _: "`true` or `false`",
-    "array": _list,
 }

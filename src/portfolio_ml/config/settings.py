@@ -8,7 +8,12 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from portfolio_ml.config.data_sections import Data
-from portfolio_ml.config.delivery_sections import State, Target
+from portfolio_ml.config.delivery_sections import (
+    HubSpotTarget,
+    SalesforceTarget,
+    State,
+    Target,
+)
 from portfolio_ml.config.portfolio_sections import Portfolio
 from portfolio_ml.config.sections import (
     Acting,
@@ -112,6 +117,22 @@ class Settings(BaseSettings):
         if acting is not None and is_margin and acting.margin_share != 1:
             raise ValueError("value is margin already (measure: margin), so leave out margin_share")
         return acting
+
+    @field_validator("delivery")
+    @classmethod
+    def _writes_to_each_object_once(cls, delivery: tuple[Target, ...]) -> tuple[Target, ...]:
+        """One table of the state database says what an object of a CRM over HTTP should hold."""
+        seen = set()
+        for target in delivery:
+            if isinstance(target, HubSpotTarget | SalesforceTarget):
+                name = f"{target.kind}'s {target.object}"
+                if name in seen:
+                    raise ValueError(
+                        f"two targets write to {name}: name all columns in one of them, or give "
+                        "another account a config with a state database of its own"
+                    )
+                seen.add(name)
+        return delivery
 
     @classmethod
     def settings_customise_sources(

@@ -49,6 +49,7 @@ class PostgresWriter(Writer):
     longest_name: ClassVar[int | None] = 63
     for_update: ClassVar[str] = " FOR UPDATE"
     has_schemas: ClassVar[bool] = True
+    has_booleans: ClassVar[bool] = True
     name_or_mark = re.compile(r'"[^"]*"|\?')
     temporary_end: ClassVar[str] = " ON COMMIT DROP"  # a pooled connection outlives its transaction
 

@@ -63,6 +63,7 @@ class Writer:
         for_update: What locks the rows of a query until the end of the transaction.
         has_schemas: Whether a table's name may have its schema before a point.
         has_fast_except: Whether EXCEPT finds what has no partner without an index.
+        has_booleans: Whether true is something else than 1.
         name_or_mark: Finds quoted names, and the `?` outside of them that the driver calls `%s`;
             None where it calls them `?`.
     """
@@ -74,6 +75,7 @@ class Writer:
     for_update: ClassVar[str] = ""  # the file as a whole is locked
     has_schemas: ClassVar[bool] = False
     has_fast_except: ClassVar[bool] = True
+    has_booleans: ClassVar[bool] = False
     name_or_mark: ClassVar[re.Pattern[str] | None] = None
 
     def __init__(self, connection: sa.Connection) -> None:

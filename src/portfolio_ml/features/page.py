@@ -7,10 +7,10 @@ from portfolio_ml.features.feature import Feature
 
 _INTRODUCTION = """# Features
 
-Made from the catalogue by `make docs-features`. History is every event up to and including the
-as-of day; nothing after it changes a value. Features whose columns are not mapped are left out, and
-`portfolio-ml features` says which. `ATTRIBUTE` stands for each text of the customers table, `KIND`
-for each kind in `data.interactions.kinds`.
+For those who read, use or doubt a feature. Made from the catalogue by `make docs-features`. History
+is every event up to and including the as-of day; nothing after it changes a value. Features whose
+columns are not mapped are left out, and `portfolio-ml features` says which. `ATTRIBUTE` stands for
+each text of the customers table, `KIND` for each kind in `data.interactions.kinds`.
 """
 _HEAD = ("name", "unit", "window", "formula", "null", "needs", "models learn from it")
 

@@ -8,13 +8,13 @@ from portfolio_ml.metrics.metric import CHURN_METRICS, VALUE_METRICS, Metric, in
 
 _INTRODUCTION = """# Metrics
 
-Made from the code by `make docs-metrics`. These judge the models in `backtest` and `train`, on all
-customers and on active ones, at each cutoff and as the mean over the cutoffs. The names are those
-in `--json`, in `figures()` of a result in Python, and in MLflow, where a run has `auroc` for the
-winner on all customers (a step per cutoff), `auroc_mean` for the mean, `auroc_active` for active
-customers, `recency.auroc` for another model, and `gain.recency.auroc.low` for the lower end of the
-winner's gain over it. `portfolio_ml.metrics` has them as functions of plain arrays. Where a metric
-is not defined it is NaN, and null in JSON.
+For those who read a backtest. Made from the code by `make docs-metrics`. These judge the models in
+`backtest` and `train`, on all customers and on active ones, at each cutoff and as the mean over the
+cutoffs. The names are those in `--json`, in `figures()` of a result in Python, and in MLflow, where
+a run has `auroc` for the winner on all customers (a step per cutoff), `auroc_mean` for the mean,
+`auroc_active` for active customers, `recency.auroc` for another model, and `gain.recency.auroc.low`
+for the lower end of the winner's gain over it. `portfolio_ml.metrics` has them as functions of
+plain arrays. Where a metric is not defined it is NaN, and null in JSON.
 
 [How models are judged](../explanation/judging.md) says which of them decide, and why none does
 alone.

@@ -5,11 +5,13 @@ from portfolio_ml.schema import Column, Table
 
 _INTRODUCTION = """# The portfolio's figures
 
-Made from the contracts by `make docs-portfolio`. `portfolio-ml portfolio --config FILE` computes
-them and, where `portfolio.delivery` of the config says, writes each into a table or file of its
-own: `portfolio_NAME` in a database, with `portfolio_NAME_history` beside it, or `NAME.parquet`.
-A figure is what its table holds as of its newest date; `as_of` says since when a row has been what
-it is, and a row that a figure has no more is removed and stays in the history. Amounts are in the
+For those who work with the portfolio's own figures. Made from the contracts by
+`make docs-portfolio`; [the ideas](../explanation/portfolio_figures.md) behind them have a page of
+their own. `portfolio-ml portfolio --config FILE` computes them and, where `portfolio.delivery` of
+the config says, writes each into a table or file of its own:
+`portfolio_NAME` in a database, with `portfolio_NAME_history` beside it, or `NAME.parquet`. A figure
+is what its table holds as of its newest date; `as_of` says since when a row has been what it is,
+and a row that a figure has no more is removed and stays in the history. Amounts are in the
 portfolio's currency. What the data has no columns for is absent, and `portfolio_figures` says why.
 
 """

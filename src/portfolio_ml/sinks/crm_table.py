@@ -50,7 +50,7 @@ class CrmTable:
                 saw=f"tables {', '.join(map(repr, names))}" if names else "no tables",
                 do=f"did you mean {guess!r}?" if guess else "check the name and the user's rights",
             )
-        _demand_columns(target, there, where=where)
+        _demand_columns(target, there, has_booleans=database.has_booleans, where=where)
         columns = {ours: there[theirs] for ours, theirs in target.columns.items()}
         table = cls(database.quote_table(target.table), there[target.key], columns, database)
         table._demand_unique(target, where=where)
@@ -173,7 +173,9 @@ def family(sql_type: str) -> str | None:
     return next((kind for kind, words in _FAMILIES.items() if any(w in lower for w in words)), None)
 
 
-def _demand_columns(target: SqlTarget, there: Mapping[str, SqlColumn], *, where: str) -> None:
+def _demand_columns(
+    target: SqlTarget, there: Mapping[str, SqlColumn], *, has_booleans: bool, where: str
+) -> None:
     ours = {column.name: column.type for column in expected_columns(CUSTOMER_ROWS)}
     faults = []
     for name in (target.key, *target.columns.values()):
@@ -182,7 +184,11 @@ def _demand_columns(target: SqlTarget, there: Mapping[str, SqlColumn], *, where:
             faults.append(f"{name!r} is missing" + (f" (did you mean {guess!r}?)" if guess else ""))
     for source, name in target.columns.items():
         theirs = family(there[name].type) if name in there else None
-        if theirs not in {None, "text", family(ours[source])}:
+        wanted = family(ours[source])
+        fits = {None, "text", wanted}
+        if wanted == "truth" and not has_booleans:
+            fits.add("number")
+        if theirs not in fits:
             faults.append(f"{name!r} is {there[name].type}, which cannot hold {source}")
     if faults:
         raise ConfigError(

@@ -9,9 +9,9 @@ from portfolio_ml.sinks.suppression import KEYS, SUPPRESSED
 
 _INTRODUCTION = """# Tables in the CRM
 
-Made from the contract by `make docs-tables`. SQLite and PostgreSQL have the same columns of the
-same types. The primary key is the only index, and on PostgreSQL tables and columns carry these
-texts as comments. `portfolio-ml migrate` adds what a later version needs.
+For those who read the scores. Made from the contract by `make docs-tables`. SQLite and PostgreSQL
+have the same columns of the same types. The primary key is the only index, and on PostgreSQL tables
+and columns carry these texts as comments. `portfolio-ml migrate` adds what a later version needs.
 
 """
 _HISTORY = "what a customer's row was from an as-of date on, where its figures changed"

@@ -9,9 +9,10 @@ from portfolio_ml.models.reasons.reason import Reason
 
 _INTRODUCTION = """# Churn reasons
 
-Made from the code by `make docs-reasons`. `churn_reasons` of a customer row has up to
-`scoring.reasons` of these codes, the strongest first, joined by a comma and a space; null where
-there is none to tell. A code with a subject is told as `CODE:subject`, such as `PROFILE:region`.
+For those who call customers. Made from the code by `make docs-reasons`. `churn_reasons` of a
+customer row has up to `scoring.reasons` of these codes, the strongest first, joined by a comma and
+a space; null where there is none to tell. A code with a subject is told as `CODE:subject`, such as
+`PROFILE:region`.
 
 Where trees stand behind the score, a reason is as strong as what its features add to the log-odds
 of churn (exact SHAP values), against the mean of the customers who stayed in the training

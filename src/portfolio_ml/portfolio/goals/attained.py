@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from portfolio_ml.config import Goal
 from portfolio_ml.errors import nearest
 from portfolio_ml.portfolio.book import Book
-from portfolio_ml.portfolio.stock import UNKNOWN, Stock, stocks_at
+from portfolio_ml.portfolio.stock import UNKNOWN, Stock, stocks_at, stocks_without_standing
 from portfolio_ml.schema import MONEY_SCALE
 from portfolio_ml.timeline import to_date, to_day
 
 MONTH_DAYS = 365.25 / 12
+STANDING = ("lifecycle_stage", "value_tier")
+"""Sections that are no attributes: where a customer stands by its own history."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,9 @@ def attained(book: Book) -> tuple[Attained, ...]:
     stocks = {} if book.then is None else {book.then.as_of_day: book.then}
     wanted = {to_day(day) for day in since if first <= to_day(day) < last} - {*stocks}
     if wanted:
-        stocks |= stocks_at(
-            book.inputs, sorted(wanted), frozen=book.frozen, customers=book.customers
-        )
+        by_standing = any(goal.section in STANDING for goal in goals)
+        made = stocks_at if by_standing else stocks_without_standing
+        stocks |= made(book.inputs, sorted(wanted), frozen=book.frozen, customers=book.customers)
     return tuple(
         _attained(book, goal, day, stocks.get(to_day(day)))
         for goal, day in zip(goals, since, strict=True)

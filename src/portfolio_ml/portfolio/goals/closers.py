@@ -61,15 +61,14 @@ def closers(book: Book, found: Attained) -> Closers:
 def _returning(now: Stock, found: Attained) -> Closers:
     chance = np.nan_to_num(now.column("p_return"))
     add = np.where(found.among & ~now.is_active, chance, 0.0)
-    recency = now.column("recency_days")
     place = _ranked(add)
+    percent = np.rint(chance * 100).astype(np.int64).tolist()
+    recency = now.column("recency_days").astype(np.int64).tolist()  # quicker to word
     return _enough(
         found,
         place,
         found.now + np.cumsum(add[place]),
-        lambda n: (
-            f"returns with a probability of {chance[n]:.0%}; last bought {recency[n]:.0f} days ago"
-        ),
+        lambda n: f"returns with a probability of {percent[n]}%; last bought {recency[n]} days ago",
     )
 
 
@@ -136,7 +135,7 @@ def _enough(
         place=taken,
         adds=np.diff(reaches[:count], prepend=found.now),
         reaches=reaches[:count],
-        reasons=tuple(reason(int(n)) for n in taken),
+        reasons=tuple(map(reason, taken.tolist())),
         closes=closes,
         why=why,
     )

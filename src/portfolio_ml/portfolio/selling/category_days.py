@@ -44,8 +44,8 @@ def category_days_at(inputs: Inputs, as_of_day: int) -> CategoryDays:
     known = nw.col("known_day") if "known_day" in inputs.columns else nw.col("day")
     is_told = (nw.col("amount") >= 0) & ~nw.col("category").is_null()
     bought = inputs.lines.filter(in_history(known, as_of_day) & is_told)
-    names = engine.collect(bought.select("category").unique())["category"].to_pylist()
-    names = sorted(names)
+    counted = engine.collect(bought.group_by("category").agg(lines=nw.len()))
+    names = sorted(counted["category"].to_pylist())
     codes = {
         "category": pa.array(names, pa.string()),
         "code": pa.array(range(len(names)), pa.int32()),
