@@ -119,8 +119,8 @@ class Reader:
         if words[0] == "cd":
             os.chdir(words[1])
             return 0, ""
-        if words[0] in {"pip", "make"}:
-            known(words)
+        if words[0] in {"pip", "make", "."} or words[1:3] == ["-m", "venv"]:
+            known(words)  # the environment is there
             return 0, ""
         if words[0] == "portfolio-ml" and not SHELL.search(line.partition(" #")[0]):
             out, err = io.StringIO(), io.StringIO()
