@@ -119,8 +119,8 @@ class Reader:
         if words[0] == "cd":
             os.chdir(words[1])
             return 0, ""
-        if words[0] in {"pip", "make"}:
-            known(words)
+        if words[0] in {"pip", "make", "."} or words[1:3] == ["-m", "venv"]:
+            known(words)  # the environment is there
             return 0, ""
         if words[0] == "portfolio-ml" and not SHELL.search(line.partition(" #")[0]):
             out, err = io.StringIO(), io.StringIO()
@@ -146,6 +146,9 @@ class Reader:
 
     def _reads_pycon(self, block: Block, text: str) -> None:
         example = doctest.DocTestParser().get_doctest(text, self.names, block.place, None, 0)
+        if "figures" in block.notes and not is_long():
+            self._reads_python(block, "".join(part.source for part in example.examples))
+            return
         out = io.StringIO()
         runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
         runner.run(example, out=out.write, clear_globs=False)
