@@ -147,7 +147,9 @@ ON_SPARK = textwrap.dedent("""
     from pyspark.sql.functions import struct
 
     table = pd.read_parquet(sys.argv[1])
-    spark = SparkSession.builder.master("local[1]").getOrCreate()
+    options = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # it lives for seconds
+    builder = SparkSession.builder.config("spark.driver.extraJavaOptions", options)
+    spark = builder.master("local[1]").getOrCreate()
     rows = spark.createDataFrame(table.reset_index(names="row"))
     given = struct(*table.columns)
     udf = lambda target, kind: mlflow.pyfunc.spark_udf(

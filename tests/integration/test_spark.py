@@ -15,7 +15,14 @@ from portfolio_ml.cli import app
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("spark")]
 
 CONFIG = "name: cdnow\ndata: {transactions: {source: cdnow}}\n"
-LOCAL = 'engine: {kind: spark, master: "local[2]", options: {spark.sql.shuffle.partitions: 2}}\n'
+LOCAL = """
+engine:
+  kind: spark
+  master: "local[2]"
+  options:
+    spark.sql.shuffle.partitions: 2
+    spark.driver.extraJavaOptions: "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""
 
 
 def features(folder: Path, engine: str = "", **environment: str) -> subprocess.CompletedProcess:

@@ -9,7 +9,12 @@ from portfolio_ml.engine import computing, opened, reading
 LOCAL = Spark(
     kind="spark",
     master="local[2]",
-    options={"spark.sql.shuffle.partitions": "2", "spark.driver.memory": "2g"},
+    options={
+        "spark.sql.shuffle.partitions": "2",
+        "spark.driver.memory": "2g",
+        # What runs for a minute is not worth the second compiler, nor threads to collect garbage.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    },
 )
 
 

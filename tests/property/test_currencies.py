@@ -20,7 +20,7 @@ RATES = {"EUR": 1.0, "USD": 0.92, "JPY": 0.0061}
 
 codes = st.sampled_from(("EUR", " eur", "USD", "usd ", "JPY", "GBP", "", None))
 rows = st.lists(st.tuples(codes, st.integers(-10_000, 10_000)), min_size=1, max_size=30)
-examples = shown(30, HealthCheck.function_scoped_fixture)
+examples = shown(10, HealthCheck.function_scoped_fixture)
 
 
 def loaded(rows, engine, rates):

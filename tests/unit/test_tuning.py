@@ -32,6 +32,7 @@ SHOP = {
     "name": "shop",
     "data": {"transactions": {"source": "table"}},
     "targets": {"churn": {"horizon_days": 30}, "lifetime_value": {"horizon_days": 30}},
+    "training": {"snapshots": 3},
     "backtest": {"cutoffs": 2, "bootstrap": 100},
 }
 
