@@ -62,6 +62,13 @@ def fetched(artifacts: Any, model: str, expected: Mapping[str, str], *, uri: str
             )
 
         sizes = listed(folder)
+        if not sizes:
+            raise DataError(
+                "there are no files where the registry says that the model lies",
+                where=model,
+                do="restore them; MLflow keeps absolute paths: a store that was moved must return "
+                "to its place, or its models be trained anew",
+            )
         demand_names(sizes, expected)
         _demand_sizes(sizes, most_bytes, folder)
         _demand_served(listed(model), model, local)
