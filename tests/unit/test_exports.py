@@ -1,7 +1,6 @@
 """Tables written a batch at a time: whole or not at all, and what they hold."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -129,17 +128,3 @@ def test_the_training_table_has_known_outcomes_and_groups(shop):
 def test_the_committed_page_of_features_is_that_of_the_catalogue():
     committed = (ROOT / "docs/reference/features.md").read_text(encoding="utf-8")
     assert committed == page.markdown(), "run make docs-features"
-
-
-def test_the_example_of_own_features_works(shop):
-    first, check = re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs/how-to/own_features.md").read_text(), re.DOTALL
-    )
-    exec(first + check, {})
-    (shop / "my_features.py").write_text(first)
-    with (shop / "shop.yaml").open("a") as config:
-        config.write("features: [my_features.py]\n")
-    out = shop / "f.parquet"
-    assert app.run(["features", "-c", str(shop / "shop.yaml"), "-o", str(out), "-q"]) == 0
-    shares = pq.read_table(out)["quarter_share"].to_pylist()
-    assert all(0 <= share <= 1 for share in shares)
