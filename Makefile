@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow lint install install-dev unit walk \
-	docs docs-pages schema docs-features docs-reasons docs-tables docs-portfolio \
+	docs docs-pages docs-pictures schema docs-features docs-reasons docs-tables docs-portfolio \
 	docs-config docs-commands docs-exit-codes docs-inputs docs-exports docs-metrics \
 	bench-features bench-models bench-ablations bench-score bench-figures lock clean help
 
@@ -101,6 +101,10 @@ bench-figures: install-dev ## the portfolio's figures beside the feature table, 
 
 docs-pages: schema docs-features docs-reasons docs-tables docs-portfolio ## all pages that are made from the code
 docs-pages: docs-config docs-commands docs-exit-codes docs-inputs docs-exports docs-metrics
+
+docs-pictures: install-dev ## the README's pictures anew, of a simulated portfolio; needs Chromium
+	$(BIN)/portfolio-ml demo b2b --dir demo-b2b
+	$(BIN)/python docs/pictures/draw.py demo-b2b
 
 docs-config: install ## the keys of the config anew, docs/reference/config.md
 	$(BIN)/python -c "from portfolio_ml.config import page; print(page.markdown(), end='')" \

@@ -6,15 +6,18 @@ needs Chromium.
 
 import argparse
 import os
+import pty
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
+from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 HERE = Path(__file__).parent
@@ -28,19 +31,29 @@ pre {{ margin: 0; padding: 18px 22px; font: 15px/1.45 'DejaVu Sans Mono', monosp
 
 def told(command: Sequence[str], folder: Path) -> str:
     """What a command prints on a terminal of this width, with its colours, below its line."""
-    environment = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(COLUMNS), "TERM": "xterm"}
+    environment = {**os.environ, "COLUMNS": str(COLUMNS), "TERM": "xterm-256color"}
     program = Path(sys.executable).with_name("portfolio-ml")
-    done = subprocess.run(  # noqa: S603 - the package's own program
-        [program, *command], cwd=folder, env=environment, capture_output=True, text=True, check=True
-    )
-    return f"$ portfolio-ml {' '.join(command)}\n{done.stdout.rstrip()}\n"
+    ours, its = pty.openpty()
+    with subprocess.Popen(  # noqa: S603 - the package's own program
+        [program, *command], cwd=folder, env=environment, stdout=its, stderr=subprocess.DEVNULL
+    ) as running:
+        os.close(its)
+        parts = []
+        with suppress(OSError):  # how a terminal tells that its program has ended
+            while part := os.read(ours, 65536):
+                parts.append(part)
+    os.close(ours)
+    if running.returncode:
+        sys.exit(f"portfolio-ml {' '.join(command)} ended with {running.returncode}")
+    text = b"".join(parts).decode().replace("\r\n", "\n")
+    return f"$ portfolio-ml {' '.join(command)}\n{text.rstrip()}\n"
 
 
 def page_of(text: str) -> str:
     """A terminal's text as a page."""
     console = Console(record=True, width=COLUMNS, file=StringIO())
     console.print(Text.from_ansi(text), soft_wrap=True)
-    return console.export_html(code_format=TERMINAL, inline_styles=False)
+    return console.export_html(theme=MONOKAI, code_format=TERMINAL, inline_styles=False)
 
 
 def draw(browser: Browser, folder: Path) -> None:
@@ -53,9 +66,9 @@ def draw(browser: Browser, folder: Path) -> None:
     first.click()
     tab.wait_for_timeout(1500)
     tab.screenshot(path=HERE / "customer.png")
-    tab.set_content(page_of(told(DAILY_LIST, folder)))
-    tab.set_viewport_size({"width": 1100, "height": 300})
-    tab.screenshot(path=HERE / "terminal.png", full_page=True)
+    terminal = browser.new_page(viewport={"width": 1080, "height": 100})
+    terminal.set_content(page_of(told(DAILY_LIST, folder)))
+    terminal.screenshot(path=HERE / "terminal.png", full_page=True)
 
 
 DAILY_LIST = (

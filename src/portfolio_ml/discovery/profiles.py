@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import narwhals as nw
 import pyarrow as pa
@@ -109,7 +109,6 @@ def profiles_of(frame: Frame, engine: Reader) -> tuple[Profile, ...]:
     ).to_pylist()[0]
     step = max(1, counted["rows"] // SAMPLE_ROWS)
     sample = engine.collect(frame.filter(nw.col("_row") % step == 0).sort("_source", "_row"))
-    read = _readings(sample, names, engine)
     profiles = []
     for i, name in enumerate(names):
         filled, distinct = counted[f"filled {i}"], counted[f"d {i}"]
@@ -122,7 +121,7 @@ def profiles_of(frame: Frame, engine: Reader) -> tuple[Profile, ...]:
             distinct=(distinct or 0) - has_gap,
             values=(),
         )
-        profiles.append(_with(column, read[name], sample[name].length() - sample[name].null_count))
+        profiles.append(_read(column, sample, engine))
     return tuple(profiles)
 
 
@@ -133,75 +132,41 @@ def _type(kind: pa.DataType) -> Kind:
     return "number" if is_number else "text"
 
 
-@dataclass(frozen=True, slots=True)
-class _Readings:
-    """What the values of a column's sample can be read as, by how they are written."""
-
-    texts: tuple[str, ...]
-    numbers: Mapping[str, Sequence[float]]
-    dates: Mapping[str, int]
-
-
-def _readings(sample: pa.Table, names: Sequence[str], engine: Reader) -> dict[str, _Readings]:
-    """Of each column, by the engine itself: one query for each way of writing, of all columns."""
-    texts = {
-        name: tuple(dict.fromkeys(map(str, values)))
-        for name, values in _as(sample, names, "text", engine).items()
-    }
-    written = [n for n in names if texts[n] and _type(sample.schema.field(n).type) != "day"]
-    numbers = {form: _as(sample, written, "number", engine, as_) for form, as_ in NUMBERS.items()}
-    forms = {name: [*_forms(texts[name])] for name in written}
-    dates = {}
-    for form in dict.fromkeys(form for given in forms.values() for form in given):
-        fitting = [name for name in written if form in forms[name]]
-        as_ = CsvFormat(date_format=form or None)
-        dates[form] = _as(sample, fitting, "day", engine, as_)
-    return {
-        name: _Readings(
-            texts[name],
-            {
-                form: [float(v) for v in read[name]]
-                for form, read in numbers.items()
-                if name in read
-            },
-            {form: len(dates[form][name]) for form in forms.get(name, ())},
-        )
-        for name in names
-    }
-
-
-def _with(column: Profile, read: _Readings, values: int) -> Profile:
-    """The profile with what its sample, of so many values, can be read as."""
-    if not read.texts:
+def _read(column: Profile, sample: pa.Table, engine: Reader) -> Profile:
+    """The profile with what the values of a sample can be read as, by the engine itself."""
+    table = sample.select(["_source", "_row", column.name])
+    frame = engine.from_arrow(table.filter(table[column.name].is_valid()))
+    texts = [str(v) for v in _as(frame, column.name, "text", engine) if v is not None]
+    unique = tuple(dict.fromkeys(texts))
+    numbers, dates, has_fraction = {}, {}, False
+    found: list[float] = []
+    if not texts:
         return column
-    found = max(read.numbers.values(), key=len, default=())
-    numbers = {form: len(each) / values for form, each in read.numbers.items()}
-    dates = {form: count / values for form, count in read.dates.items()}
-    return replace(
-        column,
-        values=read.texts,
-        numbers=numbers,
-        dates={NATIVE: 1.0} if column.type == "day" else dates,
-        has_fraction=any(value % 1 for each in read.numbers.values() for value in each),
-        smallest=min(found, default=0.0),
-        largest=max(found, default=0.0),
-    )
+    if column.type == "day":
+        dates = {NATIVE: 1.0}
+    else:
+        for name, written in NUMBERS.items():
+            read = _as(frame, column.name, "number", engine, written)
+            values = [float(v) for v in read if v is not None]
+            numbers[name] = len(values) / len(read)
+            has_fraction |= any(value % 1 for value in values)
+            found = max(found, values, key=len)
+        for form in _forms(unique):
+            written = CsvFormat(date_format=form or None)
+            read = _as(frame, column.name, "day", engine, written)
+            dates[form] = sum(v is not None for v in read) / len(read)
+    return Profile(
+        column.name, column.type, column.rows, column.filled, column.distinct, unique,
+        numbers, dates, has_fraction, min(found, default=0.0), max(found, default=0.0),
+    )  # fmt: skip
 
 
 def _as(
-    sample: pa.Table,
-    names: Sequence[str],
-    kind: Kind,
-    engine: Reader,
-    written: CsvFormat = NUMBERS["plain"],
-) -> dict[str, list[str | float | int]]:
-    """By column, those of its values that can be read so."""
-    if not names:
-        return {}
-    readings = [Reading(f"read {i}", name, kind) for i, name in enumerate(names)]
-    frame = engine.parsed(engine.from_arrow(sample), readings, timezone="UTC", written=written)
-    read = engine.collect(frame)
-    return {r.column: read[r.name].drop_null().to_pylist() for r in readings}
+    frame: Frame, name: str, kind: Kind, engine: Reader, written: CsvFormat = NUMBERS["plain"]
+) -> list[str | float | int | None]:
+    parsed = engine.parsed(frame, [Reading("x", name, kind)], timezone="UTC", written=written)
+    values: list[str | float | int | None] = engine.collect(parsed)["x"].to_pylist()
+    return values
 
 
 def _forms(values: Sequence[str]) -> Iterator[str]:
