@@ -391,7 +391,7 @@ def print_demo(
     places = {
         "scores in the CRM": f"{folder / 'crm.db'} (customer_scores, its history, portfolio_runs)",
         "scores as a file": str(folder / "scores.parquet"),
-        "report": str(page),
+        "report": f"{folder / page.name} (one file, opens offline)",
         "runs and models": f"{folder / 'mlflow.db'} "
         f"(mlflow ui --backend-store-uri sqlite:///{folder / 'mlflow.db'})",
         "config": f"{config} (try: {command('score', config)})",
