@@ -6,7 +6,7 @@ PortfolioError                    exit code 1
 ├── DataError                     65   the data cannot be used
 ├── ServiceUnavailableError       69   a database or server does not answer
 ├── TryAgainLaterError            75   not now: stale data, a lock, a rate limit
-├── RefusedError                  78   the monitor says no
+├── RefusedError                  78   the gate or the monitor says no
 └── NothingToDoError              99   there was nothing to do
 ```
 
@@ -96,7 +96,7 @@ class TryAgainLaterError(PortfolioError):
 
 
 class RefusedError(PortfolioError):
-    """The monitor says no, and the caller asked for an exit code."""
+    """The gate or the monitor says no, and the caller asked for an exit code."""
 
     exit_code = 78
 

@@ -10,8 +10,10 @@ from portfolio_ml import champions, registry
 from portfolio_ml.checkup import check_up
 from portfolio_ml.cli import app
 from portfolio_ml.errors import ConfigError
+from portfolio_ml.gate import Decision
 from portfolio_ml.models.files import digests
 from portfolio_ml.models.segments import SegmentModel
+from portfolio_ml.pipeline import TrainingResult
 
 pytestmark = pytest.mark.integration
 
@@ -41,6 +43,23 @@ def digests_of(settings):
 def test_the_same_data_and_seed_give_the_same_bytes(shop):
     _, (first, second) = shop
     assert first == second
+
+
+def test_a_training_whose_model_is_refused_ends_with_78_where_it_is_asked_for(
+    shop, capsys, monkeypatch
+):
+    settings, _ = shop
+    decisions = {
+        "churn": Decision("churn", is_promoted=False, reasons=("behind",)),
+        "segments": Decision("segments", is_promoted=True, reasons=("as good",)),
+    }
+    result = TrainingResult(NOW.date(), {}, decisions, {"churn": "3", "segments": "3"}, "r3")
+    monkeypatch.setattr("portfolio_ml.pipeline.train", lambda *_, **__: result)
+    arguments = ["train", "--config", str(settings.base / "shop.yaml"), "--json", "--quiet"]
+
+    assert app.run(arguments) == 0
+    assert app.run([*arguments, "--fail-on", "refused"]) == 78
+    assert "The gate refused churn." in capsys.readouterr().err
 
 
 def test_a_champion_is_changed_and_changed_back_by_command(shop, capsys):

@@ -39,6 +39,14 @@ FailOn = Annotated[
     Literal["watch", "retrain"] | None,
     typer.Option(metavar="VERDICT", help="End with exit code 78 on watch or retrain."),
 ]
+GateFailOn = Annotated[
+    Literal["refused"] | None,
+    typer.Option(
+        "--fail-on",
+        metavar="DECISION",
+        help="End with exit code 78 where the gate refused a model: refused.",
+    ),
+]
 TunedOut = Annotated[
     Path | None,
     typer.Option("--out", "-o", metavar="FILE", help="Write the printed block to a file, too."),
@@ -182,8 +190,10 @@ def tune(
 
 def train(
     config: Config,
+    *,
     as_of: AsOf = None,
     promote: Promote = True,
+    fail_on: GateFailOn = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -191,7 +201,8 @@ def train(
 
     Churn, lifetime value and segments are fitted on the whole history and logged as versions. What
     passes the gate, which compares it with the champion and the baselines, becomes the champion,
-    which score and report use. With --no-promote the champions stay as they are.
+    which score and report use. With --no-promote the champions stay as they are. With --fail-on
+    refused the exit code is 78 where the gate refused one; the others are champions all the same.
     """
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
@@ -202,6 +213,12 @@ def train(
     told(result, plain=training, drawn=print_training, as_json=as_json)
     if not as_json:
         print_after_training(portfolio.settings, config, promote=promote)
+    refused = [name for name, each in result.decisions.items() if not each.is_promoted]
+    if fail_on is not None and refused:
+        raise RefusedError(
+            f"the gate refused {', '.join(refused)}",
+            do=f"see its reasons above, and who is in force: {command('champions', config)}",
+        )
 
 
 def promote(

@@ -121,7 +121,10 @@ PAGES = {
         "train --config sales.yaml",
         reads="the config and its data, and the champions in force",
         writes="runs and model versions in MLflow, and which versions are champions",
-        codes={75: "another training is changing the champions"},
+        codes={
+            75: "another training is changing the champions",
+            78: "with --fail-on refused: the gate refused a model",
+        },
     ),
     "score": Page(
         "Score and deliver",
