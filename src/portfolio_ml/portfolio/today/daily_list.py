@@ -153,6 +153,8 @@ def _within_budget(first: pd.DataFrame, book: Book) -> pd.DataFrame:
 def _with_churn_reasons(lines: pd.DataFrame, book: Book) -> list[str]:
     """Why each line is on the list; who is at risk, with the churn reasons in words."""
     told = [*lines["reason"]]
+    if not book.has_scores:  # then nobody is known to be at risk
+        return told
     who = pa.array(lines.loc[lines["occasion"] == AT_RISK, "customer_id"], pa.string())
     scores = book.now.rows.select(["customer_id", "churn_reasons"])
     codes = scores.filter(pc.is_in(scores["customer_id"], who)).to_pylist()
