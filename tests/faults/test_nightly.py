@@ -70,6 +70,14 @@ class Night:
         return [call.split(" --config")[0] for call in self.program.calls]
 
 
+@pytest.fixture(autouse=True)
+def hangups_are_heard():
+    """Also where the tests run under nohup: a shell cannot trap what was ignored when it began."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def night(tmp_path):
     return Night(tmp_path)
