@@ -18,7 +18,7 @@ from portfolio_ml.registry.address import SERVERS, SQLITE
 try:
     import fcntl
 except ImportError:  # elsewhere than on Unix folders have no locks, and nobody waits
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # a module, or nothing
 
 WAIT_SECONDS = 120.0
 """Making the tables takes ten seconds on a slow machine; after so many, something is stuck."""

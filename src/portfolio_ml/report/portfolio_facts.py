@@ -127,7 +127,7 @@ def _all(kind: type[Record], rows: Iterable[Mapping[str, Any]]) -> tuple[Record,
 
 
 def _record(kind: type[Record], row: Mapping[str, Any]) -> Record:
-    named = {field.name: row[field.name] for field in fields(kind)}  # type: ignore[arg-type]
+    named = {field.name: row[field.name] for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass
     return kind(**{k: finite(v) if isinstance(v, float) else v for k, v in named.items()})
 
 
