@@ -78,7 +78,7 @@ def trained(
         pytest.MonkeyPatch.context() as patch,
         pipeline.opened(settings, today=NOW.date(), as_of=TRAINED, say=quietly) as portfolio,
     ):
-        patch.setattr(pipeline, "publish", kept)
+        patch.setattr("portfolio_ml.pipeline.training.publish", kept)
         return pipeline.train(portfolio, promote=promote, say=say)
 
 

@@ -45,7 +45,7 @@ def copied(tmp_path):
         ("features/feature.py", "import portfolio_ml.features.table", "The order within features"),
         ("scoring.py", "import mlflow", "One door: MLflow"),
         ("gate.py", "import duckdb", "One door: DuckDB"),
-        ("pipeline.py", "import rich", "One door: the command line"),
+        ("pipeline/scoring.py", "import rich", "One door: the command line"),
         ("sinks/http.py", "import httpx2", "One door: HTTP"),
         ("sinks/vendors/calls.py", "import jwt", "One door: signed logins"),
         ("sinks/rows.py", "import portfolio_ml.sinks.outbox", "The order within sinks"),

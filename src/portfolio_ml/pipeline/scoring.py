@@ -1,0 +1,196 @@
+"""Score a portfolio with the champions in force, and deliver the rows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from portfolio_ml import delivering
+from portfolio_ml.champions import champions_in_force, source_of_champions
+from portfolio_ml.delivering import Deliveries, Rehearsal
+from portfolio_ml.errors import DataError, PortfolioError
+from portfolio_ml.judgement import PRIMARY
+from portfolio_ml.opening import Opened, Say
+from portfolio_ml.reckoned import with_portfolio
+from portfolio_ml.report.facts import Facts
+from portfolio_ml.report.gathered import gather, history_facts
+from portfolio_ml.scored import Clock, Scored, scored, scored_dates
+from portfolio_ml.scoring import Champions
+from portfolio_ml.sinks.receipts import Receipt
+from portfolio_ml.snapshots import matrix
+from portfolio_ml.steps import told
+from portfolio_ml.timeline import to_date, to_day
+from portfolio_ml.wording import counted
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringResult:
+    """What a scoring did.
+
+    Attributes:
+        as_of: The last day of the history it saw.
+        rows: The customer rows.
+        receipts: What became of them, per target.
+        facts: The same, for the report.
+        faults: What was wrong at targets that did not take the rows.
+    """
+
+    as_of: date
+    rows: pa.Table
+    receipts: tuple[Receipt, ...]
+    facts: Facts
+    faults: tuple[PortfolioError, ...] = ()
+
+
+def score(
+    portfolio: Opened, *, now: Clock, say: Say, customers: Sequence[str] | None = None
+) -> ScoringResult:
+    """Score customers with the champions and deliver the rows.
+
+    Args:
+        portfolio: The history to score.
+        now: The wall clock.
+        say: Told what is being done.
+        customers: Whom to score; None for everybody. A customer's row is the same either way.
+
+    Raises:
+        DataError: There is no champion, or its files are not the registered ones; or none of the
+            customers bought anything.
+    """
+    found, champions, judgements = _scored(portfolio, customers, now=now, say=say)
+    found, run = delivering.allowed(found, portfolio, champions, now=now)
+    some = customers is not None
+    done = delivering.deliver(found.rows, portfolio.settings, run, some=some, say=say)
+    facts = facts_of(portfolio, found, champions, judgements, now)
+    return ScoringResult(portfolio.as_of, found.rows, done.receipts, facts, done.faults)
+
+
+def rehearse_score(
+    portfolio: Opened, *, now: Clock, say: Say, customers: Sequence[str] | None = None
+) -> tuple[Rehearsal, ...]:
+    """What `score` would write, per target; nothing is written.
+
+    Raises:
+        DataError: As for `score`.
+    """
+    found, champions, _ = _scored(portfolio, customers, now=now, say=say)
+    found, run = delivering.allowed(found, portfolio, champions, now=now)
+    say("rehearsing")
+    return delivering.rehearse(found.rows, portfolio.settings, run, some=customers is not None)
+
+
+def fill(
+    portfolio: Opened, first: date, *, now: Clock, say: Say
+) -> Iterator[tuple[date, Deliveries]]:
+    """Score every date from the first to the portfolio's, and deliver them in that order.
+
+    Dates before the newest delivered one go into the history alone. What one date delivered is
+    what the next stays steady by.
+
+    Raises:
+        DataError: There is no champion, or its files are not the registered ones.
+    """
+    settings = portfolio.settings
+    champions, _ = champions_in_force(settings, say)
+    days = [to_date(day) for day in range(to_day(first), portfolio.as_of_day + 1)]
+    progress = told(say, f"scoring and delivering {counted(len(days), 'date')}")
+    for found in scored_dates(
+        portfolio,
+        champions,
+        days,
+        bands_before=delivering.bands_before(settings),
+        now=now,
+        progress=progress,
+    ):
+        if settings.scoring.portfolio:
+            found = with_portfolio(found, portfolio, champions)  # noqa: PLW2901 - the same, fuller
+        kept, run = delivering.allowed(found, portfolio, champions, now=now)
+        yield found.as_of, delivering.deliver(kept.rows, settings, run)
+
+
+def contributions(portfolio: Opened, customers: Sequence[str] | None, *, say: Say) -> pa.Table:
+    """What each feature adds to the churn champion's log-odds, against those who stay.
+
+    Args:
+        portfolio: The history.
+        customers: Whose; None for everybody's.
+        say: Told what is being done.
+
+    Raises:
+        DataError: There is no champion, or it has no trees.
+    """
+    champions, _ = champions_in_force(portfolio.settings, say)
+    model = champions.churn
+    if model.trees is None:
+        raise DataError(
+            "the churn champion is the customer-base model, whose score no feature adds to",
+            where=f"version {champions.versions['churn']}",
+        )
+    rows = champions.frozen["churn"].table(portfolio.inputs, portfolio.as_of_day).rows
+    if customers is not None:
+        rows = rows.filter(pc.is_in(rows["customer_id"], pa.array(customers, pa.string())))
+    added = model.contributions(matrix(rows, model.names))
+    columns = dict(zip(model.names, added.T, strict=True))
+    return pa.table({"customer_id": rows["customer_id"], **columns})
+
+
+def facts_of(
+    portfolio: Opened,
+    scored: Scored,
+    champions: Champions,
+    judged: Mapping[str, dict[str, Any]],
+    now: Clock,
+) -> Facts:
+    """What a report says of scores, before the portfolio's own figures.
+
+    Args:
+        portfolio: The history.
+        scored: Its customers, scored.
+        champions: The models that scored them.
+        judged: Per target, how its champion was judged.
+        now: The wall clock.
+    """
+    settings, value = portfolio.settings, champions.lifetime_value
+    return gather(
+        scored.rows,
+        scored.features,
+        name=settings.name,
+        currency=portfolio.history.currency,
+        as_of=portfolio.as_of,
+        churn_days=champions.churn.horizon_days,
+        value_days=value.predicted_days,
+        learned_value_days=value.horizon_days,
+        pace_ahead=value.pace_ahead(portfolio.as_of_day),
+        coverage=value.intervals.coverage,
+        measure=value.measure,
+        new_days=settings.lifecycle.new_days,
+        history=history_facts(portfolio.history),
+        judgements={t: judged[t] for t in PRIMARY if judged[t]["cutoffs"]},
+        decisions=None,
+        versions=champions.versions,
+        tracking=source_of_champions(settings),
+        now=now(),
+    )
+
+
+def _scored(
+    portfolio: Opened, customers: Sequence[str] | None, *, now: Clock, say: Say
+) -> tuple[Scored, Champions, Mapping[str, dict[str, Any]]]:
+    settings = portfolio.settings
+    champions, judgements = champions_in_force(settings, say)
+    chosen = portfolio
+    if customers is not None:
+        chosen = portfolio.only(customers)
+        if lacking := len({*customers}) - chosen.inputs.count():
+            say(f"{counted(lacking, 'customer')} of the file not in the history")
+    bands_before = delivering.bands_before(settings)
+    if not settings.scoring.portfolio:
+        found = scored(chosen, champions, bands_before=bands_before, now=now, say=say)
+        return found, champions, judgements
+    found = scored(portfolio, champions, bands_before=bands_before, now=now, say=say)
+    say("computing the portfolio's figures")
+    found = with_portfolio(found, portfolio, champions)
+    return (found if customers is None else found.only(customers)), champions, judgements
