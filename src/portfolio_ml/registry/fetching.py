@@ -30,13 +30,22 @@ _LOADER = re.compile(rb"^    loader_module: mlflow\.pyfunc\.loaders\.code_model$
 _ADVICE = "restore the artifact, or take the alias champion off this version and retrain"
 
 
-def fetched(artifacts: Any, model: str, expected: Mapping[str, str], *, uri: str) -> ModelFiles:  # noqa: ANN401 - MLflow's module, without types
+def fetched(
+    artifacts: Any,  # noqa: ANN401 - MLflow's module, without types
+    model: str,
+    expected: Mapping[str, str],
+    *,
+    location: str,
+    uri: str,
+) -> ModelFiles:
     """The model's data files, each with the digest that was recorded.
 
     Args:
         artifacts: `mlflow.artifacts`.
-        model: The model's address, such as `models:/shop-churn/1`.
+        model: The model's address, such as `models:/shop-churn/1`, by which errors name it.
         expected: Per file the SHA-256 on record.
+        location: Where the registry says that it lies. MLflow would ask for it anew, in several
+            requests, for every look at the model's address.
         uri: The tracking server.
 
     Raises:
@@ -44,11 +53,11 @@ def fetched(artifacts: Any, model: str, expected: Mapping[str, str], *, uri: str
             them.
         ServiceUnavailableError: They cannot be fetched.
     """
-    folder = f"{model}/artifacts/{FILES}"
+    inside = f"artifacts/{FILES}"
 
-    def listed(address: str) -> dict[str, int | None]:
+    def listed(path: str = "") -> dict[str, int | None]:
         """The sizes of what lies there; the names of folders end with a slash."""
-        found = artifacts.list_artifacts(artifact_uri=address, tracking_uri=uri)
+        found = artifacts.list_artifacts(artifact_uri=_below(location, path), tracking_uri=uri)
         return {
             PurePosixPath(each.path).name + ("/" if each.is_dir else ""): each.file_size
             for each in found
@@ -56,12 +65,13 @@ def fetched(artifacts: Any, model: str, expected: Mapping[str, str], *, uri: str
 
     with tempfile.TemporaryDirectory() as own, _told(model):
 
-        def local(address: str) -> Path:
+        def local(path: str) -> Path:
+            there = _below(location, path)
             return Path(
-                artifacts.download_artifacts(artifact_uri=address, tracking_uri=uri, dst_path=own)
+                artifacts.download_artifacts(artifact_uri=there, tracking_uri=uri, dst_path=own)
             )
 
-        sizes = listed(folder)
+        sizes = listed(inside)
         if not sizes:
             raise DataError(
                 "there are no files where the registry says that the model lies",
@@ -70,12 +80,17 @@ def fetched(artifacts: Any, model: str, expected: Mapping[str, str], *, uri: str
                 "to its place, or its models be trained anew",
             )
         demand_names(sizes, expected)
-        _demand_sizes(sizes, most_bytes, folder)
-        _demand_served(listed(model), model, local)
-        data = local(folder)
+        _demand_sizes(sizes, most_bytes, f"{model}/{inside}")
+        _demand_served(listed(), model, local)
+        data = local(inside)
         files = {name: file_bytes(data / name, most=most_bytes(name)) for name in expected}
     verify(files, expected)
     return files
+
+
+def _below(location: str, path: str) -> str:
+    """The address of a path below a location, whose last part may end with a slash."""
+    return f"{location.rstrip('/')}/{path}".rstrip("/")
 
 
 def _demand_sizes(sizes: Mapping[str, int | None], most: Callable[[str], int], where: str) -> None:
@@ -97,7 +112,7 @@ def _demand_served(
     if alien := sorted({*there} - _SERVED):
         raise _other_code(model, f"{', '.join(alien):.80}")
     _demand_sizes({"MLmodel": there.get("MLmodel", 0)}, lambda _: _MAX_MLMODEL_BYTES, model)
-    told = file_bytes(local(f"{model}/MLmodel"), most=_MAX_MLMODEL_BYTES)
+    told = file_bytes(local("MLmodel"), most=_MAX_MLMODEL_BYTES)
     if told.count(b"loader_module") != 1 or not _LOADER.search(told):
         raise _other_code(model, "another loader in MLmodel")
     if b"\n    code: null\n" not in told or b"python_model" in told:

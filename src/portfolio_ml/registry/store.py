@@ -211,8 +211,9 @@ class Store(Runs):
                 where=f"{self._name(target)} version {number}",
                 do="take its aliases off this version and retrain",
             )
-        files = self._downloaded(f"models:/{self._name(target)}/{number}", expected)
-        return Registered(target, number, files)
+        location = self._client.get_model_version_download_uri(self._name(target), number)
+        model = f"models:/{self._name(target)}/{number}"
+        return Registered(target, number, self._downloaded(model, expected, location))
 
     def _demand(self, target: str, number: str) -> None:
         """Refuse a version that is not there, not whole, or not the one that was registered."""
@@ -283,8 +284,9 @@ class Store(Runs):
         found = self._client.get_model_version(self._name(target), version_number)
         return datetime.fromtimestamp(found.creation_timestamp // 1000, tz=UTC)
 
-    def _downloaded(self, model: str, expected: Mapping[str, str]) -> ModelFiles:
-        return fetched(self._mlflow.artifacts, model, expected, uri=self._uri)
+    def _downloaded(self, model: str, expected: Mapping[str, str], location: str) -> ModelFiles:
+        there = self._mlflow.artifacts
+        return fetched(there, model, expected, location=location, uri=self._uri)
 
     def _log_model(
         self, target: str, run_id: str, data: Path, example: pd.DataFrame, answer: pd.DataFrame
