@@ -140,7 +140,9 @@ def commands(folder: Path) -> Iterator[Commands]:
 
 def _main() -> None:
     import lightgbm  # noqa: F401, PLC0415 - what the commands need
-    import mlflow.pyfunc  # noqa: F401, PLC0415 - likewise
+    import mlflow.pyfunc  # noqa: PLC0415 - likewise
+    import mlflow.store.model_registry.sqlalchemy_store  # noqa: PLC0415 - likewise
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401, PLC0415 - likewise
     import sklearn.cluster  # noqa: F401, PLC0415 - likewise
 
     from portfolio_ml import pipeline, transfer  # noqa: F401, PLC0415 - likewise
