@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import narwhals as nw
@@ -678,7 +679,9 @@ class TestTheConnection:
     def test_takes_the_configured_limits(self, tmp_path):
         assert self.setting("threads", threads=3) == "3"
         assert self.setting("memory_limit", memory_limit="1GB") == "953.6 MiB"
-        assert self.setting("temp_directory", temp_directory=tmp_path) == str(tmp_path)
+        spill = tmp_path / "spill"
+        assert Path(self.setting("temp_directory", temp_directory=spill)).parents[1] == spill
+        assert [*spill.iterdir()] == []
 
     @pytest.mark.parametrize("limit", ["200%", "99999999999TB"])
     def test_with_impossible_limits_is_a_config_error(self, limit):

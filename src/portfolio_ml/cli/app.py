@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from portfolio_ml import scratch
 from portfolio_ml.cli import commands, delivery, models
 from portfolio_ml.cli.demo import demo
 from portfolio_ml.cli.doctor import doctor
@@ -93,7 +94,8 @@ def _terminated(number: int, _: object) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line on `arguments`; gives the exit code, having told errors on stderr."""
     try:
-        code = app(arguments, prog_name="portfolio-ml", standalone_mode=False)
+        with scratch.for_everything():
+            code = app(arguments, prog_name="portfolio-ml", standalone_mode=False)
     except USAGE_ERROR as error:
         tell_mistake(error, arguments)
         return ConfigError.exit_code

@@ -3,9 +3,8 @@
 import glob
 import itertools
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +12,7 @@ import duckdb
 import narwhals as nw
 import pyarrow as pa
 
+from portfolio_ml import scratch
 from portfolio_ml.config import CsvFormat, DuckDB
 from portfolio_ml.engine.csv_files import FILE, CsvScan, csv_rows, csv_scan, mended
 from portfolio_ml.engine.files import (
@@ -199,10 +199,10 @@ def opened(settings: DuckDB | None = None) -> Iterator[DuckDBEngine]:
     try:
         connection.execute("SET TimeZone = 'UTC'")  # the machine's zone changes no result
         spill = options.temp_directory if _is_folder(options.temp_directory) else None
-        with tempfile.TemporaryDirectory(prefix="portfolio-ml-", dir=spill) as folder:
-            if options.temp_directory is None:  # DuckDB's own would lie in the user's folder
-                connection.execute(f"SET temp_directory = {literal(folder)}")
-            yield DuckDBEngine(connection, Path(folder))
+        with scratch.folder(spill) as folder:
+            if spill == options.temp_directory:  # else the first who spills tells what is wrong
+                connection.execute(f"SET temp_directory = {literal(str(folder))}")
+            yield DuckDBEngine(connection, folder)
     finally:
         connection.close()
 
@@ -253,4 +253,9 @@ def _memory(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _is_folder(path: Path | None) -> bool:
-    return path is not None and path.is_dir()
+    """Whether a folder is named and there; it is made where it is missing."""
+    if path is None:
+        return False
+    with suppress(OSError):
+        path.mkdir(parents=True, exist_ok=True)
+    return path.is_dir()

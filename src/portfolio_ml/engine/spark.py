@@ -13,7 +13,6 @@ import itertools
 import re
 import socket
 import subprocess
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +25,7 @@ import narwhals as nw
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from portfolio_ml import scratch
 from portfolio_ml.config import Spark
 from portfolio_ml.engine.duckdb import DuckDBEngine
 from portfolio_ml.engine.frames import Frame
@@ -138,22 +138,20 @@ def opened(settings: Spark, reader: DuckDBEngine) -> Iterator[SparkEngine]:
             saw=str(spill),
             do="make it, where this process and all of Spark's workers see it",
         )
-    with tempfile.TemporaryDirectory(prefix="portfolio-ml-", dir=spill) as name:
-        folder = Path(name).resolve()
-        with warnings.catch_warnings():
-            # It warns of pandas 3, which is not used here.
-            warnings.filterwarnings("ignore", "PySpark does not yet fully", FutureWarning)
-            session, is_ours = _session(settings, folder)
-            try:
-                own = session if is_ours else session.newSession()
-                for option, value in {**settings.options, **_FIXED}.items():
-                    with _computing():
-                        _set(own, option, value)
-                yield SparkEngine(own, reader, folder)
-            finally:
-                if is_ours:
-                    with suppress(Exception):  # it may be gone already
-                        session.stop()
+    with scratch.folder(spill and spill.resolve()) as folder, warnings.catch_warnings():
+        # It warns of pandas 3, which is not used here.
+        warnings.filterwarnings("ignore", "PySpark does not yet fully", FutureWarning)
+        session, is_ours = _session(settings, folder)
+        try:
+            own = session if is_ours else session.newSession()
+            for option, value in {**settings.options, **_FIXED}.items():
+                with _computing():
+                    _set(own, option, value)
+            yield SparkEngine(own, reader, folder)
+        finally:
+            if is_ours:
+                with suppress(Exception):  # it may be gone already
+                    session.stop()
 
 
 def _session(settings: Spark, folder: Path) -> "tuple[SparkSession, bool]":

@@ -1,0 +1,35 @@
+"""A hundred whole commands killed at any moment; `make test-faults`, before a release.
+
+`PORTFOLIO_ML_WALK_KILLS` sets another number for each of the two commands.
+"""
+
+import os
+
+import pytest
+from tests.walks import scorings_killed, shops, trainings_killed
+
+pytestmark = pytest.mark.campaign
+
+KILLS = int(os.environ.get("PORTFOLIO_ML_WALK_KILLS", "50"))
+
+
+@pytest.fixture
+def shop(tmp_path):
+    with shops(tmp_path) as shop:
+        yield shop
+
+
+def test_a_training_killed_at_any_moment_is_finished_by_a_plain_run(shop, capsys):
+    seen = trainings_killed(shop, KILLS)
+    with capsys.disabled():
+        print(f"\ntrainings killed: {dict(seen)}; one takes {shop.seconds['train']:.1f} s")
+    assert seen["finished"] == KILLS
+    assert seen["old"] > seen["new"]
+
+
+def test_a_scoring_killed_at_any_moment_is_finished_by_a_plain_run(shop, capsys):
+    seen = scorings_killed(shop, KILLS)
+    with capsys.disabled():
+        print(f"\nscorings killed: {dict(seen)}; one takes {shop.seconds['score']:.1f} s")
+    assert seen["finished"] == KILLS
+    assert seen["old"] > seen["new"]
