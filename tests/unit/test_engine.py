@@ -678,7 +678,8 @@ class TestTheConnection:
     def test_takes_the_configured_limits(self, tmp_path):
         assert self.setting("threads", threads=3) == "3"
         assert self.setting("memory_limit", memory_limit="1GB") == "953.6 MiB"
-        assert self.setting("temp_directory", temp_directory=tmp_path) == str(tmp_path)
+        told = self.setting("temp_directory", temp_directory=tmp_path)
+        assert Path(told).parent == tmp_path
 
     @pytest.mark.parametrize("limit", ["200%", "99999999999TB"])
     def test_with_impossible_limits_is_a_config_error(self, limit):
