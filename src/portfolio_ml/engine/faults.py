@@ -6,6 +6,7 @@ it raised. So an error of the tree is sent as one line of JSON, and becomes itse
 
 import json
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,6 +38,14 @@ def sent_home() -> Iterator[None]:
     except PortfolioError as error:
         told = {name: getattr(error, name) for name in ("what", "where", "saw", "do")}
         raise FaultOfWorkerError(json.dumps({"kind": type(error).__name__, **told})) from None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Spark does not warn of pandas 3, which is not used here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "PySpark does not yet fully", FutureWarning)
+        yield
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import re
 import socket
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from portfolio_ml.config import Spark
-from portfolio_ml.engine.faults import computing, plain, told
+from portfolio_ml.engine.faults import computing, plain, quiet, told
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError
 
 if TYPE_CHECKING:
@@ -54,9 +53,7 @@ def session(settings: Spark, folder: Path) -> "Iterator[SparkSession]":
         ConfigError: Spark or its Java is not installed, or another master's session is active.
         ServiceUnavailableError: Spark does not answer, or does not start.
     """
-    with warnings.catch_warnings():
-        # It warns of pandas 3, which is not used here.
-        warnings.filterwarnings("ignore", "PySpark does not yet fully", FutureWarning)
+    with quiet():
         found, is_ours = _session(settings, folder)
         try:
             own = found if is_ours else found.newSession()

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from portfolio_ml.config import CsvFormat, Spark
 from portfolio_ml.engine.duckdb import DuckDBEngine, beside
-from portfolio_ml.engine.faults import computing
+from portfolio_ml.engine.faults import computing, quiet
 from portfolio_ml.engine.files import common_columns, is_parquet, layouts_of
 from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading, Told, distinct
 from portfolio_ml.engine.pieces import Scan, rows_of
@@ -81,7 +81,7 @@ class SparkEngine:
             rows = _framed(read.selectExpr("customer_id", *row))
         number = (nw.col("_first") + nw.col("_index")).cast(nw.Int32)
         joined = rows.join(self.from_arrow(firsts), on="_file", how="inner")
-        return joined.select("customer_id", customer=number)
+        return joined.select(number.alias("customer"), "customer_id")
 
     def scan(
         self, files: Sequence[Path], written: CsvFormat = PLAIN, told: Told | None = None
@@ -220,7 +220,7 @@ class SparkEngine:
             schema=pa.schema([(name, _ARROW[of]) for name, (_, of) in columns.items()]),
         )
         types = ", ".join(f"`{n.replace('`', '``')}` {of}" for n, (_, of) in columns.items())
-        with computing():
+        with quiet(), computing():
             numbers = self._session.range(0, len(pieces), 1, len(pieces))
             return numbers.mapInArrow(function, types)
 
