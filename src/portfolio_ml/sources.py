@@ -24,8 +24,8 @@ from portfolio_ml.config import (
 )
 from portfolio_ml.databases import read_query, read_table, redacted
 from portfolio_ml.datasets import DATASETS
-from portfolio_ml.engine import Engine, Frame, Reader
-from portfolio_ml.engine.frames import LINEAGE
+from portfolio_ml.engine import Frame, Reader
+from portfolio_ml.engine.frames import LINEAGE, Told
 from portfolio_ml.errors import ConfigError, DataError, missing_column, nearest, nearest_file
 from portfolio_ml.schema import ATTRIBUTE, TRANSACTIONS, Table
 
@@ -77,14 +77,14 @@ def unread(
     built_in = DATASETS.get(source.source) if table is None else None
     label = IN_MEMORY if table is not None else _label(source, of)
     if table is not None:
-        frame = _numbered(_in_memory(table), label, engine)
+        frame = engine.listed(_in_memory(table), label)
     elif built_in is not None:
-        frame = _numbered(built_in.table(of.name), label, engine)
+        frame = engine.listed(built_in.table(of.name), label)
     elif source.is_database:
-        frame = _numbered(_from_database(source, settings), label, engine)
+        frame = engine.listed(_from_database(source, settings), label)
     else:
         found = files_of(source.source, settings, of=of)
-        frame = _partitioned(engine.scan(found, source.format), found, engine)
+        frame = engine.scan(found, source.format, _told_by_folders(found))
     own_names = built_in.columns if built_in and of is TRANSACTIONS else None
     return Unread(frame, _columns(frame, source.columns or own_names, of, label), label)
 
@@ -120,14 +120,6 @@ def _factors(name: str, column: str, present: Sequence[str]) -> tuple[str, ...]:
     left, times, right = column.partition(" * ")
     is_product = name == "amount" and times and column not in present
     return (left, right) if is_product else (column,)
-
-
-def _numbered(table: pa.Table, label: str, engine: Engine) -> Frame:
-    theirs = [name for name in table.column_names if name.casefold() not in LINEAGE]
-    rows = pa.array(range(1, table.num_rows + 1), pa.int64())
-    sources = pa.repeat(pa.scalar(label), table.num_rows)
-    lineage = table.select(theirs).append_column("_row", rows).append_column("_source", sources)
-    return engine.from_arrow(lineage)
 
 
 def _in_memory(table: Any) -> pa.Table:  # noqa: ANN401 - whatever Narwhals accepts
@@ -238,17 +230,11 @@ def _is_data(file: Path) -> bool:
     return file.suffix.lower() in KINDS and not any(p.startswith((".", "_")) for p in file.parts)
 
 
-def _partitioned(frame: Frame, files: Sequence[Path], engine: Engine) -> Frame:
-    """The rows with the columns that their folders tell, such as `year=2024`, as text."""
-    told = {file: _partitions(file) for file in files}
-    in_all = [key for key in told[files[0]] if all(key in keys for keys in told.values())]
-    taken = {name.casefold() for name in frame.collect_schema().names()}
-    keys = [key for key in in_all if key.casefold() not in taken]
-    if not keys:
-        return frame
-    by_file = {key: pa.array([told[f][key] for f in files], pa.string()) for key in keys}
-    partitions = engine.from_arrow(pa.table({"_source": [*map(str, files)], **by_file}))
-    return frame.join(partitions, on="_source", how="left")
+def _told_by_folders(files: Sequence[Path]) -> Told:
+    """What the folders of all files tell, such as `year=2024`, as text."""
+    told = [_partitions(file) for file in files]
+    in_all = (key for key in told[0] if all(key in keys for keys in told))
+    return {key: [keys[key] for keys in told] for key in in_all}
 
 
 def _partitions(file: Path) -> dict[str, str | None]:

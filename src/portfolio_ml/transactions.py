@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 
 from portfolio_ml import currencies, merges
 from portfolio_ml.config import Settings
-from portfolio_ml.engine import Engine, Frame, Kind, Reader, distinct
+from portfolio_ml.engine import Engine, Frame, Kind, Reader
 from portfolio_ml.errors import DataError
 from portfolio_ml.schema import HISTORY, TRANSACTIONS
-from portfolio_ml.sources import Unread, unread
+from portfolio_ml.sources import unread
 from portfolio_ml.timeline import Span, in_history, to_date, to_day
 from portfolio_ml.validation import (
     LARGEST_NUMBER,
@@ -27,6 +27,7 @@ from portfolio_ml.validation import (
     timestamp_rules,
     validated,
     value,
+    values_of,
     within,
 )
 
@@ -174,7 +175,10 @@ def load(
     raw = unread(settings, engine, table=table)
     rates = currencies.rates_of(settings, is_told="currency" in raw.columns)
     rows = parsed(raw, _KINDS, engine, of=TRANSACTIONS, settings=settings)
-    numbers, customers = merges.numbered(_named(raw, engine, settings), merged, engine)
+    # Numbered before the lines are written without ids: to read one column twice costs less than
+    # to write the text of every line.
+    named = values_of("customer_id", raw, engine, of=TRANSACTIONS, settings=settings)
+    numbers, customers = merges.numbered(named, merged, engine)
     who = {"left_on": "_customer_id", "right_on": "customer_id"}
     converted = _converted(rows.join(numbers, how="left", **who), rates)
     split = validated(
@@ -238,18 +242,6 @@ def rules(today: date) -> tuple[Rule, ...]:
         ),
         Rule("amount_out_of_range", "amount", amount.abs() > LARGEST_NUMBER),
     )
-
-
-def _named(raw: Unread, engine: Reader, settings: Settings) -> Frame:
-    """The customers whom the rows name, to number them before the lines are written without ids.
-
-    To read one column twice costs less than to write the text of every line.
-    """
-    found = replace(raw, frame=distinct(raw.frame.select(*raw.factors("customer_id"))))
-    kinds = {"customer_id": _KINDS["customer_id"]}
-    ids = parsed(found, kinds, engine, of=TRANSACTIONS, settings=settings)
-    named = ids.select(customer_id=value("customer_id")).filter(~nw.col("customer_id").is_null())
-    return distinct(named)
 
 
 def _currency_rules(mapped: Container[str], *, has_rates: bool) -> Iterator[Rule]:

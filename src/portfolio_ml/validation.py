@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from portfolio_ml.config import Settings, TableSource
 from portfolio_ml.engine import Engine, Frame, Kind, Reader, Reading
-from portfolio_ml.errors import DataError
+from portfolio_ml.errors import DataError, TryAgainLaterError
 from portfolio_ml.schema import MONEY_SCALE, QUARANTINE, Table
 from portfolio_ml.sources import Unread
 from portfolio_ml.timeline import to_day
@@ -49,7 +49,8 @@ class Validated:
 
     Attributes:
         kept: The rows that break no rule; computed once.
-        quarantine: The others, as in `schema.QUARANTINE`, by source and row number.
+        quarantine: The others, as in `schema.QUARANTINE`, by source and row number; in a file
+            that the table maps, so that many of them take no memory.
         read: How many there were together.
     """
 
@@ -123,6 +124,23 @@ def parsed(
     ]
     source: TableSource = getattr(settings.data, of.name)
     return engine.parsed(raw.frame, readings, timezone=settings.timezone, written=source.format)
+
+
+def values_of(name: str, raw: Unread, engine: Reader, *, of: Table, settings: Settings) -> Frame:
+    """What one of our columns says in any row, as text, each once and without null.
+
+    Args:
+        name: Our column, which the frame has under its own name.
+        raw: The rows.
+        engine: Where they are computed.
+        of: Which table it is.
+        settings: Its format.
+    """
+    source: TableSource = getattr(settings.data, of.name)
+    [reading, _] = _readings(name, "text", raw.factors(name))
+    written = source.format
+    found = engine.values(raw.frame, [reading], timezone=settings.timezone, written=written)
+    return found.select(value(name).alias(name)).filter(~nw.col(name).is_null())
 
 
 def _readings(name: str, kind: Kind, columns: Sequence[str]) -> tuple[Reading, Reading]:
@@ -247,6 +265,7 @@ def validated(
     Raises:
         DataError: There is not a single row, and the table may not be empty.
         TooManyRefusedError: More rows than allowed break a rule.
+        TryAgainLaterError: The rows changed between the first reading and the second.
     """
     if "_line" in rows.collect_schema().names():
         rules = (_LINE_UNREADABLE, *rules)
@@ -257,6 +276,7 @@ def validated(
     quarantine = QUARANTINE.arrow.empty_table()
     if refused:
         quarantine = _quarantine(judged, rules, engine)
+        _demand_same(quarantine, refused, where=where)
         held = held.filter(nw.col(_RULE).is_null())
     split = Validated(held.select(*columns), quarantine, read)
     _check_share(split, rules, of=of, settings=settings, where=where)
@@ -285,7 +305,18 @@ def _quarantine(judged: Frame, rules: Sequence[Rule], engine: Engine) -> pa.Tabl
         column.alias("column"),
         text.alias("value"),
     )
-    return engine.collect(refused.sort("source", "row_number")).cast(QUARANTINE.arrow)
+    return engine.stored(refused.sort("source", "row_number"), QUARANTINE.arrow)
+
+
+def _demand_same(quarantine: pa.Table, refused: int, *, where: str) -> None:
+    """Refuse what changed while it was read: read = kept + quarantined, always."""
+    if quarantine.num_rows != refused:
+        raise TryAgainLaterError(
+            "the rows changed while they were read",
+            where=where,
+            saw=f"{quarantine.num_rows:,} refused rows where there were {refused:,} before",
+            do="run it again once nothing writes there",
+        )
 
 
 def _check_share(

@@ -4,11 +4,11 @@ import pytest
 from tests.java import lacks_for_spark
 
 from portfolio_ml.config import DuckDB, Spark
-from portfolio_ml.engine import computing, opened, reading
+from portfolio_ml.engine import opened, reading
 
 LOCAL = Spark(
     kind="spark",
-    master="local[2]",
+    master="local[2, 4]",  # a task may fail three times, as on a cluster
     options={
         "spark.sql.shuffle.partitions": "2",
         "spark.driver.memory": "2g",
@@ -23,7 +23,7 @@ def local_spark():
     """A real Spark on this machine."""
     if lacks := lacks_for_spark():
         pytest.skip(lacks)
-    with reading(LOCAL) as reader, computing(LOCAL, reader) as engine:
+    with reading(LOCAL) as engine:
         yield engine
 
 

@@ -10,7 +10,7 @@ from portfolio_ml.backtesting import evaluation_days, is_enough_unjudged, judgea
 from portfolio_ml.checkup.check import Check, fault, tried, warning, well
 from portfolio_ml.config import Settings
 from portfolio_ml.datasets import DATASETS
-from portfolio_ml.engine import DuckDBEngine, Reader
+from portfolio_ml.engine import Reader
 from portfolio_ml.errors import HistoryTooShortError, PortfolioError
 from portfolio_ml.freshness import chosen_as_of
 from portfolio_ml.schema import (
@@ -66,7 +66,7 @@ def _alone(settings: Settings) -> Settings:
     return settings.model_copy(update={"data": settings.data.model_copy(update=others)})
 
 
-def _engine(settings: Settings, reader: DuckDBEngine) -> Iterator[Check]:
+def _engine(settings: Settings, reader: Reader) -> Iterator[Check]:
     with engines.computing(settings.engine, reader):
         yield well("engine", settings.engine.kind, "starts")
 

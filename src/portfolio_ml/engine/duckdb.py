@@ -3,25 +3,22 @@
 import glob
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 import duckdb
 import narwhals as nw
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from portfolio_ml import scratch
 from portfolio_ml.config import CsvFormat, DuckDB
 from portfolio_ml.engine.csv_files import FILE, CsvScan, csv_rows, csv_scan, mended
-from portfolio_ml.engine.files import (
-    common_columns,
-    csv_layout,
-    encoding_advice,
-    parquet_layout,
-)
-from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading
+from portfolio_ml.engine.files import common_columns, encoding_advice, is_parquet, layouts_of
+from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading, Told, distinct
 from portfolio_ml.engine.readings import literal, quoted, read_as
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
 
@@ -64,7 +61,9 @@ class DuckDBEngine:
         """The frame itself: it is this engine's."""
         return frame
 
-    def scan(self, files: Sequence[Path], written: CsvFormat = PLAIN) -> Frame:
+    def scan(
+        self, files: Sequence[Path], written: CsvFormat = PLAIN, told: Told | None = None
+    ) -> Frame:
         """The rows of CSV or Parquet files, with their source and row number.
 
         CSV has a header; its values are text, quoted where need be and separated by comma,
@@ -73,20 +72,34 @@ class DuckDBEngine:
         so is a file with lines that hold too few or too many values, or text after a closed quote:
         such a line is a row without values whose text is in `_line`, null for all others.
 
+        Args:
+            files: The files, of one kind.
+            written: How CSV files are written.
+            told: What their folders tell.
+
         Raises:
             DataError: A file cannot be read as what its name says, or its columns are other ones.
         """
-        is_parquet = files[0].suffix.lower() == ".parquet"
-        layouts = {f: parquet_layout(f) if is_parquet else csv_layout(f, written) for f in files}
+        layouts = layouts_of(files, written)
         names = [n for n in common_columns(layouts) if n.casefold() not in LINEAGE]
         try:
-            if is_parquet:
-                return nw.from_native(self._parquet(files, ", ".join(map(quoted, names))))
-            scan = csv_scan(layouts, names, written, self._new_file)
-            return self._shown(next(self._names), scan)
+            if is_parquet(files[0]):
+                rows = nw.from_native(self._parquet(files, ", ".join(map(quoted, names))))
+            else:
+                scan = csv_scan(layouts, names, written, self._new_file)
+                rows = self._shown(next(self._names), scan)
         except duckdb.Error as error:
             where = ", ".join(map(str, files))
             raise DataError("the file cannot be read", where=where, saw=_told(error)) from None
+        return self._with_told(rows, files, beside(told or {}, names))
+
+    def listed(self, table: pa.Table, source: str) -> Frame:
+        """The rows of a table in memory, with what it is called and their number."""
+        theirs = [name for name in table.column_names if name.casefold() not in LINEAGE]
+        numbers = pa.array(np.arange(1, table.num_rows + 1))
+        sources = pa.repeat(pa.scalar(source), table.num_rows)
+        rows = table.select(theirs).append_column("_row", numbers)
+        return self.from_arrow(rows.append_column("_source", sources))
 
     def parsed(
         self,
@@ -105,6 +118,20 @@ class DuckDBEngine:
         )
         lineage = [name for name in LINEAGE if name in types]
         return nw.from_native(relation.project(", ".join([*lineage, *read])))
+
+    def values(
+        self,
+        frame: Frame,
+        readings: Sequence[Reading],
+        *,
+        timezone: str,
+        written: CsvFormat = PLAIN,
+    ) -> Frame:
+        """The distinct rows of what `parsed` gives, without their lineage."""
+        # Values that differ are fewer than rows, and reading one costs more than telling it apart.
+        columns = {c: None for r in readings for c in (r.column, r.times) if c is not None}
+        found = distinct(frame.select(*columns))
+        return distinct(self.parsed(found, readings, timezone=timezone, written=written))
 
     def keep(self, frame: Frame) -> Frame:
         """The frame, written once to a temporary table.
@@ -127,6 +154,33 @@ class DuckDBEngine:
         with _computing(self._scans):
             yield from rows
 
+    def streamed(self, frame: Frame) -> Iterator[pa.RecordBatch]:
+        """The frame's rows, streamed from a file: broken lines are found before the first row."""
+        file = self._folder / f"{next(self._names)}.parquet"
+        self.write(frame, file)
+        with pq.ParquetFile(file) as opened_file:
+            yield from opened_file.iter_batches(_BATCH_ROWS)
+        file.unlink()
+
+    def stored(self, frame: Frame, schema: pa.Schema) -> pa.Table:
+        """The frame's rows in order, in a file that the table maps; errors are those of `keep`."""
+        return self.mapped(self.batches(frame), schema)
+
+    def mapped(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+        """A table that maps a file of this engine to which the batches were written.
+
+        The file's name goes with the engine, its rows with the table.
+        """
+        file = self._folder / f"{next(self._names)}.arrow"
+        with (
+            _computing(self._scans),
+            pa.OSFile(str(file), "wb") as out,
+            pa.ipc.new_file(out, schema) as writer,
+        ):
+            for batch in batches:
+                writer.write_batch(batch.cast(schema))
+        return pa.ipc.open_file(pa.memory_map(str(file))).read_all()
+
     def write(self, frame: Frame, file: Path) -> None:
         """Stream the frame's rows into a Parquet file; errors are those of `keep`."""
         self._computed(lambda: nw.to_native(frame).write_parquet(str(file)))
@@ -139,6 +193,13 @@ class DuckDBEngine:
             f"FROM read_parquet([{names}], filename = {literal(FILE)}, "
             "file_row_number = true, union_by_name = true, hive_partitioning = false)"
         )
+
+    def _with_told(self, rows: Frame, files: Sequence[Path], told: Told) -> Frame:
+        if not told:
+            return rows
+        texts = {name: pa.array(values, pa.string()) for name, values in told.items()}
+        by_file = self.from_arrow(pa.table({"_source": [*map(str, files)], **texts}))
+        return rows.join(by_file, on="_source", how="left")
 
     def _shown(self, view: str, scan: CsvScan) -> Frame:
         """The scan's rows behind a view: what is made of it reads other files once they change."""
@@ -169,6 +230,12 @@ class DuckDBEngine:
 
     def _new_file(self) -> Path:
         return self._folder / f"{next(self._names)}.csv"
+
+
+def beside(told: Told, names: Iterable[str]) -> Told:
+    """What the folders tell beside the files' own columns, whatever letters those are in."""
+    taken = {name.casefold() for name in (*names, *LINEAGE)}
+    return {name: values for name, values in told.items() if name.casefold() not in taken}
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import csv
 import io
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -35,6 +35,21 @@ class Layout:
     columns: tuple[str, ...]
     delimiter: str = ""
     line_end: str | None = None
+
+
+def is_parquet(file: Path) -> bool:
+    """Whether a file is called a Parquet file; all others are CSV."""
+    return file.suffix.lower() == ".parquet"
+
+
+def layouts_of(files: Sequence[Path], written: CsvFormat) -> Mapping[Path, Layout]:
+    """The layout of each file; all of one kind.
+
+    Raises:
+        DataError: A file cannot be read as what its name says.
+    """
+    are_parquet = is_parquet(files[0])
+    return {f: parquet_layout(f) if are_parquet else csv_layout(f, written) for f in files}
 
 
 def parquet_layout(file: Path) -> Layout:

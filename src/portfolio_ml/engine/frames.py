@@ -1,6 +1,6 @@
 """What the steps ask of an engine, and what it gives them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -12,6 +12,8 @@ from portfolio_ml.config import CsvFormat
 
 Frame = nw.LazyFrame[Any]
 Kind = Literal["text", "number", "day", "minute"]
+Told = Mapping[str, Sequence[str | None]]
+"""What the folders of files tell, such as `year=2024`: by name, a text for each of the files."""
 PLAIN = CsvFormat()
 LINEAGE = ("_source", "_row", "_line")
 """Columns of a scan that are not the file's own; `_line` is there for CSV files only."""
@@ -56,10 +58,16 @@ class Engine(Protocol):
         """The frame, computed once, for those who read it more than once."""
 
     def collect(self, frame: Frame) -> pa.Table:
-        """The frame's rows."""
+        """The frame's rows, held in this process: for aggregates and samples."""
 
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """The frame's rows, a batch at a time."""
+
+    def stored(self, frame: Frame, schema: pa.Schema) -> pa.Table:
+        """The frame's rows in order, in a file of this machine that the table maps: none is held.
+
+        The table can be read as long as it is there, also after the engine is closed.
+        """
 
 
 class Reader(Engine, Protocol):
@@ -68,11 +76,17 @@ class Reader(Engine, Protocol):
     def numbered(self, ids: Frame) -> Frame:
         """Distinct `customer_id`s with their number `customer` in ascending order, from 0."""
 
-    def scan(self, files: Sequence[Path], written: CsvFormat = PLAIN) -> Frame:
+    def scan(
+        self, files: Sequence[Path], written: CsvFormat = PLAIN, told: Told | None = None
+    ) -> Frame:
         """The rows of CSV or Parquet files, with `_source` and `_row` (from 1, per file).
 
         CSV files have `_line` too: the text of a line that is no row, whose columns are all null.
+        What the folders tell is a column of text, unless the files have one of that name.
         """
+
+    def listed(self, table: pa.Table, source: str) -> Frame:
+        """The rows of a table in memory, likewise, `_source` being what it is called."""
 
     def parsed(
         self,
@@ -82,4 +96,17 @@ class Reader(Engine, Protocol):
         timezone: str,
         written: CsvFormat = PLAIN,
     ) -> Frame:
-        """The frame's lineage and one column per reading; the unreadable is null."""
+        """One column per reading of what `scan` or `listed` gave, and its lineage.
+
+        The unreadable is null.
+        """
+
+    def values(
+        self,
+        frame: Frame,
+        readings: Sequence[Reading],
+        *,
+        timezone: str,
+        written: CsvFormat = PLAIN,
+    ) -> Frame:
+        """The distinct rows of what `parsed` gives, without their lineage."""

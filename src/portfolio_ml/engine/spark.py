@@ -1,24 +1,20 @@
 """Spark, on one machine or many.
 
-Files are read and their rows validated in this process, and Spark takes the validated tables over
-as Parquet files: what one machine cannot load, Spark does not see either. What it computes may be
-larger than that: many as-of dates of a long history.
+Files are read by Spark's tasks, through the same DuckDB that reads them where Spark is not, and all
+else is computed from there by Spark: no table of rows is ever held in this process, which sees
+headers and footers of files, aggregates and samples.
 
-Tables pass through the folder `engine.temp_directory`, both those that Spark takes over and those
-that it keeps, so all of its workers must see it. Files cut a kept table from what it was computed
-from, and a lost worker loses nothing of it.
+Tables pass through the folder `engine.temp_directory`, those that are kept and those that come from
+a database or from memory, so all of its workers must see it. Files cut a kept table from what it
+was computed from, and a lost worker loses nothing of it.
 """
 
 import itertools
-import re
-import socket
-import subprocess
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import duckdb
 import narwhals as nw
@@ -26,37 +22,40 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from portfolio_ml import scratch
-from portfolio_ml.config import Spark
-from portfolio_ml.engine.duckdb import DuckDBEngine
-from portfolio_ml.engine.frames import Frame
-from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
+from portfolio_ml.config import CsvFormat, Spark
+from portfolio_ml.engine.duckdb import DuckDBEngine, beside
+from portfolio_ml.engine.faults import computing, quiet
+from portfolio_ml.engine.files import common_columns, is_parquet, layouts_of
+from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading, Told, distinct
+from portfolio_ml.engine.pieces import Scan, rows_of
+from portfolio_ml.engine.readings import quoted, read_as
+from portfolio_ml.engine.sessions import session
+from portfolio_ml.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 _BATCH_ROWS = 100_000
-_PATIENCE_SECONDS = 10
-_INSTALL = "run pip install 'portfolio-ml[spark]'"
-_LOG = "spark.log"
-_TELLING = re.compile(r"Exception: |^Error: |^Invalid |JAVA_HOME|: No such file|not found$")
-_UNTOLD = re.compile(r"^(?:Exception in thread \S+ )?[\w.$]+(?:Exception|Error): ")
-
-# The machine's zone changes no result; a sum that overflows is an error, as it is in DuckDB.
-_FIXED = {
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.ansi.enabled": "true",
-    "spark.sql.caseSensitive": "true",
+_KINDS = {"text": "string", "number": "double", "day": "int", "minute": "smallint"}
+_ARROW = {
+    "string": pa.string(),
+    "double": pa.float64(),
+    "int": pa.int32(),
+    "smallint": pa.int16(),
+    "bigint": pa.int64(),
+    "date": pa.date32(),
 }
-_QUIET = {
-    "spark.python.sql.dataFrameDebugging.enabled": "false",  # it doubles the calls to Java
-    "spark.app.name": "portfolio-ml",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-}
+_LINEAGE_TYPES = {"_source": "string", "_row": "bigint", "_line": "string"}
 
 
 class SparkEngine:
-    """Frames are Spark dataframes of one session."""
+    """Frames are Spark dataframes of one session.
+
+    Args:
+        session: The session.
+        reader: What looks at files in this process, and streams tables that are in it.
+        folder: What tables pass through; this process and Spark's workers see it.
+    """
 
     rows_at_once: int | None = None
 
@@ -65,10 +64,94 @@ class SparkEngine:
         self._reader = reader
         self._folder = folder
         self._names = (f"kept_{n}.parquet" for n in itertools.count())
+        self._scans: list[tuple[DataFrame, Scan]] = []
+
+    def numbered(self, ids: Frame) -> Frame:
+        """Distinct `customer_id`s with their number `customer` in ascending order, from 0.
+
+        The ids are sorted into files, each of which begins where the one before it ends.
+        """
+        folder = self._written(ids.select("customer_id").sort("customer_id"))
+        counts = {f.name: pq.read_metadata(f).num_rows for f in sorted(folder.glob("part-*"))}
+        starts = itertools.accumulate(counts.values(), initial=0)
+        firsts = pa.table({"_file": [*counts], "_first": pa.array([*starts][:-1], pa.int64())})
+        with computing():
+            read = self._session.read.parquet(folder.as_uri())
+            row = ("_metadata.file_name AS _file", "_metadata.row_index AS _index")
+            rows = _framed(read.selectExpr("customer_id", *row))
+        number = (nw.col("_first") + nw.col("_index")).cast(nw.Int32)
+        joined = rows.join(self.from_arrow(firsts), on="_file", how="inner")
+        return joined.select(number.alias("customer"), "customer_id")
+
+    def scan(
+        self, files: Sequence[Path], written: CsvFormat = PLAIN, told: Told | None = None
+    ) -> Frame:
+        """The rows of CSV or Parquet files as text, with their source and row number.
+
+        What Spark reads of a file is what DuckDB would, broken lines included: see
+        `DuckDBEngine.scan`. A CSV file is read whole by one task; a Parquet file by several, if it
+        has several row groups. A dataframe is only read through `parsed` and `values`.
+
+        Raises:
+            DataError: A file is not what its name says, or its columns are other ones.
+        """
+        if is_parquet(files[0]):
+            found: duckdb.DuckDBPyRelation = nw.to_native(self._reader.scan(files))
+            types = _types(found)
+        else:
+            names = common_columns(layouts_of(files, written))
+            types = {name: "VARCHAR" for name in names if name.casefold() not in LINEAGE}
+        others = beside(told or {}, types)
+        types |= dict.fromkeys(others, "VARCHAR")
+        return self._found(Scan(tuple(files), types, self._folder, written, others))
+
+    def listed(self, table: pa.Table, source: str) -> Frame:
+        """The rows of a table in memory, through a file, with what it is called and their number.
+
+        Raises:
+            DataError: A type of the table cannot be written down.
+        """
+        theirs = [name for name in table.column_names if name.casefold() not in LINEAGE]
+        rows = self._reader.from_arrow(table.select(theirs))
+        file = self._folder / next(self._names)
+        self._reader.write(rows, file)
+        return self._found(Scan((file,), _types(nw.to_native(rows)), self._folder, source=source))
+
+    def parsed(
+        self,
+        frame: Frame,
+        readings: Sequence[Reading],
+        *,
+        timezone: str,
+        written: CsvFormat = PLAIN,
+    ) -> Frame:
+        """The lineage of what `scan` or `listed` gave, and one column per reading.
+
+        The frame must be theirs itself, not one that was made of it: tasks read files.
+        """
+        native = nw.to_native(frame)
+        scan = next(scan for found, scan in self._scans if found is native)
+        read = {
+            r.name: (read_as(r, scan.types, timezone=timezone, written=written), _KINDS[r.kind])
+            for r in readings
+        }
+        return _framed(self._read(scan, read))
+
+    def values(
+        self,
+        frame: Frame,
+        readings: Sequence[Reading],
+        *,
+        timezone: str,
+        written: CsvFormat = PLAIN,
+    ) -> Frame:
+        """The distinct rows of what `parsed` gives, without their lineage."""
+        rows = self.parsed(frame, readings, timezone=timezone, written=written)
+        return distinct(rows.select(*(reading.name for reading in readings)))
 
     def from_arrow(self, table: pa.Table) -> Frame:
         """A frame over a copy of an Arrow table, which should be small."""
-        with _computing():
+        with computing():
             return _framed(self._session.createDataFrame(table))
 
     def taken(self, frame: Frame) -> Frame:
@@ -83,7 +166,7 @@ class SparkEngine:
             return frame
         file = self._folder / next(self._names)
         self._reader.write(frame, file)
-        return self._read(file)
+        return self._taken(file)
 
     def keep(self, frame: Frame) -> Frame:
         """The frame, written once to Parquet files.
@@ -91,11 +174,11 @@ class SparkEngine:
         Raises:
             ServiceUnavailableError: Spark gave the work up.
         """
-        return self._read(self._written(frame))
+        return self._taken(self._written(frame))
 
     def collect(self, frame: Frame) -> pa.Table:
         """The frame's rows as one Arrow table; errors are those of `keep`."""
-        with _computing():
+        with computing():
             rows: pa.Table = nw.to_native(frame).toArrow()
         return pa.table(rows.columns, rows.column_names)  # Spark marks columns that have no null
 
@@ -105,14 +188,50 @@ class SparkEngine:
             with pq.ParquetFile(file) as opened_file:
                 yield from opened_file.iter_batches(_BATCH_ROWS)
 
+    def stored(self, frame: Frame, schema: pa.Schema) -> pa.Table:
+        """The frame's rows in order, in a file of this machine that the table maps.
+
+        Errors are those of `keep`.
+        """
+        return self._reader.mapped(self.batches(frame), schema)
+
+    def _found(self, scan: Scan) -> Frame:
+        """The rows of a scan as text, but for dates."""
+        read = {
+            name: (quoted(name), "date")
+            if of == "DATE"
+            else (f"CAST({quoted(name)} AS VARCHAR)", "string")
+            for name, of in scan.types.items()
+        }
+        found = self._read(scan, read)
+        self._scans.append((found, scan))
+        return _framed(found)
+
+    def _read(self, scan: Scan, read: Mapping[str, tuple[str, str]]) -> "DataFrame":
+        """Columns of a scan: by name, the SQL that reads one and Spark's type of it."""
+        lineage = ("_source", "_row", "_line") if scan.is_text else ("_source", "_row")
+        columns = {**{name: (name, _LINEAGE_TYPES[name]) for name in lineage}, **read}
+        pieces = scan.pieces()
+        function = partial(
+            rows_of,
+            scan=scan,
+            pieces=pieces,
+            columns={name: sql for name, (sql, _) in columns.items()},
+            schema=pa.schema([(name, _ARROW[of]) for name, (_, of) in columns.items()]),
+        )
+        types = ", ".join(f"`{n.replace('`', '``')}` {of}" for n, (_, of) in columns.items())
+        with quiet(), computing():
+            numbers = self._session.range(0, len(pieces), 1, len(pieces))
+            return numbers.mapInArrow(function, types)
+
     def _written(self, frame: Frame) -> Path:
         folder = self._folder / next(self._names)
-        with _computing():
+        with computing():
             nw.to_native(frame).write.parquet(str(folder))
         return folder
 
-    def _read(self, path: Path) -> Frame:
-        with _computing():
+    def _taken(self, path: Path) -> Frame:
+        with computing():
             return _framed(self._session.read.parquet(path.as_uri()))
 
 
@@ -124,199 +243,37 @@ def opened(settings: Spark, reader: DuckDBEngine) -> Iterator[SparkEngine]:
 
     Args:
         settings: Where Spark is.
-        reader: The engine whose tables it takes over.
+        reader: What looks at files in this process, and whose tables it takes over.
 
     Raises:
         ConfigError: Spark or its Java is not installed, or another master's session is active.
         ServiceUnavailableError: Spark does not answer, or does not start.
     """
-    spill = settings.temp_directory
-    if spill is not None and not spill.is_dir():
+    shared = settings.temp_directory
+    if shared is not None and not shared.is_dir():
         raise ConfigError(
             "the folder that tables pass through is not there",
             where="engine.temp_directory",
-            saw=str(spill),
+            saw=str(shared),
             do="make it, where this process and all of Spark's workers see it",
         )
-    with scratch.folder(spill and spill.resolve()) as folder, warnings.catch_warnings():
-        # It warns of pandas 3, which is not used here.
-        warnings.filterwarnings("ignore", "PySpark does not yet fully", FutureWarning)
-        session, is_ours = _session(settings, folder)
-        try:
-            own = session if is_ours else session.newSession()
-            for option, value in {**settings.options, **_FIXED}.items():
-                with _computing():
-                    _set(own, option, value)
-            yield SparkEngine(own, reader, folder)
-        finally:
-            if is_ours:
-                with suppress(Exception):  # it may be gone already
-                    session.stop()
+    with scratch.folder(shared and shared.resolve()) as folder, session(settings, folder) as own:
+        yield SparkEngine(own, reader, folder)
 
 
-def _session(settings: Spark, folder: Path) -> "tuple[SparkSession, bool]":
-    """The session to compute in, and whether it was started here."""
-    try:
-        from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra, and it takes a while
-    except ImportError:
-        raise ConfigError(
-            "the engine is Spark, and PySpark is not installed", where="engine", do=_INSTALL
-        ) from None
-    if settings.remote:
-        return _connected(settings.remote), True
-    active = SparkSession.getActiveSession()
-    master = active and active.conf.get("spark.master", None)
-    if settings.master not in (None, master) and settings.master.startswith("spark://"):
-        _demand_listener(settings.master)
-    if active is None:
-        return _started(settings, folder), True
-    if settings.master not in (None, master):
-        raise ConfigError(
-            "a Spark session with another master is active",
-            where="engine.master",
-            saw=f"{master} instead of {settings.master}",
-            do="leave engine.master out to compute in that session, or stop it",
-        )
-    return active, False
+def _types(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:
+    """The columns of a relation that are not lineage, with their types; names of values are text.
 
-
-def _started(settings: Spark, folder: Path) -> "SparkSession":
-    """A session of our own, whose Java process says what it has to say in a file."""
-    from pyspark import SparkConf, SparkContext  # noqa: PLC0415 - see `_session`
-    from pyspark.errors import PySparkException  # noqa: PLC0415 - slow to load
-    from pyspark.java_gateway import launch_gateway  # noqa: PLC0415 - slow to load
-    from pyspark.sql import SparkSession  # noqa: PLC0415 - slow to load
-
-    conf = SparkConf(loadDefaults=False).setAll([*{**_QUIET, **settings.options}.items()])
-    if settings.master:
-        conf.setMaster(settings.master)
-    log = folder / _LOG
-    try:
-        gateway = None
-        if SparkContext._gateway is None:  # noqa: SLF001 - one that runs cannot be started again
-            with log.open("wb") as written:
-                both = {"stdout": written, "stderr": subprocess.STDOUT}
-                gateway = launch_gateway(conf, both)  # type: ignore[no-untyped-call]  # theirs
-    except (PySparkException, OSError):
-        raise ConfigError(
-            "Spark's Java does not start",
-            where="engine",
-            saw=_reason(log),
-            do="install a Java from 17 on with the module jdk.incubator.vector, such as Debian's "
-            "openjdk-17-jre-headless, or correct engine.options",
-        ) from None
-    try:
-        return SparkSession(SparkContext(conf=conf, gateway=gateway))
-    except Exception as error:  # noqa: BLE001 - whatever Java has thrown
-        raise ServiceUnavailableError(
-            "Spark does not start",
-            where=settings.master,
-            saw=_told(error),
-            do="check engine.master and engine.options",
-        ) from None
-
-
-def _connected(url: str) -> "SparkSession":
-    """A session of our own on a Spark Connect server that answers."""
-    try:
-        import grpc  # noqa: PLC0415 - an extra
-        from pyspark.errors import PySparkValueError  # noqa: PLC0415 - slow to load
-        from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415 - slow to load
-        from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415 - slow to load
-    except ImportError:
-        raise ConfigError(
-            "Spark Connect needs packages that are not installed", where="engine", do=_INSTALL
-        ) from None
-    where = urlsplit(url).netloc  # what follows may hold a token
-    try:
-        channel = DefaultChannelBuilder(url).toChannel()
-        with channel:
-            grpc.channel_ready_future(channel).result(timeout=_PATIENCE_SECONDS)
-        return SparkSession.builder.remote(url).create()  # type: ignore[return-value]  # its twin
-    except PySparkValueError:
-        raise ConfigError(
-            "the address of the Spark Connect server cannot be read",
-            where="engine.remote",
-            do="write it as sc://host:15002/;use_ssl=true;token=${TOKEN}",
-        ) from None
-    except grpc.FutureTimeoutError:
-        raise _silent(where, "engine.remote") from None
-    except Exception as error:  # noqa: BLE001 - gRPC's errors and Spark's have no common tree
-        raise ServiceUnavailableError(
-            "the Spark Connect server refuses us", where=where, saw=_told(error)
-        ) from None
-
-
-def _demand_listener(master: str) -> None:
-    """Raise unless one of the hosts of a `spark://` address answers."""
-    for host in master.removeprefix("spark://").split(","):
-        name, _, port = host.rpartition(":")
-        with (
-            suppress(OSError),
-            socket.create_connection((name.strip("[]"), int(port)), timeout=_PATIENCE_SECONDS),
-        ):
-            return
-    raise _silent(master, "engine.master")
-
-
-def _silent(where: str, key: str) -> ServiceUnavailableError:
-    return ServiceUnavailableError(
-        "Spark does not answer", where=where, do=f"check {key}, and that Spark runs there"
-    )
-
-
-def _set(session: "SparkSession", option: str, value: str) -> None:
-    """Set it where it is an option of sessions, not one that Spark starts with."""
-    if option.startswith("spark.sql.") and session.conf.isModifiable(option):
-        session.conf.set(option, value)
+    The values that an ENUM may have are no use to a reader, and may be many.
+    """
+    types = zip(relation.columns, map(str, relation.types), strict=True)
+    return {
+        name: "VARCHAR" if of.startswith("ENUM") else of
+        for name, of in types
+        if name.casefold() not in LINEAGE
+    }
 
 
 def _framed(frame: Any) -> Frame:  # noqa: ANN401 - of either of PySpark's two kinds
     framed: Frame = nw.from_native(frame)
     return framed
-
-
-@contextmanager
-def _computing() -> Iterator[None]:
-    """Spark's faults come out of the block as errors of the tree; bugs as themselves."""
-    from py4j.protocol import Py4JError  # noqa: PLC0415 - an extra
-    from pyspark.errors import (  # noqa: PLC0415 - slow to load
-        AnalysisException,
-        ArithmeticException,
-        PySparkException,
-    )
-
-    try:
-        yield
-    except AnalysisException as error:
-        if error.getCondition() != "PATH_NOT_FOUND":
-            raise
-        raise ConfigError(
-            "Spark does not see the folder that tables pass through",
-            where="engine.temp_directory",
-            do="name a folder that this process and all of Spark's workers see",
-        ) from None
-    except ArithmeticException as error:
-        raise DataError("a number is too large to reckon with", saw=_told(error)) from None
-    except (PySparkException, Py4JError, OSError) as error:
-        raise ServiceUnavailableError(
-            "Spark gave the work up",
-            saw=_told(error),
-            do="see that it runs, that its workers have memory (engine.options) and that they see "
-            "engine.temp_directory",
-        ) from None
-
-
-def _told(error: Exception) -> str:
-    """What Spark says, without its stack."""
-    java = getattr(error, "java_exception", None)
-    said = str(error if java is None else java.toString()).strip()
-    first, *_ = said.splitlines() or [type(error).__name__]
-    return _UNTOLD.sub("", first).rstrip(". ")
-
-
-def _reason(log: Path) -> str | None:
-    """The line of the log that says why Java did not start."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-    telling = [line for line in lines if _TELLING.search(line)] or lines[-1:]
-    return _UNTOLD.sub("", telling[0]).strip(". ") if telling else None
