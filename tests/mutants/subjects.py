@@ -1,0 +1,92 @@
+"""What is mutated, by which tests each part is judged, and how many of its mutants are tried."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src"
+PACKAGE = SOURCE / "portfolio_ml"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A part of the package and its own tests.
+
+    Attributes:
+        name: How the report calls it.
+        modules: Globs below the package.
+        tests: Files of tests that run in the process itself: a mutant is seen by no other.
+        sample: How many mutants are tried unless all are asked for; None for all.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+    sample: int | None = None
+
+    def files(self) -> tuple[Path, ...]:
+        """The modules' files, by name."""
+        found = {path for glob in self.modules for path in PACKAGE.glob(glob)}
+        assert found, f"{self.name}: no module matches {self.modules}"
+        return tuple(sorted(found))
+
+
+SUBJECTS = (
+    Subject(
+        "timeline",
+        ("timeline.py",),
+        (
+            "unit/test_timeline.py",
+            "property/test_timeline.py",
+            "unit/test_labels.py",
+            "unit/test_features.py",
+        ),
+    ),
+    Subject("labels", ("labels.py",), ("unit/test_labels.py", "property/test_snapshots.py")),
+    Subject("gate", ("gate.py",), ("unit/test_gate.py", "unit/test_unlabelled.py")),
+    Subject(
+        "metrics",
+        ("metrics/*.py",),
+        (
+            "unit/test_metrics.py",
+            "unit/test_calibration.py",
+            "unit/test_intervals.py",
+            "oracle/test_metrics.py",
+            "oracle/test_calibration.py",
+            "property/test_metrics.py",
+            "property/test_calibration.py",
+        ),
+        sample=200,
+    ),
+    Subject(
+        "features",
+        ("features/*.py",),
+        (
+            "unit/test_features.py",
+            "unit/test_own_features.py",
+            "unit/test_season.py",
+            "unit/test_optional_columns.py",
+            "oracle/test_features.py",
+            "oracle/test_optional_features.py",
+            "property/test_features.py",
+            "property/test_side_tables.py",
+        ),
+        sample=200,
+    ),
+    Subject(
+        "sinks",
+        ("sinks/*.py", "sinks/files/*.py", "sinks/vendors/*.py"),
+        (
+            "unit/test_sinks.py",
+            "unit/test_delivery_files.py",
+            "unit/test_accepted.py",
+            "unit/test_delivered.py",
+            "unit/test_lease.py",
+            "unit/test_salesforce.py",
+            "unit/test_vendor_calls.py",
+            "property/test_sinks.py",
+            "property/test_spreadsheet_texts.py",
+        ),
+        sample=200,
+    ),
+)
