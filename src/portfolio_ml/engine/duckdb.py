@@ -121,6 +121,12 @@ class DuckDBEngine:
         """The frame's rows as one Arrow table; errors are those of `keep`."""
         return self._computed(lambda: nw.to_native(frame).to_arrow_table())
 
+    def with_digest(self, frame: Frame, column: str, *, salt: str) -> Frame:
+        """The frame with `digest`: MD5 of the salt and a text, 32 hexadecimal digits."""
+        relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
+        digest = f"md5(concat({literal(salt)}, {quoted(column)})) AS digest"
+        return nw.from_native(relation.project(f"*, {digest}"))
+
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """The frame's rows, streamed; errors are those of `keep`."""
         rows = self._computed(lambda: nw.to_native(frame).to_arrow_reader(_BATCH_ROWS))

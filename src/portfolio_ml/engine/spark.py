@@ -99,6 +99,14 @@ class SparkEngine:
             rows: pa.Table = nw.to_native(frame).toArrow()
         return pa.table(rows.columns, rows.column_names)  # Spark marks columns that have no null
 
+    def with_digest(self, frame: Frame, column: str, *, salt: str) -> Frame:
+        """The frame with `digest`: MD5 of the salt and a text, 32 hexadecimal digits."""
+        from pyspark.sql import functions  # noqa: PLC0415 - an extra
+
+        with _computing():
+            salted = functions.concat(functions.lit(salt), functions.col(column))
+            return _framed(nw.to_native(frame).withColumn("digest", functions.md5(salted)))
+
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """The frame's rows in order, streamed from files; errors are those of `keep`."""
         for file in sorted(self._written(frame).glob("part-*.parquet")):
