@@ -79,7 +79,7 @@ def learned(portfolio: Opened, say: Say) -> Learned:
 
 
 def judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Snapshots, Sample]:
-    """How the recipe would have done at rolling cutoffs, the rows of every date, and whose they are.
+    """How the recipe would have done at rolling cutoffs, with the rows of every date, and whose.
 
     Where all rows would be more than `training.max_rows`, customers are drawn before anything is
     computed of them. What is told of the whole portfolio, the season and the activity window, is
