@@ -286,7 +286,7 @@ class TestABrokenLine:
         (tmp_path / "b.csv").write_text("id,v\na\n")
         with opened() as engine:
             engine.collect(engine.scan([tmp_path / "a.csv", tmp_path / "b.csv"]))
-            assert len([*engine._folder.iterdir()]) == 1
+            assert len([*engine._folder.glob("*.csv")]) == 1
 
     def test_that_finds_no_room_for_a_copy_is_a_service_error(self, engine, tmp_path, monkeypatch):
         def full(*_: object) -> None:
@@ -678,7 +678,8 @@ class TestTheConnection:
     def test_takes_the_configured_limits(self, tmp_path):
         assert self.setting("threads", threads=3) == "3"
         assert self.setting("memory_limit", memory_limit="1GB") == "953.6 MiB"
-        assert self.setting("temp_directory", temp_directory=tmp_path) == str(tmp_path)
+        spilled_to = self.setting("temp_directory", temp_directory=tmp_path)
+        assert spilled_to.startswith(str(tmp_path))
 
     @pytest.mark.parametrize("limit", ["200%", "99999999999TB"])
     def test_with_impossible_limits_is_a_config_error(self, limit):

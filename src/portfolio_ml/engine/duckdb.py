@@ -3,8 +3,7 @@
 import glob
 import itertools
 import re
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -21,8 +20,10 @@ from portfolio_ml.engine.files import (
     encoding_advice,
     parquet_layout,
 )
+from portfolio_ml.engine.folder import working_folder
 from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading
 from portfolio_ml.engine.readings import literal, quoted, read_as
+from portfolio_ml.engine.spool import spooled
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
 
 Computed = TypeVar("Computed")
@@ -127,6 +128,11 @@ class DuckDBEngine:
         digest = f"md5(concat({literal(salt)}, {quoted(column)})) AS digest"
         return nw.from_native(relation.project(f"*, {digest}"))
 
+    def spooled(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+        """The batches as a table that lies in a file; errors are those of `keep`."""
+        with _computing(self._scans):
+            return spooled(batches, schema, self._folder / f"{next(self._names)}.arrow")
+
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """The frame's rows, streamed; errors are those of `keep`."""
         rows = self._computed(lambda: nw.to_native(frame).to_arrow_reader(_BATCH_ROWS))
@@ -205,10 +211,10 @@ def opened(settings: DuckDB | None = None) -> Iterator[DuckDBEngine]:
     try:
         connection.execute("SET TimeZone = 'UTC'")  # the machine's zone changes no result
         spill = options.temp_directory if _is_folder(options.temp_directory) else None
-        with tempfile.TemporaryDirectory(prefix="portfolio-ml-", dir=spill) as folder:
-            if options.temp_directory is None:  # DuckDB's own would lie in the user's folder
-                connection.execute(f"SET temp_directory = {literal(folder)}")
-            yield DuckDBEngine(connection, Path(folder))
+        with working_folder(spill) as folder:
+            if options.temp_directory in (None, spill):  # what it spills goes with the folder
+                connection.execute(f"SET temp_directory = {literal(str(folder))}")
+            yield DuckDBEngine(connection, folder)
     finally:
         connection.close()
 

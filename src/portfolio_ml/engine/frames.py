@@ -1,6 +1,6 @@
 """What the steps ask of an engine, and what it gives them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -63,6 +63,9 @@ class Engine(Protocol):
 
         It is no secret and no proof, but the same number on every engine.
         """
+
+    def spooled(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+        """The batches as a table that lies in a file of the engine's folder, not in memory."""
 
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """The frame's rows, a batch at a time."""

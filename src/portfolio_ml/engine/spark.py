@@ -13,9 +13,8 @@ import itertools
 import re
 import socket
 import subprocess
-import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,9 @@ import pyarrow.parquet as pq
 
 from portfolio_ml.config import Spark
 from portfolio_ml.engine.duckdb import DuckDBEngine
+from portfolio_ml.engine.folder import working_folder
 from portfolio_ml.engine.frames import Frame
+from portfolio_ml.engine.spool import spooled
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
 
 if TYPE_CHECKING:
@@ -107,6 +108,11 @@ class SparkEngine:
             salted = functions.concat(functions.lit(salt), functions.col(column))
             return _framed(nw.to_native(frame).withColumn("digest", functions.md5(salted)))
 
+    def spooled(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+        """The batches as a table that lies in a file; errors are those of `keep`."""
+        with _computing():
+            return spooled(batches, schema, self._folder / f"{next(self._names)}.arrow")
+
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """The frame's rows in order, streamed from files; errors are those of `keep`."""
         for file in sorted(self._written(frame).glob("part-*.parquet")):
@@ -146,8 +152,8 @@ def opened(settings: Spark, reader: DuckDBEngine) -> Iterator[SparkEngine]:
             saw=str(spill),
             do="make it, where this process and all of Spark's workers see it",
         )
-    with tempfile.TemporaryDirectory(prefix="portfolio-ml-", dir=spill) as name:
-        folder = Path(name).resolve()
+    with working_folder(spill) as own_folder:
+        folder = own_folder.resolve()
         with warnings.catch_warnings():
             # It warns of pandas 3, which is not used here.
             warnings.filterwarnings("ignore", "PySpark does not yet fully", FutureWarning)
