@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from portfolio_ml.config import (
     CsvTarget,
@@ -76,8 +75,7 @@ def allowed(
         suppressed=found.rows.num_rows - rows.num_rows,
         retired=_retired(portfolio),
     )
-    features = found.features.filter(pc.invert(erased.holds(found.features["customer_id"])))
-    return replace(found, rows=rows, features=features), run
+    return replace(found, rows=rows, features=erased.without(found.features)), run
 
 
 def _retired(portfolio: Opened) -> frozenset[str]:

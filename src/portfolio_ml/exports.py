@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from portfolio_ml.features.sample import drawn
 from portfolio_ml.features.table import computed, definitions_hash
 from portfolio_ml.opening import Opened
 from portfolio_ml.sinks.files import write_batches
@@ -88,15 +89,18 @@ def write_snapshots(portfolio: Opened, path: Path, *, say: Say) -> Export:
 def training_table(portfolio: Opened) -> TrainingTable:
     """Features and outcomes at the recipe's snapshot days, weighted as the recipe does.
 
+    Beyond `training.max_rows` they are those of customers drawn from all, who weigh as much more.
+
     Raises:
         DataError: The history is too short for a single snapshot.
     """
     recipe, span = portfolio.recipe, portfolio.span
     demand_history(span, recipe)
     days = recipe.snapshot_days(span.first_day, span.last_day)
-    weights = recency_weight(np.array(days, np.int32)).tolist()
+    sample = drawn(portfolio.inputs, days, most=recipe.max_rows, seed=recipe.seed)
+    weights = (sample.weight * recency_weight(np.array(days, np.int32))).tolist()
     return TrainingTable(
-        inputs=portfolio.inputs,
+        inputs=sample.inputs,
         weights=dict(zip(days, weights, strict=True)),
         horizons=recipe.horizons,
         measure=recipe.measure,

@@ -12,13 +12,14 @@ from portfolio_ml import backtesting
 from portfolio_ml.acting import Advice, Campaigns, Economics, advise, value_if_buys
 from portfolio_ml.backtesting import evaluation_days, is_enough_unjudged, needed_days
 from portfolio_ml.errors import HistoryTooShortError
+from portfolio_ml.features.sample import Sample, drawn
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.judgement import Judgement, Supervised
 from portfolio_ml.opening import Opened, Say
 from portfolio_ml.season import Season, seasons
 from portfolio_ml.snapshots import Snapshots, labelled
 from portfolio_ml.standing import activity_windows
-from portfolio_ml.steps import told
+from portfolio_ml.steps import told, unheard
 from portfolio_ml.timeline import to_day
 from portfolio_ml.training import Recipe, demand_history, few_note
 from portfolio_ml.wording import counted
@@ -35,6 +36,7 @@ class Learned:
         season: The season that the portfolio's years repeat; None without one, or a backtest.
         notes: Per target, what its model rests on beside what it has learnt, in sentences.
         evaluated: The rows of every cutoff of the backtest; None without one.
+        sample: The customers whose rows these are; None without a backtest.
     """
 
     judgements: Mapping[Supervised, Judgement]
@@ -43,6 +45,7 @@ class Learned:
     season: Season | None
     notes: Mapping[str, Sequence[str]]
     evaluated: Snapshots | None = None
+    sample: Sample | None = None
 
 
 def judgeable(portfolio: Opened, say: Say) -> Opened:
@@ -62,20 +65,25 @@ def learned(portfolio: Opened, say: Say) -> Learned:
     """
     recipe, span = portfolio.recipe, portfolio.span
     try:
-        judgements, snapshots = judged(portfolio, say)
+        judgements, snapshots, sample = judged(portfolio, say)
     except HistoryTooShortError as error:
         if not is_enough_unjudged(span, recipe):
             raise
         say(f"falling back to the customer-base model: {error}")
-        return Learned({}, None, str(error).rstrip("."), None, _notes(recipe, None, None))
+        return Learned({}, None, str(error).rstrip("."), None, _notes(recipe, None, None, None))
     rows = snapshots.on(recipe.snapshot_days(span.first_day, span.last_day))
     season = seasons(portfolio.inputs, [portfolio.as_of_day]).get(portfolio.as_of_day)
     evaluated = snapshots.on([to_day(day) for day in judgements["churn"].cutoffs])
-    return Learned(judgements, rows, None, season, _notes(recipe, rows, season), evaluated)
+    notes = _notes(recipe, rows, season, sample)
+    return Learned(judgements, rows, None, season, notes, evaluated, sample)
 
 
-def judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Snapshots]:
-    """How the recipe would have done at rolling cutoffs, and the labelled rows of every date.
+def judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Snapshots, Sample]:
+    """How the recipe would have done at rolling cutoffs, with the rows of every date, and whose.
+
+    Where all rows would be more than `training.max_rows`, customers are drawn before anything is
+    computed of them. What is told of the whole portfolio, the season and the activity window, is
+    told by everybody.
 
     Raises:
         DataError: The history is too short for a backtest.
@@ -84,8 +92,9 @@ def judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Sn
     demand_history(span, recipe)
     evaluated = evaluation_days(span, recipe, settings.backtest.cutoffs)
     needed = needed_days(span, recipe, evaluated)
+    sample = drawn_for(portfolio, needed, say)
     snapshots = labelled(
-        portfolio.inputs,
+        sample.inputs,
         needed,
         horizons=recipe.horizons,
         measure=recipe.measure,
@@ -102,7 +111,16 @@ def judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Sn
         progress=say,
     )
     judgements["churn"] = replace(judgements["churn"], acting=_advice(portfolio, judgements))
-    return judgements, snapshots
+    return judgements, snapshots, sample
+
+
+def drawn_for(portfolio: Opened, as_of_days: Sequence[int], say: Say = unheard) -> Sample:
+    """The customers whom `training.max_rows` allows to learn from at these days."""
+    recipe = portfolio.recipe
+    sample = drawn(portfolio.inputs, as_of_days, most=recipe.max_rows, seed=recipe.seed)
+    if sample.note:
+        say(sample.note)
+    return sample
 
 
 def activity_days(portfolio: Opened, as_of_days: Sequence[int]) -> dict[int, int]:
@@ -142,13 +160,16 @@ def campaigns_of(judgements: Mapping[Supervised, Judgement], *, horizons: Horizo
     )
 
 
-def _notes(recipe: Recipe, rows: Snapshots | None, season: Season | None) -> dict[str, list[str]]:
+def _notes(
+    recipe: Recipe, rows: Snapshots | None, season: Season | None, sample: Sample | None
+) -> dict[str, list[str]]:
+    some = sample and sample.note
     few = None if rows is None else few_note(rows)
     horizons = recipe.horizons
     churn_season = season and season.note(horizons.churn_days)
     value_season = season and season.note(recipe.extended_days or horizons.value_days)
     told = {
-        "churn": [few, churn_season],
-        "lifetime_value": [few, recipe.extension_note, value_season],
+        "churn": [some, few, churn_season],
+        "lifetime_value": [some, few, recipe.extension_note, value_season],
     }
     return {target: [note for note in notes if note] for target, notes in told.items()}

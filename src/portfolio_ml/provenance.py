@@ -9,13 +9,19 @@ from importlib.metadata import version
 
 from portfolio_ml import registry
 from portfolio_ml.config import Settings, public_yaml
+from portfolio_ml.features.sample import Sample
 from portfolio_ml.features.table import definitions_hash
 from portfolio_ml.opening import Opened
 from portfolio_ml.timeline import to_date
 
 
-def parameters(portfolio: Opened) -> dict[str, object]:
-    """The dates, horizons and parameters of a training, and how many rows it saw."""
+def parameters(portfolio: Opened, sample: Sample) -> dict[str, object]:
+    """The dates, horizons and parameters of a training, and how many rows and customers it saw.
+
+    Args:
+        portfolio: The history.
+        sample: The customers whom the models learn from.
+    """
     recipe, span = portfolio.recipe, portfolio.span
     learned = recipe.snapshot_days(span.first_day, span.last_day)
     return {
@@ -32,6 +38,9 @@ def parameters(portfolio: Opened) -> dict[str, object]:
         "seed": recipe.seed,
         "churn_trees": asdict(recipe.churn_trees),
         "value_trees": asdict(recipe.value_trees),
+        "customers": sample.of,
+        "customers_learnt_from": sample.customers,
+        "customer_weight": sample.weight,
         "rows_kept": portfolio.history.kept,
         "rows_quarantined": portfolio.history.quarantined,
     }

@@ -148,6 +148,7 @@ def models_as_files(
     rows: pa.Table,
     *,
     extended_days: int | None = None,
+    weight: float = 1.0,
 ) -> dict[str, ModelFiles]:
     """The winners as data, each with the portfolio that it froze and how it was judged.
 
@@ -157,6 +158,7 @@ def models_as_files(
         segments: The segments.
         frozen: The portfolio as of today.
         rows: Today's features, one row per customer.
+        weight: How many customers each of the rows stands for.
         extended_days: The value horizon to stretch to, where a shorter one was learnt.
     """
     churn = _winner(candidates.churn, judgements.get("churn"))
@@ -178,6 +180,7 @@ def models_as_files(
             matrix(rows, segments.names),
             ltv=value.predict(matrix(rows, value.names)),
             p_churn=churn.predict(matrix(rows, churn.names)),
+            weight=weight,
         ),
     }
     return {

@@ -1,7 +1,12 @@
-"""A portfolio's customers, scored by the champions in force: the rows that are delivered."""
+"""A portfolio's customers, scored by the champions in force: the rows that are delivered.
+
+Features lie in a file and are scored a slice of customers after the other; the rows go to a file
+likewise. So what scoring takes of memory does not grow with the portfolio.
+"""
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -10,7 +15,9 @@ import pyarrow.compute as pc
 
 from portfolio_ml.config import Settings
 from portfolio_ml.customer_rows import Lineage, customer_rows
+from portfolio_ml.engine import Engine
 from portfolio_ml.opening import Opened, Say
+from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.scoring import Champions, predict
 from portfolio_ml.standing import standing_of
 from portfolio_ml.steps import Progress, unheard
@@ -22,6 +29,8 @@ BandsBefore = Callable[[date], pa.Table]
 
 ROWS_AT_ONCE = 2_000_000
 """Of the feature table, where many dates are scored in one query."""
+SLICE_ROWS = 100_000
+"""So many customers are scored at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,7 @@ def scored(
         settings=settings,
         bands_before=bands_before(portfolio.as_of),
         now=now(),
+        engine=portfolio.engine,
     )
 
 
@@ -97,7 +107,7 @@ def scored_dates(
         tables = tables_of(portfolio, champions, [to_day(day) for day in chosen])
         for place, day in enumerate(chosen, start=first):
             progress(place / len(dates))
-            on_day = {t: _on(rows, day) for t, rows in tables.items()}
+            on_day = tables if at_once == 1 else {t: _on(rows, day) for t, rows in tables.items()}
             if on_day["churn"].num_rows:
                 yield _scored(
                     on_day,
@@ -106,6 +116,7 @@ def scored_dates(
                     settings=portfolio.settings,
                     bands_before=bands_before(day),
                     now=now(),
+                    engine=portfolio.engine,
                 )
 
 
@@ -123,33 +134,55 @@ def _on(rows: pa.Table, day: date) -> pa.Table:
 
 
 def _scored(
-    tables: dict[str, pa.Table],
+    tables: Mapping[str, pa.Table],
     champions: Champions,
     *,
     as_of: date,
     settings: Settings,
     bands_before: pa.Table,
     now: datetime,
+    engine: Engine,
 ) -> Scored:
     frozen, features = champions.frozen["churn"], tables["churn"]
-    run_id = uuid.uuid4().hex
-    rows = customer_rows(
-        features,
-        predict(champions, tables, reasons=settings.scoring.reasons),
-        standing_of(
-            features,
-            activity_days=frozen.activity_days,
-            tier_edges=frozen.reference.tier_edges,
-            lifecycle=settings.lifecycle,
-        ),
-        as_of=as_of,
-        lineage=Lineage(
-            versions=champions.versions,
-            features_hash=frozen.features_hash,
-            run_id=run_id,
-            scored_at=now,
-        ),
-        bands=settings.scoring.bands,
-        bands_before=bands_before,
+    lineage = Lineage(
+        versions=champions.versions,
+        features_hash=frozen.features_hash,
+        run_id=uuid.uuid4().hex,
+        scored_at=now,
     )
-    return Scored(as_of, rows, features, run_id)
+    bands = bands_before.combine_chunks().sort_by("customer_id")
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for first in range(0, features.num_rows, SLICE_ROWS):
+            some = {target: rows.slice(first, SLICE_ROWS) for target, rows in tables.items()}
+            rows = customer_rows(
+                some["churn"],
+                predict(champions, some, reasons=settings.scoring.reasons),
+                standing_of(
+                    some["churn"],
+                    activity_days=frozen.activity_days,
+                    tier_edges=frozen.reference.tier_edges,
+                    lifecycle=settings.lifecycle,
+                ),
+                as_of=as_of,
+                lineage=lineage,
+                bands=settings.scoring.bands,
+                bands_before=_among(bands, some["churn"]["customer_id"]),
+            )
+            yield from rows.to_batches()
+
+    rows = engine.spooled(batches(), CUSTOMER_ROWS.arrow)
+    return Scored(as_of, rows, features, lineage.run_id)
+
+
+def _among(sorted_rows: pa.Table, customer_ids: pa.ChunkedArray) -> pa.Table:
+    """The rows of customers from the lowest to the highest of these ids.
+
+    To look ids up among all customers anew for every slice would take ever longer with more.
+    """
+    ids = sorted_rows["customer_id"]
+    ends = pc.min_max(customer_ids)
+    first, last = (ends[end].as_py() for end in ("min", "max"))
+    begin = bisect_left(range(len(ids)), first, key=lambda place: ids[place].as_py())
+    end = bisect_right(range(len(ids)), last, key=lambda place: ids[place].as_py())
+    return sorted_rows.slice(begin, end - begin)

@@ -16,6 +16,7 @@ from tests.portfolios import KINDS, Contact, Interaction, Known, Portfolio
 
 from portfolio_ml.config import settings_from
 from portfolio_ml.engine import Engine
+from portfolio_ml.features import sample
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.reference import Reference
 from portfolio_ml.features.table import FeatureTable, at
@@ -163,6 +164,18 @@ def test_customers_scored_under_a_frozen_reference_agree(dated, tables):
         for inputs in dated
     )
     assert_rows_agree(found, expected)
+
+
+def test_the_same_customers_are_drawn(dated, monkeypatch):
+    monkeypatch.setattr(sample, "FEWEST", 5)
+    expected, found = (
+        inputs.engine.collect(
+            sample.drawn(inputs, [AS_OF], most=10, seed=7).inputs.customers.sort("customer_id")
+        )["customer_id"].to_pylist()
+        for inputs in dated
+    )
+    assert found == expected
+    assert 0 < len(found) < dated[0].count()
 
 
 def test_cdnow_agrees(engines):

@@ -151,6 +151,19 @@ def test_profiles_add_up_to_the_portfolio(model, features):
         assert sum(profile[share] for profile in found) == pytest.approx(1)
 
 
+def test_profiles_of_drawn_customers_tell_of_all_whom_they_stand_for(model, features):
+    ltv, p_churn = np.arange(len(features), dtype=float), np.full(len(features), 0.25)
+    drawn, alone = (
+        profiles(model, features, ltv=ltv, p_churn=p_churn, weight=weight) for weight in (2.5, 1)
+    )
+    for some, one in zip(drawn, alone, strict=True):
+        assert some["customers"] == round(2.5 * one["customers"])
+        assert some["spend"] == pytest.approx(2.5 * one["spend"])
+        assert some["ltv"] == pytest.approx(2.5 * one["ltv"])
+        assert some["customer_share"] == one["customer_share"]
+        assert some["medians"] == one["medians"]
+
+
 def test_a_profile_says_what_is_usual(model, features):
     nowhere = features[model.predict(features) != 0]
     nowhere[:, MODEL_INPUTS.index("spend_change_90d")] = np.nan

@@ -249,7 +249,8 @@ class Training(Section):
     Attributes:
         snapshots: How many dates back in time to learn from, at most.
         step_days: How many days they lie apart.
-        max_rows: How many rows to learn from, at most; whole customers are drawn.
+        max_rows: How many rows to compute and learn from, of all dates together and give or take
+            chance; of a larger portfolio, whole customers are drawn before anything is computed.
         seed: What decides wherever chance does; the same seed gives the same models.
         trees: How the models' trees are held back.
     """

@@ -20,6 +20,7 @@ from portfolio_ml.engine.csv_files import FILE, CsvScan, csv_rows, csv_scan, men
 from portfolio_ml.engine.files import common_columns, encoding_advice, is_parquet, layouts_of
 from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading, Told, distinct
 from portfolio_ml.engine.readings import literal, quoted, read_as
+from portfolio_ml.engine.spool import spooled
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
 
 Computed = TypeVar("Computed")
@@ -148,6 +149,17 @@ class DuckDBEngine:
         """The frame's rows as one Arrow table; errors are those of `keep`."""
         return self._computed(lambda: nw.to_native(frame).to_arrow_table())
 
+    def with_digest(self, frame: Frame, column: str, *, salt: str) -> Frame:
+        """The frame with `digest`: MD5 of the salt and a text, 32 hexadecimal digits."""
+        relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
+        digest = f"md5(concat({literal(salt)}, {quoted(column)})) AS digest"
+        return nw.from_native(relation.project(f"*, {digest}"))
+
+    def spooled(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+        """The batches as a table that lies in a file; errors are those of `keep`."""
+        with _computing(self._scans):
+            return spooled(batches, schema, self._folder / f"{next(self._names)}.arrow")
+
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """The frame's rows, streamed; errors are those of `keep`."""
         rows = self._computed(lambda: nw.to_native(frame).to_arrow_reader(_BATCH_ROWS))
@@ -164,22 +176,7 @@ class DuckDBEngine:
 
     def stored(self, frame: Frame, schema: pa.Schema) -> pa.Table:
         """The frame's rows in order, in a file that the table maps; errors are those of `keep`."""
-        return self.mapped(self.batches(frame), schema)
-
-    def mapped(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
-        """A table that maps a file of this engine to which the batches were written.
-
-        The file's name goes with the engine, its rows with the table.
-        """
-        file = self._folder / f"{next(self._names)}.arrow"
-        with (
-            _computing(self._scans),
-            pa.OSFile(str(file), "wb") as out,
-            pa.ipc.new_file(out, schema) as writer,
-        ):
-            for batch in batches:
-                writer.write_batch(batch.cast(schema))
-        return pa.ipc.open_file(pa.memory_map(str(file))).read_all()
+        return self.spooled((batch.cast(schema) for batch in self.batches(frame)), schema)
 
     def write(self, frame: Frame, file: Path) -> None:
         """Stream the frame's rows into a Parquet file; errors are those of `keep`."""

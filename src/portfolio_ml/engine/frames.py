@@ -1,6 +1,6 @@
 """What the steps ask of an engine, and what it gives them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -59,6 +59,15 @@ class Engine(Protocol):
 
     def collect(self, frame: Frame) -> pa.Table:
         """The frame's rows, held in this process: for aggregates and samples."""
+
+    def with_digest(self, frame: Frame, column: str, *, salt: str) -> Frame:
+        """The frame with `digest`: MD5 of the salt and a text, 32 hexadecimal digits.
+
+        It is no secret and no proof, but the same number on every engine.
+        """
+
+    def spooled(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+        """The batches as a table that lies in a file of the engine's folder, not in memory."""
 
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """The frame's rows, a batch at a time."""

@@ -10,7 +10,7 @@ was computed from, and a lost worker loses nothing of it.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading, Told, dis
 from portfolio_ml.engine.pieces import Scan, rows_of
 from portfolio_ml.engine.readings import quoted, read_as
 from portfolio_ml.engine.sessions import session
+from portfolio_ml.engine.spool import spooled
 from portfolio_ml.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -182,6 +183,19 @@ class SparkEngine:
             rows: pa.Table = nw.to_native(frame).toArrow()
         return pa.table(rows.columns, rows.column_names)  # Spark marks columns that have no null
 
+    def with_digest(self, frame: Frame, column: str, *, salt: str) -> Frame:
+        """The frame with `digest`: MD5 of the salt and a text, 32 hexadecimal digits."""
+        from pyspark.sql import functions  # noqa: PLC0415 - an extra
+
+        with computing():
+            salted = functions.concat(functions.lit(salt), functions.col(column))
+            return _framed(nw.to_native(frame).withColumn("digest", functions.md5(salted)))
+
+    def spooled(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+        """The batches as a table that lies in a file; errors are those of `keep`."""
+        with computing():
+            return spooled(batches, schema, self._folder / f"{next(self._names)}.arrow")
+
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """The frame's rows in order, streamed from files; errors are those of `keep`."""
         for file in sorted(self._written(frame).glob("part-*.parquet")):
@@ -193,7 +207,7 @@ class SparkEngine:
 
         Errors are those of `keep`.
         """
-        return self._reader.mapped(self.batches(frame), schema)
+        return self.spooled((batch.cast(schema) for batch in self.batches(frame)), schema)
 
     def _found(self, scan: Scan) -> Frame:
         """The rows of a scan as text, but for dates."""

@@ -95,6 +95,17 @@ class Inputs:
             self.customers.join(self._ids(customer_ids), on="customer_id", how="anti")
         )
 
+    def sampled(self, below: str, *, salt: str) -> "Inputs":
+        """The same for the customers whose digest comes before a text, each computed once.
+
+        Args:
+            below: The first digits of a digest.
+            salt: What is set before each id.
+        """
+        told = self.engine.with_digest(self.customers, "customer_id", salt=salt)
+        some = self._chosen(told.filter(nw.col("digest") < below).drop("digest"))
+        return some.each(self.engine.keep)
+
     def _ids(self, customer_ids: Sequence[str]) -> Frame:
         ids = pa.array(sorted({*customer_ids}), pa.string())
         return self.engine.from_arrow(pa.table({"customer_id": ids}))
@@ -104,15 +115,15 @@ class Inputs:
         chosen = self.engine.keep(customers)
         numbers = chosen.select("customer")
         return replace(
-            self._each(lambda frame: frame.join(numbers, on="customer", how="semi")),
+            self.each(lambda frame: frame.join(numbers, on="customer", how="semi")),
             customers=chosen,
         )
 
     def _between(self, first: int, end: int) -> "Inputs":
         chosen = (nw.col("customer") >= first) & (nw.col("customer") < end)
-        return self._each(lambda frame: frame.filter(chosen))
+        return self.each(lambda frame: frame.filter(chosen))
 
-    def _each(self, part: Callable[[Frame], Frame]) -> "Inputs":
+    def each(self, part: Callable[[Frame], Frame]) -> "Inputs":
         """The same with a part of each table that has a row for what a customer did or is."""
 
         def of(frame: Frame | None) -> Frame | None:

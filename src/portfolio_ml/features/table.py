@@ -179,7 +179,7 @@ def at(
         progress=lambda share: progress(share / 2),
     )
     return FeatureTable(
-        rows=pa.Table.from_batches(_told(found, progress), schema=found.schema),
+        rows=inputs.engine.spooled(_told(found, progress), found.schema),
         references=found.references,
         hash=definitions_hash(inputs.catalogue, horizons),
     )
@@ -198,7 +198,10 @@ def computed(
     `progress` is told which share of the references is fitted.
     """
     engine, days = inputs.engine, sorted({*as_of_days})
-    parts = [engine.keep(customers_at(part, days)) for part in inputs.parts(len(days))]
+    frames = [customers_at(part, days) for part in inputs.parts(len(days))]
+    if references is not None and len(days) == 1:  # each part is read once
+        return Computed(frames, {day: references[day] for day in days}, horizons, inputs)
+    parts = [engine.keep(frame) for frame in frames]
     if references is None:
         fitted = fit_references(parts, days, inputs, progress=progress)
     else:

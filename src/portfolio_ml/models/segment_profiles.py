@@ -21,7 +21,12 @@ SHOWN = (
 
 
 def profiles(
-    model: SegmentModel, features: NDArray[np.float32], *, ltv: Floats, p_churn: Floats
+    model: SegmentModel,
+    features: NDArray[np.float32],
+    *,
+    ltv: Floats,
+    p_churn: Floats,
+    weight: float = 1.0,
 ) -> list[dict[str, Any]]:
     """Per segment, plain JSON values: what the report and the run in MLflow show.
 
@@ -34,6 +39,7 @@ def profiles(
         features: Of a portfolio's customers, shape (customers, len(model.names)).
         ltv: What each is expected to spend, shape (customers,).
         p_churn: P(no purchase within the churn horizon) of each, shape (customers,).
+        weight: How many customers of the portfolio each stands for.
     """
     place = model.predict(features)
     spend = features[:, model.names.index("net_spend")].astype(np.float64)
@@ -41,11 +47,11 @@ def profiles(
         {
             "id": identity,
             "name": name,
-            "customers": int(among.sum()),
+            "customers": round(weight * int(among.sum())),
             "customer_share": _share(among.sum(), len(place)),
-            "spend": float(spend[among].sum()),
+            "spend": weight * float(spend[among].sum()),
             "spend_share": _share(spend[among].sum(), spend.sum()),
-            "ltv": float(ltv[among].sum()),
+            "ltv": weight * float(ltv[among].sum()),
             "ltv_share": _share(ltv[among].sum(), ltv.sum()),
             "p_churn": float(p_churn[among].mean()) if among.any() else None,
             "medians": _medians(model.names, features[among]),

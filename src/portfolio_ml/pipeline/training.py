@@ -1,7 +1,7 @@
 """Learn from a history: features, backtest, tuning, training."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from portfolio_ml import learning, provenance, registry, search, tuning, watching
@@ -55,7 +55,7 @@ def features(portfolio: Opened, *, say: Say) -> FeatureTable:
 
 def backtest(portfolio: Opened, *, say: Say) -> dict[Supervised, Judgement]:
     """How the recipe would have done at rolling cutoffs, against baselines."""
-    judgements, _ = learning.judged(learning.judgeable(portfolio, say), say)
+    judgements, *_ = learning.judged(learning.judgeable(portfolio, say), say)
     return judgements
 
 
@@ -82,7 +82,7 @@ def tune(
     text = f"computing features and outcomes at {counted(len(days), 'date')}, {dates}"
     return tuning.tune(
         labelled(
-            portfolio.inputs,
+            learning.drawn_for(portfolio, days, say).inputs,
             days,
             horizons=recipe.horizons,
             measure=recipe.measure,
@@ -116,7 +116,8 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
     learned = learning.learned(portfolio, say)
     judgements = learned.judgements
     say("fitting the final models")
-    table = features(portfolio, say=say)
+    today = learning.drawn_for(portfolio, [portfolio.as_of_day])
+    table = features(replace(portfolio, inputs=today.inputs), say=say)
     frozen = _frozen(portfolio, table)
     names = portfolio.inputs.catalogue.model_inputs
     inputs = matrix(table.rows, names)
@@ -140,7 +141,13 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
     )
     moved = None if before is None else migration(before, segments, inputs)
     models = models_as_files(
-        judgements, candidates, segments, frozen, table.rows, extended_days=recipe.extended_days
+        judgements,
+        candidates,
+        segments,
+        frozen,
+        table.rows,
+        extended_days=recipe.extended_days,
+        weight=today.weight,
     )
     models = with_profiles(models, watching.seen(portfolio, learned, inputs))
     say("logging to MLflow and passing the gate")
@@ -151,7 +158,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
                 judgements=judgements,
                 segments=segments,
                 migration=moved,
-                params=provenance.parameters(portfolio),
+                params=provenance.parameters(portfolio, learned.sample or today),
                 tags=provenance.tags(portfolio),
                 dataset=provenance.dataset(portfolio),
                 documents=provenance.documents(settings),

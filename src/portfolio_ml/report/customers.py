@@ -138,9 +138,11 @@ def segment_profiles(rows: pa.Table, features: pa.Table) -> tuple[Profile, ...]:
         features: The features behind them, of the same customers in the same order.
     """
     revenue = _sum(features, "net_spend")
+    shown = ("net_spend", "recency_days", "purchase_days", "ticket")
+    told = features.select([name for name in shown if name in features.column_names])
     found = []
     for name in _segment_names(rows):
-        own = features.filter(pc.equal(rows["segment_name"], name))
+        own = told.filter(pc.equal(rows["segment_name"], name))
         found.append(
             Profile(
                 name=name,
@@ -189,11 +191,14 @@ def attention(rows: pa.Table, features: pa.Table) -> tuple[Attention, ...]:
         rows: The customer rows.
         features: The features behind them, of the same customers in the same order.
     """
-    placed = rows.append_column(_PLACE, pa.array(range(rows.num_rows), pa.int64()))
+    worth = rows.select(["value_at_risk", "customer_id"])
+    placed = worth.append_column(_PLACE, pa.array(np.arange(rows.num_rows)))
     at_risk = placed.filter(
         pc.and_(pc.is_finite(rows["value_at_risk"]), pc.greater(rows["value_at_risk"], 0))
     )
     ordered = at_risk.sort_by([("value_at_risk", "descending"), ("customer_id", "ascending")])
+    first = ordered[_PLACE].slice(0, SHOWN).combine_chunks()
+    shown = rows.take(first).append_column(_PLACE, first)
     return tuple(
         Attention(
             customer_id=row["customer_id"],
@@ -208,7 +213,7 @@ def attention(rows: pa.Table, features: pa.Table) -> tuple[Attention, ...]:
             value_at_risk=row["value_at_risk"],
             expected_next_order_date=row["expected_next_order_date"],
         )
-        for row in ordered.slice(0, SHOWN).to_pylist()
+        for row in shown.to_pylist()
     )
 
 

@@ -58,7 +58,10 @@ TRAINING_ROWS = Table(
         Column("as_of", pa.date32(), "history up to and including this day was used"),
         Column("outcome_until", pa.date32(), "the last day that an outcome of the row looks at"),
         Column(
-            "weight", pa.float64(), "1 at the last date, and half as much for each year before it"
+            "weight",
+            pa.float64(),
+            "1 at the last date, and half as much for each year before it; times the customers "
+            "that each stands for where training.max_rows drew some",
         ),
         Column("churned", pa.bool_(), "no purchase day within the churn horizon"),
         Column("future_purchase_days", pa.int64(), "purchase days within the churn horizon"),

@@ -74,18 +74,34 @@ def prepare(rows: pa.Table, contract: Table, *, as_of: date) -> Delivery:
         ValueError: The rows do not follow the contract, or are of another as-of date.
     """
     came = _typed(rows, contract, as_of=as_of)
-    order = pc.sort_indices(came, sort_keys=[(name, "ascending") for name in contract.key])
-    came = came.take(order)
+    order = _order(came, contract.key)
+    if order is not None:
+        came = came.take(pa.array(order))
     exact = pa.table([_exact(came[c.name], c) for c in contract.columns], names=contract.names)
     faults = _faults(exact, contract)
     bad = np.logical_or.reduce([mask for _, mask in faults], axis=0, initial=np.False_)
     bad = np.broadcast_to(bad, came.num_rows)
-    kept = exact.filter(pa.array(~bad)).combine_chunks()
+    kept = exact.filter(pa.array(~bad)).combine_chunks() if bad.any() else exact
     places = np.flatnonzero(bad)
-    numbers = np.asarray(order.to_numpy(), np.int64) + 1
+    numbers = (np.arange(came.num_rows, dtype=np.int64) if order is None else order) + 1
     reasons = ["; ".join(text for text, mask in faults if mask[place]) for place in places]
     rejects = _rejects(came.take(pa.array(places)), numbers[places], reasons)
     return Delivery(contract, kept, numbers[~bad], rejects, digest(kept, contract))
+
+
+def _order(rows: pa.Table, key: tuple[str, ...]) -> NDArray[np.int64] | None:
+    """The places of the rows in the order of their keys; None where that is how they come.
+
+    To copy rows that are in order already would take as much memory again.
+    """
+    [first, *others] = key
+    ids = rows[first]
+    if not others and not ids.null_count:
+        rising = pc.less_equal(ids.slice(0, max(len(ids) - 1, 0)), ids.slice(1))
+        if pc.all(rising, min_count=0).as_py():
+            return None
+    order = pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in key])
+    return np.asarray(order.to_numpy(), np.int64)
 
 
 def digest(rows: pa.Table, contract: Table) -> str:

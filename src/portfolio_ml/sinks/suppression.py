@@ -56,14 +56,17 @@ class Suppression:
         """Which of the customers were erased, shape (customers,)."""
         if not self.hashes:
             return pa.array(np.zeros(len(ids), bool))
-        return pa.array([each is not None and self.has(each) for each in ids.to_pylist()])
+        chunks = (chunk.to_pylist() for chunk in ids.chunks)
+        return pa.array([each is not None and self.has(each) for ids in chunks for each in ids])
 
     def has(self, customer_id: str) -> bool:
         """Whether a customer was erased."""
         return bool(self.hashes) and _hash(self.key, customer_id) in self.hashes
 
     def without(self, rows: pa.Table) -> pa.Table:
-        """The rows of those who were not erased."""
+        """The rows of those who were not erased; all of them, uncopied, where nobody was."""
+        if not self.hashes:
+            return rows
         return rows.filter(pc.invert(self.holds(rows["customer_id"])))
 
 
