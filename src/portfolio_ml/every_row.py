@@ -54,7 +54,7 @@ def grower(portfolio: Opened, learned: Learned, *, say: Say) -> Iterator[Grower 
     if settings is None or sample is None or is_few(sample):
         yield None
         return
-    table = _every_row(portfolio)
+    table = training_table(portfolio)
     text = f"laying out every row for {counted(settings.workers, 'worker')}"
     with tempfile.TemporaryDirectory(prefix="portfolio-ml-", dir=_folder(portfolio)) as name:
         partitions = lay_out(table, Path(name), workers=settings.workers, progress=told(say, text))
@@ -80,7 +80,7 @@ def with_note(
     return {target: [*told, note] for target, told in notes.items()}
 
 
-def _every_row(portfolio: Opened) -> TrainingTable:
+def training_table(portfolio: Opened) -> TrainingTable:
     """Features and outcomes of every customer at the recipe's snapshot days."""
     recipe, span = portfolio.recipe, portfolio.span
     days = recipe.snapshot_days(span.first_day, span.last_day)

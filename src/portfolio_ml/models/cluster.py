@@ -134,7 +134,7 @@ def _connected(settings: Distributed, stack: ExitStack) -> Cluster:
             )
         )
     try:
-        client = distributed.Client(cluster, timeout=ANSWER_SECONDS, set_as_default=False)
+        client = _ordered_client()(cluster, timeout=ANSWER_SECONDS, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise ServiceUnavailableError(
             "no Dask scheduler answers",
@@ -156,6 +156,23 @@ def hushed() -> Iterator[None]:
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
+
+
+def _ordered_client() -> type["Client"]:
+    """A connection that tells who has what in the order of the question.
+
+    Dask's own tells it in any order, and LightGBM numbers the workers in it: each sets the bins of
+    the features that its number falls to, so that the trees would differ from run to run.
+    """
+    import distributed  # noqa: PLC0415 - an extra
+
+    class Ordered(distributed.Client):
+        def who_has(self, futures: Any = None, **kwargs: Any) -> Any:  # noqa: ANN401 - Dask's own
+            found = super().who_has(futures, **kwargs)
+            keys = [] if futures is None else [future.key for future in futures]
+            return {key: found[key] for key in keys} if keys else found
+
+    return Ordered
 
 
 def _demand_workers(client: "Client", workers: int, where: str) -> None:

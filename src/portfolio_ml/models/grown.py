@@ -5,7 +5,7 @@ them. Each is told which rows are its own, so that the same rows, number of work
 the same trees, whichever machines they are.
 """
 
-import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -190,10 +190,12 @@ def _labels(rows: pa.RecordBatch, outcome: Outcome) -> NDArray[Any]:
 
 
 def _say_nothing() -> None:
-    """What LightGBM tells of its network would stand among the results of the command."""
-    logger = logging.getLogger("portfolio_ml.lightgbm")
-    logger.setLevel(logging.CRITICAL)
-    lgb.register_logger(logger)
+    """What LightGBM tells of its network would stand among the results of the command.
+
+    Its own logger is one per thread, and nobody knows which of a worker's threads will fit.
+    """
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
 
 
 def _unseen(folder: Path, where: str) -> ConfigError:
