@@ -1,7 +1,8 @@
 """Fit a recipe on labelled snapshots -> fitted models."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from portfolio_ml.config import Settings
 from portfolio_ml.errors import DataError, HistoryTooShortError
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.models.churn import ChurnModel, churn_candidates, fit_churn_trees
+from portfolio_ml.models.grown import Grow, Outcome
 from portfolio_ml.models.hurdle import fit_amount_trees, fit_silence_trees, hurdle_of
 from portfolio_ml.models.lifetime_value import LifetimeValueModel, value_candidates
 from portfolio_ml.models.seasonality import Seasonality
@@ -162,6 +164,7 @@ def fit_candidates(
     *,
     tier_edges: tuple[float, ...],
     seasonality: Seasonality | None = None,
+    grow: Grow | None = None,
 ) -> Candidates:
     """Every candidate of the supervised targets, fitted on labelled snapshots.
 
@@ -170,10 +173,12 @@ def fit_candidates(
         recipe: How to fit.
         tier_edges: The net spend that parts the value tiers.
         seasonality: The season that the history shows, if any.
+        grow: Fits the trees themselves, where they are to learn from more rows than these; the
+            rest still rests on these.
     """
     rows = snapshots.at_most(recipe.max_rows, recipe.seed)
     weight, seed = recency_weight(rows.day), recipe.seed
-    fits = {} if is_few(rows) else _fitted_trees(rows, weight, recipe)
+    fits = {} if is_few(rows) else _fitted_trees(rows, weight, recipe, grow)
     return Candidates(
         churn=churn_candidates(
             rows,
@@ -229,15 +234,26 @@ def few_note(rows: Snapshots) -> str | None:
     return f"boosted trees need at least {FEWEST_CUSTOMERS} customers to learn from: saw {seen}"
 
 
-def _fitted_trees(rows: Snapshots, weight: Floats, recipe: Recipe) -> dict[str, Fit | None]:
-    seed, parameters = recipe.seed, recipe.value_trees
-    fits = {
-        "churn": fit_churn_trees(rows, weight, seed=seed, parameters=recipe.churn_trees),
-        "amount": fit_amount_trees(rows, weight, seed=seed, parameters=parameters),
-    }
+def _fitted_trees(
+    rows: Snapshots, weight: Floats, recipe: Recipe, grow: Grow | None
+) -> dict[str, Fit | None]:
+    churn_trees, value_trees = recipe.churn_trees, recipe.value_trees
+    kinds: list[tuple[Outcome, Callable[..., Fit | None], TreeParameters]] = [
+        ("churn", fit_churn_trees, churn_trees),
+        ("amount", fit_amount_trees, value_trees),
+    ]
     if not recipe.shares_trees:
-        fits["silence"] = fit_silence_trees(rows, weight, seed=seed, parameters=parameters)
-    return fits
+        kinds.append(("silence", fit_silence_trees, value_trees))
+    return {
+        outcome: fit(
+            rows,
+            weight,
+            seed=recipe.seed,
+            parameters=parameters,
+            final=None if grow is None else partial(grow, outcome, parameters),
+        )
+        for outcome, fit, parameters in kinds
+    }
 
 
 def recency_weight(day: NDArray[np.int32]) -> Floats:

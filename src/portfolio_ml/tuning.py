@@ -6,7 +6,7 @@ seen. The best of many trials owes some of its lead to chance; so the search loo
 the customers, and the gain over the defaults is measured on the other.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -19,8 +19,8 @@ from portfolio_ml.errors import DataError
 from portfolio_ml.judgement import CHOSEN_BY, LEVEL, Supervised
 from portfolio_ml.metrics import METRICS, Difference, Metric, paired_bootstrap
 from portfolio_ml.models.churn import fit_churn_trees
-from portfolio_ml.models.hurdle import fit_value_trees
-from portfolio_ml.models.trees import DEFAULTS, TreeParameters, default_min_leaf_rows
+from portfolio_ml.models.hurdle import HurdleFit, fit_value_trees
+from portfolio_ml.models.trees import DEFAULTS, Fit, TreeParameters, default_min_leaf_rows
 from portfolio_ml.search import Dimension, Search, Trial, Values
 from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.steps import Step
@@ -33,7 +33,10 @@ Stopwatch = Callable[[], float]
 OpenSearch = Callable[["Question"], AbstractContextManager[Search]]
 
 TARGETS: tuple[Supervised, ...] = ("churn", "lifetime_value")
-_FIT = {"churn": fit_churn_trees, "lifetime_value": fit_value_trees}
+_FIT: Mapping[Supervised, Callable[..., Fit | HurdleFit | None]] = {
+    "churn": fit_churn_trees,
+    "lifetime_value": fit_value_trees,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ from portfolio_ml.config.portfolio_sections import (
 )
 from portfolio_ml.config.sections import (
     Bands,
+    Distributed,
     DuckDB,
     ExcludedPeriod,
     Lifecycle,
@@ -52,6 +53,7 @@ __all__ = [
     "CsvTarget",
     "CustomersSource",
     "DailyList",
+    "Distributed",
     "DuckDB",
     "ExcludedPeriod",
     "FiguresInParquet",

@@ -243,6 +243,33 @@ class TargetTrees(Section):
     lifetime_value: Trees = Trees()
 
 
+class Distributed(Section):
+    """The final trees are fitted on every row, not on a sample, by the workers of a Dask cluster.
+
+    Each holds its share of the rows in memory, about three times over while it fits. The number
+    of trees, calibration, intervals and the backtest still rest on at most `max_rows`.
+
+    Attributes:
+        workers: Among how many workers the rows are parted; another number gives slightly other
+            trees. Without a scheduler, so many are started on this machine.
+        scheduler: The address of a running Dask scheduler whose workers are used, such as
+            `tcp://host:8786`.
+        folder: Where the rows are laid out while the trees are fitted, a Parquet file for each
+            worker, which must see it under this path; needed with a scheduler. Without one, it is
+            the engine's temporary folder.
+    """
+
+    workers: Annotated[Whole, Field(ge=1, le=1_000)]
+    scheduler: str | None = Field(default=None, pattern=r"^(tcp|tls)://[^\s/]+:\d+$")
+    folder: Path | None = None
+
+    @model_validator(mode="after")
+    def _reaches_its_workers(self) -> Self:
+        if self.scheduler is not None and self.folder is None:
+            raise ValueError("a scheduler's workers read the rows from a folder: set folder")
+        return self
+
+
 class Training(Section):
     """Which snapshots the models learn from, and how their trees are held back.
 
@@ -253,6 +280,7 @@ class Training(Section):
             chance; of a larger portfolio, whole customers are drawn before anything is computed.
         seed: What decides wherever chance does; the same seed gives the same models.
         trees: How the models' trees are held back.
+        distributed: Where the final trees are fitted on every row, if `max_rows` does not do.
     """
 
     snapshots: Count = 8
@@ -260,6 +288,7 @@ class Training(Section):
     max_rows: Count = 2_000_000
     seed: Whole = Field(default=7, ge=0, lt=2**31)
     trees: TargetTrees = TargetTrees()
+    distributed: Distributed | None = None
 
 
 class Backtest(Section):

@@ -8,7 +8,7 @@ change little in `make bench-ablations` (`docs/reference/ablations.md`: mean AUR
 .8157, mean log loss .3951 against .3947).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -210,7 +210,12 @@ def churn_candidates(
 
 
 def fit_churn_trees(
-    snapshots: Snapshots, weight: Floats, *, seed: int, parameters: TreeParameters
+    snapshots: Snapshots,
+    weight: Floats,
+    *,
+    seed: int,
+    parameters: TreeParameters,
+    final: Callable[[int], Trees] | None = None,
 ) -> Fit | None:
     """The trees alone; None where some fold's rows to learn from lack one of the outcomes."""
     outcomes = (snapshots.churned, ~snapshots.churned)
@@ -225,6 +230,7 @@ def fit_churn_trees(
         seed=seed,
         weight=weight,
         parameters=parameters,
+        final=final,
     )
 
 

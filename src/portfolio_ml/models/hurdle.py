@@ -8,7 +8,7 @@ Retail, level on the grocery data, behind on the resellers'), and its first part
 model's where both look equally far ahead, so that churn and value tell one story.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,7 +90,12 @@ def hurdle_of(silence: Fit | None, amount: Fit | None) -> HurdleFit | None:
 
 
 def fit_silence_trees(
-    snapshots: Snapshots, weight: Floats, *, seed: int, parameters: TreeParameters
+    snapshots: Snapshots,
+    weight: Floats,
+    *,
+    seed: int,
+    parameters: TreeParameters,
+    final: Callable[[int], Trees] | None = None,
 ) -> Fit | None:
     """The trees of no spend within the value horizon; None where a fold lacks an outcome."""
     outcomes = (snapshots.spend > 0, snapshots.spend <= 0)
@@ -105,11 +110,17 @@ def fit_silence_trees(
         seed=seed,
         weight=weight,
         parameters=parameters,
+        final=final,
     )
 
 
 def fit_amount_trees(
-    snapshots: Snapshots, weight: Floats, *, seed: int, parameters: TreeParameters
+    snapshots: Snapshots,
+    weight: Floats,
+    *,
+    seed: int,
+    parameters: TreeParameters,
+    final: Callable[[int], Trees] | None = None,
 ) -> Fit | None:
     """The trees of gross spend of those who buy; None where a fold holds nobody who does."""
     buys = snapshots.spend > 0
@@ -125,6 +136,7 @@ def fit_amount_trees(
         weight=weight,
         among=buys,
         parameters=parameters,
+        final=final,
     )
 
 

@@ -5,6 +5,7 @@ the trees.
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import exp
@@ -154,6 +155,7 @@ def fit_trees(
     weight: Floats | None = None,
     among: NDArray[np.bool_] | None = None,
     parameters: TreeParameters = DEFAULTS,
+    final: Callable[[int], Trees] | None = None,
 ) -> Fit:
     """Trees for `outcome`, with the number of rounds chosen on customer-grouped folds.
 
@@ -168,6 +170,8 @@ def fit_trees(
         among: The rows to learn from, whose outcomes alone matter; held-out predictions are of
             all rows. All where not given.
         parameters: How the trees are held back.
+        final: Gives the ensemble itself, of so many trees, where it is not fitted here on the same
+            rows.
     """
     fold = customer_folds(customer, seed)
     learned = slice(None) if among is None else among
@@ -195,8 +199,10 @@ def fit_trees(
         held_out[rows] = np.asarray(
             booster.predict(features[rows], num_iteration=min(rounds, booster.current_iteration()))
         )
-    final = lgb.train({**options, "num_threads": threads}, data, num_boost_round=rounds)
-    text = final.model_to_string(num_iteration=rounds)
+    if final is not None:
+        return Fit(trees=final(rounds), held_out=held_out, rounds=rounds)
+    whole = lgb.train({**options, "num_threads": threads}, data, num_boost_round=rounds)
+    text = whole.model_to_string(num_iteration=rounds)
     return Fit(trees=load(text), held_out=held_out, rounds=rounds)
 
 

@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from portfolio_ml import learning, provenance, registry, search, tuning, watching
+import numpy as np
+from numpy.typing import NDArray
+
+from portfolio_ml import every_row, learning, provenance, registry, search, tuning, watching
 from portfolio_ml.champions import segments_in_force
 from portfolio_ml.features.table import FeatureTable, at
 from portfolio_ml.frozen import Frozen
@@ -20,7 +23,7 @@ from portfolio_ml.publish import Training, models_as_files, publish
 from portfolio_ml.snapshots import labelled, matrix
 from portfolio_ml.steps import told
 from portfolio_ml.timeline import to_date
-from portfolio_ml.training import fit_candidates, unlabelled_candidates
+from portfolio_ml.training import Candidates, fit_candidates, unlabelled_candidates
 from portfolio_ml.tuning import Budget, Tuned
 from portfolio_ml.wording import counted
 
@@ -111,6 +114,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
         promote: Whether accepted challengers become champions.
         say: Told what is being done.
     """
+    every_row.demand_workers(portfolio)
     portfolio = learning.judgeable(portfolio, say)
     settings, recipe = portfolio.settings, portfolio.recipe
     learned = learning.learned(portfolio, say)
@@ -121,15 +125,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
     frozen = _frozen(portfolio, table)
     names = portfolio.inputs.catalogue.model_inputs
     inputs = matrix(table.rows, names)
-    if learned.snapshots is None:
-        candidates = unlabelled_candidates(inputs, names, recipe)
-    else:
-        candidates = fit_candidates(
-            learned.snapshots,
-            recipe,
-            tier_edges=frozen.reference.tier_edges,
-            seasonality=seasonality_of(learned.season, frozen.reference.purchase_model),
-        )
+    candidates, notes = _candidates(portfolio, learned, frozen, inputs, say=say)
     before, highest_id = segments_in_force(settings)
     segments = fit_segments(
         inputs,
@@ -163,7 +159,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
                 dataset=provenance.dataset(portfolio),
                 documents=provenance.documents(settings),
                 unjudged=learned.unjudged,
-                notes=learned.notes,
+                notes=notes,
                 over_champions=gains_over_champions(
                     settings, judgements, learned.evaluated, horizons=recipe.horizons
                 ),
@@ -182,6 +178,30 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
         run_id=published.run_id,
         migration=moved,
     )
+
+
+def _candidates(
+    portfolio: Opened,
+    learned: learning.Learned,
+    frozen: Frozen,
+    inputs: NDArray[np.float32],
+    *,
+    say: Say,
+) -> tuple[Candidates, Mapping[str, Sequence[str]]]:
+    """Every candidate, and per target what to know of it."""
+    recipe = portfolio.recipe
+    if learned.snapshots is None:
+        names = portfolio.inputs.catalogue.model_inputs
+        return unlabelled_candidates(inputs, names, recipe), learned.notes
+    with every_row.grower(portfolio, learned, say=say) as grower:
+        candidates = fit_candidates(
+            learned.snapshots,
+            recipe,
+            tier_edges=frozen.reference.tier_edges,
+            seasonality=seasonality_of(learned.season, frozen.reference.purchase_model),
+            grow=None if grower is None else grower.grow,
+        )
+    return candidates, every_row.with_note(learned.notes, grower, max_rows=recipe.max_rows)
 
 
 def _frozen(portfolio: Opened, table: FeatureTable) -> Frozen:
