@@ -13,10 +13,12 @@ import itertools
 import re
 import socket
 import subprocess
+import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -29,7 +31,13 @@ import pyarrow.parquet as pq
 from portfolio_ml.config import Spark
 from portfolio_ml.engine.duckdb import DuckDBEngine
 from portfolio_ml.engine.frames import Frame
-from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
+from portfolio_ml.errors import (
+    ConfigError,
+    DataError,
+    PortfolioError,
+    ServiceUnavailableError,
+    TryAgainLaterError,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -47,12 +55,33 @@ _FIXED = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.caseSensitive": "true",
 }
+_RAISED = (ConfigError, DataError, ServiceUnavailableError, TryAgainLaterError)
+"""What workers raise that is no bug."""
 _QUIET = {
     "spark.python.sql.dataFrameDebugging.enabled": "false",  # it doubles the calls to Java
     "spark.app.name": "portfolio-ml",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
+
+
+Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+"""What a worker does with the batches that it is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Each:
+    """A function of one number, as workers are given it: batches of numbers."""
+
+    work: Callable[[int], str]
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            numbers = batch[0].to_pylist()
+            told = [self.work(number) for number in numbers]
+            yield pa.RecordBatch.from_pydict(
+                {"number": numbers, "told": pa.array(told, pa.string())}
+            )
 
 
 class SparkEngine:
@@ -104,6 +133,61 @@ class SparkEngine:
         for file in sorted(self._written(frame).glob("part-*.parquet")):
             with pq.ParquetFile(file) as opened_file:
                 yield from opened_file.iter_batches(_BATCH_ROWS)
+
+    def streamed(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Frame:
+        """A frame over rows that come a batch at a time, through a file.
+
+        Raises:
+            ConfigError: Spark does not see the folder that it passes through.
+        """
+        file = self._folder / next(self._names)
+        with pq.ParquetWriter(file, schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        return self._read(file)
+
+    def mapped(self, frame: Frame, work: Work, schema: pa.Schema) -> Frame:
+        """The frame's rows through a function that Spark's workers run, a batch at a time.
+
+        A worker that dies has its rows done anew by another; so the function only computes.
+
+        Args:
+            frame: The rows.
+            work: Takes the batches of a part of them, and gives those with the columns of the
+                schema. It goes to the workers with all that it holds.
+            schema: What comes back.
+        """
+        from pyspark.sql.pandas.types import from_arrow_schema  # noqa: PLC0415 - slow to load
+
+        with _computing():
+            types = from_arrow_schema(schema)
+            return _framed(nw.to_native(frame).mapInArrow(work, types))
+
+    def files(self, frame: Frame) -> tuple[Path, ...]:
+        """Parquet files with the frame's rows in order, which end with the engine.
+
+        Of parts that Spark tried more than once, only the attempt that it took is among them;
+        errors are those of `keep`.
+        """
+        return tuple(sorted(self._written(frame).glob("part-*.parquet")))
+
+    def each(self, count: int, work: Callable[[int], str]) -> list[str]:
+        """What a function that Spark's workers run gives for every number below `count`.
+
+        A number whose worker dies, or is slow, may be tried again by another, even at the same
+        time: a function that leaves something behind gives what tells its own from others', and
+        only what it gives here was taken.
+
+        Raises:
+            ServiceUnavailableError: Spark gave the work up.
+        """
+        if not count:
+            return []
+        with _computing():
+            numbers = self._session.range(0, count, 1, count)
+            done = numbers.mapInArrow(_Each(work), "number long, told string").toArrow()
+        told = dict(zip(done["number"].to_pylist(), done["told"].to_pylist(), strict=True))
+        return [told[number] for number in range(count)]
 
     def _written(self, frame: Frame) -> Path:
         folder = self._folder / next(self._names)
@@ -208,7 +292,10 @@ def _started(settings: Spark, folder: Path) -> "SparkSession":
             "openjdk-17-jre-headless, or correct engine.options",
         ) from None
     try:
-        return SparkSession(SparkContext(conf=conf, gateway=gateway))
+        context = SparkContext(conf=conf, gateway=gateway)
+        if python := _python_of(settings):
+            context.pythonExec = python
+        return SparkSession(context)
     except Exception as error:  # noqa: BLE001 - whatever Java has thrown
         raise ServiceUnavailableError(
             "Spark does not start",
@@ -216,6 +303,16 @@ def _started(settings: Spark, folder: Path) -> "SparkSession":
             saw=_told(error),
             do="check engine.master and engine.options",
         ) from None
+
+
+def _python_of(settings: Spark) -> str | None:
+    """The Python that workers run: on this machine the one that runs here, which has the package.
+
+    None leaves it to Spark, whose own word is the variable PYSPARK_PYTHON.
+    """
+    told = settings.options.get("spark.pyspark.python")
+    is_here = settings.master is not None and settings.master.startswith("local")
+    return str(told) if told else sys.executable if is_here else None
 
 
 def _connected(url: str) -> "SparkSession":
@@ -286,10 +383,16 @@ def _computing() -> Iterator[None]:
         AnalysisException,
         ArithmeticException,
         PySparkException,
+        PythonException,
     )
 
     try:
         yield
+    except PythonException as error:
+        known = _known(str(error))
+        if known is None:
+            raise
+        raise known from None
     except AnalysisException as error:
         if error.getCondition() != "PATH_NOT_FOUND":
             raise
@@ -307,6 +410,14 @@ def _computing() -> Iterator[None]:
             do="see that it runs, that its workers have memory (engine.options) and that they see "
             "engine.temp_directory",
         ) from None
+
+
+def _known(said: str) -> PortfolioError | None:
+    """The error of the tree that a worker has raised, by the traceback that Spark tells of it."""
+    found = re.findall(r"^portfolio_ml\.errors\.(\w+): (.+)$", said, re.MULTILINE)
+    name, text = found[-1] if found else ("", "")
+    kind = {each.__name__: each for each in _RAISED}.get(name)
+    return None if kind is None else kind(text.rstrip("."))
 
 
 def _told(error: Exception) -> str:
