@@ -8,7 +8,7 @@ from portfolio_ml.engine import computing, opened, reading
 
 LOCAL = Spark(
     kind="spark",
-    master="local[2]",
+    master="local[2,4]",  # a task is tried four times
     options={
         "spark.sql.shuffle.partitions": "2",
         "spark.driver.memory": "2g",

@@ -225,8 +225,7 @@ def opened(settings: Spark, reader: DuckDBEngine) -> Iterator[SparkEngine]:
     with tempfile.TemporaryDirectory(prefix="portfolio-ml-", dir=spill) as name:
         folder = Path(name).resolve()
         with warnings.catch_warnings():
-            # It warns of pandas 3, which is not used here.
-            warnings.filterwarnings("ignore", "PySpark does not yet fully", FutureWarning)
+            _ignore_pandas()
             session, is_ours = _session(settings, folder)
             try:
                 own = session if is_ours else session.newSession()
@@ -387,7 +386,9 @@ def _computing() -> Iterator[None]:
     )
 
     try:
-        yield
+        with warnings.catch_warnings():
+            _ignore_pandas()
+            yield
     except PythonException as error:
         known = _known(str(error))
         if known is None:
@@ -410,6 +411,11 @@ def _computing() -> Iterator[None]:
             do="see that it runs, that its workers have memory (engine.options) and that they see "
             "engine.temp_directory",
         ) from None
+
+
+def _ignore_pandas() -> None:
+    """Keep Spark's warning of pandas 3 quiet, which is not used here."""
+    warnings.filterwarnings("ignore", "PySpark does not yet fully", FutureWarning)
 
 
 def _known(said: str) -> PortfolioError | None:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from portfolio_ml import delivering
-from portfolio_ml.engine import SparkEngine
+from portfolio_ml.engine import SparkEngine, workers_of
+from portfolio_ml.errors import ConfigError
 from portfolio_ml.opening import Opened, Say
 from portfolio_ml.scored import Clock
 from portfolio_ml.scored_by_workers import ScoredByWorkers, scored_by_workers
@@ -14,6 +15,22 @@ from portfolio_ml.sinks.suppression import suppression
 from portfolio_ml.timeline import to_date, to_day
 
 NO_FIGURES = "the portfolio's own columns are null: its figures are not computed on Spark"
+
+
+def demand_one_process(portfolio: Opened, command: str) -> None:
+    """Refuse what would hold all customers in this process, where the engine is Spark.
+
+    Raises:
+        ConfigError: It is.
+    """
+    if workers_of(portfolio.engine) is not None:
+        raise ConfigError(
+            f"{command} holds all customers in one process, which Spark is there to avoid",
+            where="engine.kind",
+            saw="spark",
+            do=f"run {command} with engine: {{kind: duckdb}} and a temp_directory, or on a part "
+            "of the portfolio",
+        )
 
 
 def found_by_workers(
