@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,6 +108,20 @@ def test_what_a_run_that_lives_has_brought_is_left_alone(postgresql, tmp_path):
     with brought(parts, contract, url=postgresql.url, base=postgresql.base) as living:
         assert told(delivered(postgresql, parts)) == (5, 4, 0, 1, "delivered")
         assert staging_tables(postgresql) == [f"public.{living.table}"]
+    assert staging_tables(postgresql) == []
+
+
+def test_a_connection_that_the_server_ends_while_it_waits_costs_nothing(postgresql, tmp_path):
+    def each(count: int, work: Callable[[int], str]) -> list[str]:
+        told = one_by_one(count, work)
+        postgresql.ask(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        return told
+
+    parts = replace(in_parts(monday(), tmp_path / "parts", as_of=MONDAY), each=each)
+    assert told(delivered(postgresql, parts)) == (5, 4, 0, 1, "delivered")
     assert staging_tables(postgresql) == []
 
 

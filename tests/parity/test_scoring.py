@@ -16,8 +16,12 @@ from tests.crm import MONDAY, many, run_of
 from tests.parts import in_parts
 
 from portfolio_ml import pipeline
+from portfolio_ml.champions import champions_in_force
 from portfolio_ml.config import Settings, settings_from
 from portfolio_ml.errors import ConfigError, DataError
+from portfolio_ml.frozen import FILE
+from portfolio_ml.pipeline import scoring
+from portfolio_ml.scoring import champions_from
 from portfolio_ml.sinks.brought import Bringing
 from portfolio_ml.sinks.parts import Part
 from portfolio_ml.sinks.sql import deliver_sql
@@ -84,7 +88,17 @@ def counts(result: pipeline.ScoringResult) -> list[tuple[object, ...]]:
     ]
 
 
-def test_spark_scores_and_delivers_what_duckdb_does(shop, postgresql_server):
+def of_two_trainings(settings: Settings, say: Callable[[str], None]) -> tuple:
+    """The champions, of whom one froze a portfolio of its own, alike but for its name."""
+    champions, judged = champions_in_force(settings, say)
+    files = {target: dict(content) for target, content in champions.files.items()}
+    own = champions.frozen["segments"]
+    files["segments"][FILE] = replace(own, activity_days=own.activity_days + 7).to_json()
+    return champions_from(files, champions.versions), judged
+
+
+def test_spark_scores_and_delivers_what_duckdb_does(shop, postgresql_server, monkeypatch):
+    monkeypatch.setattr(scoring, "champions_in_force", of_two_trainings)
     found, results = {}, {}
     for name, engine in {"duckdb": {}, "spark": SPARK}.items():
         postgresql_server.run(f"CREATE DATABASE parts_{name}")

@@ -10,7 +10,7 @@ dies leaves its table behind, and the next one drops it: while a run lives, it h
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -90,8 +90,7 @@ def brought(delivery: Parts, contract: Table, *, url: str, base: Path) -> Iterat
     table = f"{schema}{point}{PREFIX}{uuid.uuid4().hex[:16]}"
     columns = (_ATTEMPT, _PLACE, *contract.columns)
     lying = replace(contract, name=table, key=(), columns=columns)
-    with writing(url, base=base) as alive:
-        alive.lock(_lock_of(table))
+    with _alive(_lock_of(table), url, base):
         try:
             with writing(url, base=base) as database:
                 _drop_left(table, database)
@@ -107,6 +106,22 @@ def brought(delivery: Parts, contract: Table, *, url: str, base: Path) -> Iterat
         finally:
             with suppress(PortfolioError), writing(url, base=base) as database:
                 database.run(f"DROP TABLE IF EXISTS {database.quote_table(table)}")
+
+
+@contextmanager
+def _alive(name: str, url: str, base: Path) -> Iterator[None]:
+    """A connection that holds a lock, by which others see that this run lives.
+
+    Where the server ends it early, nothing is lost but that; what was delivered is delivered.
+    """
+    with ExitStack() as held:
+        held.enter_context(writing(url, base=base)).lock(name)
+        ending = held.pop_all()
+    try:
+        yield
+    finally:
+        with suppress(PortfolioError):
+            ending.close()
 
 
 @dataclass(frozen=True, slots=True)
