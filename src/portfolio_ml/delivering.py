@@ -1,6 +1,6 @@
 """Rows brought to every target of a config: delivered, or only rehearsed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -28,6 +28,7 @@ from portfolio_ml.sinks.http import Reconciled, deliver_http
 from portfolio_ml.sinks.past_sql import BAND, places
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.rehearsal import rehearse_http
+from portfolio_ml.sinks.sql import Rows
 from portfolio_ml.sinks.suppression import suppression
 from portfolio_ml.steps import Progress, Say, numbered, unheard, within
 
@@ -73,12 +74,12 @@ def allowed(
         model_versions=champions.versions,
         now=now,
         suppressed=found.rows.num_rows - rows.num_rows,
-        retired=_retired(portfolio),
+        retired=retired(portfolio),
     )
     return replace(found, rows=rows, features=erased.without(found.features)), run
 
 
-def _retired(portfolio: Opened) -> frozenset[str]:
+def retired(portfolio: Opened) -> frozenset[str]:
     """Who was merged into others, and is no customer any more."""
     if portfolio.merged is None:
         return frozenset()
@@ -99,12 +100,12 @@ class UnfinishedError(Exception):
 
 
 def deliver(
-    rows: pa.Table, settings: Settings, run: Run, *, some: bool = False, say: Say = unheard
+    rows: Rows, settings: Settings, run: Run, *, some: bool = False, say: Say = unheard
 ) -> Deliveries:
     """Deliver the rows to every target of the config, in its order.
 
     Args:
-        rows: Customer rows of the run's as-of date.
+        rows: Customer rows of the run's as-of date, in this process or in parts.
         settings: The portfolio's settings.
         run: The scoring run.
         some: Whether the rows are those of some customers only: files, which hold everyone, are
@@ -164,7 +165,7 @@ def is_file(target: Target) -> bool:
 
 
 def rehearse(
-    rows: pa.Table, settings: Settings, run: Run, *, some: bool = False
+    rows: Rows, settings: Settings, run: Run, *, some: bool = False
 ) -> tuple[Rehearsal, ...]:
     """What a delivery would do at every target; nothing is written.
 
@@ -175,7 +176,7 @@ def rehearse(
     return tuple(rehearsed(rows, target, settings, run) for target in targets)
 
 
-def rehearsed(rows: pa.Table, target: Target, settings: Settings, run: Run) -> Rehearsal:
+def rehearsed(rows: Rows, target: Target, settings: Settings, run: Run) -> Rehearsal:
     """What a delivery would do at one target; nothing is written.
 
     Raises:
@@ -210,8 +211,22 @@ def bands_before(settings: Settings) -> Callable[[date], pa.Table]:
     return bands
 
 
+def bands_in_batches(settings: Settings, as_of: date) -> Iterator[pa.RecordBatch]:
+    """The same at one date, a batch at a time: nobody need hold everybody's."""
+    for place in places(settings):
+        found = place.bands_in_batches(as_of)
+        try:
+            first = next(found, None)
+        except PortfolioError:
+            continue
+        if first is not None:
+            yield first
+            yield from found
+            return
+
+
 def _delivered(
-    rows: pa.Table, target: Target, settings: Settings, run: Run, *, progress: Progress
+    rows: Rows, target: Target, settings: Settings, run: Run, *, progress: Progress
 ) -> Receipt:
     match target:
         case SqlTarget():

@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.features.reference import Reference
-from portfolio_ml.features.table import FeatureTable, Horizons, at, definitions_hash
+from portfolio_ml.features.table import (
+    Computed,
+    FeatureTable,
+    Horizons,
+    at,
+    computed,
+    definitions_hash,
+)
 from portfolio_ml.untrusted import json_value
 
 FILE = "portfolio.json"
@@ -42,6 +49,18 @@ class Frozen:
             DataError: The portfolio's tables no longer have them, or this version defines them
                 otherwise.
         """
+        known = self._known(inputs)
+        references = dict.fromkeys(as_of_days, self.reference)
+        return at(known, as_of_days, horizons=self.horizons, references=references)
+
+    def computed(self, inputs: Inputs, *as_of_days: int) -> Computed:
+        """The same, not yet collected; errors are those of `table`."""
+        references = dict.fromkeys(as_of_days, self.reference)
+        known = self._known(inputs)
+        return computed(known, as_of_days, horizons=self.horizons, references=references)
+
+    def _known(self, inputs: Inputs) -> Inputs:
+        """The inputs with just the features that the champion learnt from."""
         known = replace(inputs, catalogue=inputs.catalogue.only(self.features))
         defined = definitions_hash(known.catalogue, self.horizons)
         if defined != self.features_hash:
@@ -50,8 +69,7 @@ class Frozen:
                 saw=f"{self.features_hash} instead of {defined}",
                 do="retrain with portfolio-ml train",
             )
-        references = dict.fromkeys(as_of_days, self.reference)
-        return at(known, as_of_days, horizons=self.horizons, references=references)
+        return known
 
     def to_json(self) -> bytes:
         """The portfolio as JSON; keys are sorted."""

@@ -333,7 +333,7 @@ def score(
         scored = pipeline.score(portfolio, now=_now, say=_silent, customers=customers)
     if scored.faults:
         raise scored.faults[0]
-    rows = _like(scored.rows, transactions)
+    rows = None if scored.rows is None else _like(scored.rows, transactions)
     return ScoreResult(rows, scored.receipts, scored.facts, young_history(scored.facts))
 
 

@@ -41,6 +41,7 @@ class Champions:
         versions: Per target, the registered version.
         profiles: Per target, what it keeps of its training to be compared with; targets whose
             champion was registered before there were profiles are left out.
+        files: Per target, the data files that they were read from, for those who send them on.
     """
 
     churn: ChurnModel
@@ -49,6 +50,7 @@ class Champions:
     frozen: Mapping[str, Frozen]
     versions: Mapping[str, str]
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    files: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def champions_from(
             for t, content in files.items()
             if PROFILE in content
         },
+        files={target: dict(content) for target, content in files.items()},
     )
     _demand_features(champions)
     return champions

@@ -70,7 +70,8 @@ class ScoreResult(Shown):
     """The customer rows and what became of them; shows the receipts and the first rows.
 
     Attributes:
-        rows: One row per customer, as in `schema.CUSTOMER_ROWS`.
+        rows: One row per customer, as in `schema.CUSTOMER_ROWS`; None where Spark scored: nobody
+            holds them all, and they are read where they were delivered.
         receipts: What became of them, per delivery.
         facts: What the report says of them.
         note: What to know when reading them; None where there is nothing.
@@ -92,6 +93,8 @@ class ScoreResult(Shown):
         return profiles.merge(groups.drop(columns="customers"), on="name", how="left")
 
     def _tables(self) -> list[SmallTable]:
+        if self.rows is None:
+            return [deliveries_table(self.receipts)]
         frame = nw.from_native(self.rows, eager_only=True)
         first = frame.select(_SHOWN).head(FIRST_ROWS).rows(named=True)
         caption = f"{counted(len(frame), 'customer')}, of whom the first, in some columns"

@@ -78,6 +78,19 @@ def has_schemas(url: str) -> bool:
     return place(url, base=Path()).file is None
 
 
+def takes_many_writers(url: str) -> bool:
+    """Whether several processes may bring rows to the database at once, each on its own.
+
+    Raises:
+        ConfigError: The URL cannot be read, or its kind of database is unknown.
+
+    Example:
+        >>> takes_many_writers("postgresql://db/crm"), takes_many_writers("sqlite:///crm.db")
+        (True, False)
+    """
+    return place(url, base=Path()).url.get_backend_name() == "postgresql"
+
+
 def redacted(url: str) -> str:
     """The URL as it may be shown: without password and options; nothing of one that is broken.
 

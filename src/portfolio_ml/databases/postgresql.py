@@ -168,6 +168,11 @@ class PostgresWriter(Writer):
         """Wait until no other transaction holds this name."""
         self.run("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", name)
 
+    def is_free(self, name: str) -> bool:
+        """Whether no other transaction holds this name; then this one does."""
+        [[taken]] = self.ask("SELECT pg_try_advisory_xact_lock(hashtextextended(?, 0))", name)
+        return bool(taken)
+
 
 def _plain(statement: str) -> bytes:
     """A statement without bound values, whose percent signs are therefore not doubled."""

@@ -42,6 +42,25 @@ def read_query(url: str, query: str, *, base: Path) -> pa.Table:
         ServiceUnavailableError: The database is not there or cannot be used.
         TryAgainLaterError: It is locked.
     """
+    with _asked(url, query, base) as result:
+        return _arrow(result, where="the query")
+
+
+def read_batches(
+    url: str, query: str, schema: pa.Schema, *, base: Path
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a query a batch at a time, with the types of a schema; errors as `read_query`."""
+    with _asked(url, query, base) as result:
+        for rows in result.partitions(BATCH_ROWS):
+            columns = zip(*rows, strict=True)
+            arrays = [
+                _array(values).cast(f.type) for values, f in zip(columns, schema, strict=True)
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+@contextmanager
+def _asked(url: str, query: str, base: Path) -> Iterator[sa.CursorResult[Any]]:
     with _reading(url, base) as opened:
         try:
             result = opened.exec_driver_sql(query, execution_options={"no_parameters": True})
@@ -60,7 +79,7 @@ def read_query(url: str, query: str, *, base: Path) -> pa.Table:
                 raise ConfigError(
                     "the query gives no rows", where=redacted(url), do="write a SELECT"
                 )
-            return _arrow(result, where="the query")
+            yield result
 
 
 def table_names(to: Place) -> frozenset[str]:

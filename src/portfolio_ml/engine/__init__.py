@@ -11,9 +11,10 @@ Example:
     [2]
 """
 
-from portfolio_ml.engine.computing import computing, reading
+from portfolio_ml.engine.computing import computing, reading, workers_of
 from portfolio_ml.engine.duckdb import DuckDBEngine, opened
 from portfolio_ml.engine.frames import Engine, Frame, Kind, Reader, Reading, distinct
+from portfolio_ml.engine.spark import SparkEngine
 
 __all__ = [
     "DuckDBEngine",
@@ -22,8 +23,10 @@ __all__ = [
     "Kind",
     "Reader",
     "Reading",
+    "SparkEngine",
     "computing",
     "distinct",
     "opened",
     "reading",
+    "workers_of",
 ]

@@ -7,6 +7,7 @@ from portfolio_ml.config import DuckDB, Spark
 from portfolio_ml.engine import duckdb, spark
 from portfolio_ml.engine.duckdb import DuckDBEngine
 from portfolio_ml.engine.frames import Engine, Reader
+from portfolio_ml.engine.spark import SparkEngine
 
 
 @contextmanager
@@ -40,3 +41,8 @@ def computing(settings: DuckDB | Spark, reader: Reader) -> Iterator[Engine]:
             yield engine
     else:
         yield reader
+
+
+def workers_of(engine: Engine) -> SparkEngine | None:
+    """The engine, where it has workers beside this process; else None."""
+    return engine if isinstance(engine, SparkEngine) else None

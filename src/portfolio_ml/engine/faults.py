@@ -56,10 +56,15 @@ def computing() -> Iterator[None]:
         AnalysisException,
         ArithmeticException,
         PySparkException,
+        PythonException,
     )
 
     try:
         yield
+    except PythonException as error:
+        if (known := _of_worker(str(error))) is None:
+            raise  # a bug of ours
+        raise known from None
     except AnalysisException as error:
         if error.getCondition() != "PATH_NOT_FOUND":
             raise

@@ -10,7 +10,7 @@ was computed from, and a lost worker loses nothing of it.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from portfolio_ml.engine.pieces import Scan, rows_of
 from portfolio_ml.engine.readings import quoted, read_as
 from portfolio_ml.engine.sessions import session
 from portfolio_ml.engine.spool import spooled
+from portfolio_ml.engine.work import Each, Sent, Work
 from portfolio_ml.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -237,6 +238,61 @@ class SparkEngine:
         with quiet(), computing():
             numbers = self._session.range(0, len(pieces), 1, len(pieces))
             return numbers.mapInArrow(function, types)
+
+    def streamed(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Frame:
+        """A frame over rows that come a batch at a time, through a file.
+
+        Raises:
+            ConfigError: Spark does not see the folder that it passes through.
+        """
+        file = self._folder / next(self._names)
+        with pq.ParquetWriter(file, schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        return self._taken(file)
+
+    def mapped(self, frame: Frame, work: Work, schema: pa.Schema) -> Frame:
+        """The frame's rows through a function that Spark's workers run, a batch at a time.
+
+        A worker that dies has its rows done anew by another; so the function only computes.
+
+        Args:
+            frame: The rows.
+            work: Takes the batches of a part of them, and gives those with the columns of the
+                schema. It goes to the workers with all that it holds.
+            schema: What comes back.
+        """
+        from pyspark.sql.pandas.types import from_arrow_schema  # noqa: PLC0415 - slow to load
+
+        with quiet(), computing():
+            types = from_arrow_schema(schema)
+            return _framed(nw.to_native(frame).mapInArrow(Sent(work), types))
+
+    def files(self, frame: Frame) -> tuple[Path, ...]:
+        """Parquet files with the frame's rows in order, which end with the engine.
+
+        Of parts that Spark tried more than once, only the attempt that it took is among them;
+        errors are those of `keep`.
+        """
+        return tuple(sorted(self._written(frame).glob("part-*.parquet")))
+
+    def each(self, count: int, work: Callable[[int], str]) -> list[str]:
+        """What a function that Spark's workers run gives for every number below `count`.
+
+        A number whose worker dies, or is slow, may be tried again by another, even at the same
+        time: a function that leaves something behind gives what tells its own from others', and
+        only what it gives here was taken.
+
+        Raises:
+            ServiceUnavailableError: Spark gave the work up.
+        """
+        if not count:
+            return []
+        with quiet(), computing():
+            numbers = self._session.range(0, count, 1, count)
+            done = numbers.mapInArrow(Sent(Each(work)), "number long, told string").toArrow()
+        told = dict(zip(done["number"].to_pylist(), done["told"].to_pylist(), strict=True))
+        return [told[number] for number in range(count)]
 
     def _written(self, frame: Frame) -> Path:
         folder = self._folder / next(self._names)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from portfolio_ml.engine import Frame
 from portfolio_ml.features.catalogue import Catalogue
 from portfolio_ml.features.cut import KEYS, aggregated
+from portfolio_ml.features.expectations import EXPECTATIONS
 from portfolio_ml.features.feature import Feature, Stage, features_hash
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.features.reference import FACTS, Reference, fit_references, with_references
@@ -78,9 +79,7 @@ class Computed:
     @property
     def schema(self) -> pa.Schema:
         """The columns of `batches`."""
-        fields = [pa.field(name, pa.float32()) for name in self.inputs.catalogue.names]
-        keys = [pa.field("customer_id", pa.string()), pa.field("as_of", pa.int32())]
-        return pa.schema([*keys, *fields])
+        return _schema_of(self.inputs.catalogue.names)
 
     def count(self) -> int:
         """How many rows `batches` will give."""
@@ -102,7 +101,19 @@ class Computed:
             for part in expressed:
                 on_day = part.filter(nw.col("as_of") == day).sort("customer").drop("customer")
                 for batch in self.inputs.engine.batches(on_day):
-                    yield self._with_expectations(batch, self.references[day])
+                    yield with_expectations(
+                        batch,
+                        self.inputs.catalogue.names,
+                        reference=self.references[day],
+                        horizons=self.horizons,
+                    )
+
+    def expressed(self) -> Frame:
+        """All rows in the engine, in no order, still without the customer-base models' features.
+
+        `with_expectations` adds those to a batch of them.
+        """
+        return nw.concat([self._expressed(part, None) for part in self.parts]).drop("customer")
 
     def _expressed(self, part: Frame, beside: Frame | None) -> Frame:
         """All that is not of the customer-base models, as float32, with the facts for those."""
@@ -123,25 +134,44 @@ class Computed:
             *others,
         )
 
-    def _with_expectations(self, batch: pa.RecordBatch, reference: Reference) -> pa.RecordBatch:
-        expected: Mapping[str, Floats] = {}
-        if self.inputs.catalogue.of_stage(Stage.MODEL):  # dear, and some ask for none of them
-            facts = np.stack([batch[f"_{name}"].to_numpy(zero_copy_only=False) for name in FACTS])
-            expected = reference.expectations(
-                facts, churn_days=self.horizons.churn_days, value_days=self.horizons.value_days
-            )
-        columns = {
-            f.name: pa.array(expected[f.name].astype(np.float32))
-            if f.stage is Stage.MODEL
-            else batch[f.name]
-            for f in self.inputs.catalogue.features
-        }
-        keys = {"customer_id": batch["customer_id"], "as_of": batch["as_of"]}
-        known = pa.RecordBatch.from_pydict({**keys, **columns}, schema=self.schema)
-        for name in batch.schema.names[len(FACTS) + len(keys) :]:
-            if name not in columns:
-                known = known.append_column(name, batch[name])
-        return known
+
+def with_expectations(
+    batch: pa.RecordBatch, names: Sequence[str], *, reference: Reference, horizons: Horizons
+) -> pa.RecordBatch:
+    """A batch of the feature table, out of what the engine has expressed of it.
+
+    Needs neither the engine nor the catalogue, so that a worker of Spark's can do it.
+
+    Args:
+        batch: Rows as `Computed.expressed` has them; columns that are no features come along.
+        names: The features, in the order of the table.
+        reference: What was fitted across customers at the rows' as-of day.
+        horizons: How far the customer-base expectations look ahead.
+    """
+    expected: Mapping[str, Floats] = {}
+    if _EXPECTED & {*names}:  # dear, and some ask for none of them
+        facts = np.stack([batch[f"_{name}"].to_numpy(zero_copy_only=False) for name in FACTS])
+        expected = reference.expectations(
+            facts, churn_days=horizons.churn_days, value_days=horizons.value_days
+        )
+    columns = {"customer_id": batch["customer_id"], "as_of": batch["as_of"]}
+    for name in names:
+        is_expected = name in _EXPECTED
+        columns[name] = pa.array(expected[name].astype(np.float32)) if is_expected else batch[name]
+    known = pa.RecordBatch.from_pydict(columns, schema=_schema_of(names))
+    facts_and_keys = {f"_{name}" for name in FACTS} | {*columns}
+    for name in batch.schema.names:
+        if name not in facts_and_keys:
+            known = known.append_column(name, batch[name])
+    return known
+
+
+_EXPECTED = frozenset(feature.name for feature in EXPECTATIONS)
+
+
+def _schema_of(names: Sequence[str]) -> pa.Schema:
+    keys = [pa.field("customer_id", pa.string()), pa.field("as_of", pa.int32())]
+    return pa.schema([*keys, *(pa.field(name, pa.float32()) for name in names)])
 
 
 def definitions_hash(catalogue: Catalogue, horizons: Horizons) -> str:

@@ -10,6 +10,7 @@ from portfolio_ml.delivering import Deliveries
 from portfolio_ml.figure_delivery import deliver_figures
 from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.opening import Opened, Say
+from portfolio_ml.pipeline.by_workers import demand_one_process
 from portfolio_ml.portfolio.catalogue import demand_known
 from portfolio_ml.reckoned import Reckoned, contacts_brought, reckoned
 from portfolio_ml.scored import Clock, tables_of
@@ -31,10 +32,11 @@ def portfolio_figures(
         write: Whether they are delivered.
 
     Raises:
-        ConfigError: There is no figure of a name.
+        ConfigError: There is no figure of a name, or the engine is Spark.
         DataError: A champion cannot be used.
     """
     demand_known(names)
+    demand_one_process(portfolio, "portfolio")
     settings = portfolio.settings
     bands = delivering.bands_before(settings)
     found = reckoned(portfolio, bands_before=bands, names=names, now=now, say=say)
@@ -62,8 +64,10 @@ def monitor(portfolio: Opened, *, say: Say) -> Monitoring:
         say: Told what is being done.
 
     Raises:
+        ConfigError: The engine is Spark.
         DataError: There is no champion, or its files are not the registered ones.
     """
+    demand_one_process(portfolio, "monitor")
     settings = portfolio.settings
     champions, judgements = champions_in_force(settings, say)
     tables = tables_of(portfolio, champions, [portfolio.as_of_day])

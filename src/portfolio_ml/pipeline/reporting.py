@@ -8,6 +8,7 @@ from portfolio_ml import delivering, watching
 from portfolio_ml.champions import champions_in_force
 from portfolio_ml.config import Settings
 from portfolio_ml.opening import Opened, Say
+from portfolio_ml.pipeline.by_workers import demand_one_process
 from portfolio_ml.pipeline.scoring import facts_of
 from portfolio_ml.reckoned import Reckoned, surveyed
 from portfolio_ml.report.champion_facts import champion_facts
@@ -47,8 +48,9 @@ def report(portfolio: Opened, *, now: Clock, say: Say) -> Reported:
 
     Raises:
         DataError: There is no champion, or its files are not the registered ones.
-        ConfigError: The page's path is none to write to.
+        ConfigError: The page's path is none to write to, or the engine is Spark.
     """
+    demand_one_process(portfolio, "report")
     settings = portfolio.settings
     champions, judgements = champions_in_force(settings, say)
     bands = delivering.bands_before(settings)

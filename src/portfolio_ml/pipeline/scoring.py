@@ -10,16 +10,22 @@ import pyarrow.compute as pc
 
 from portfolio_ml import delivering
 from portfolio_ml.champions import champions_in_force, source_of_champions
+from portfolio_ml.config import Settings
 from portfolio_ml.delivering import Deliveries, Rehearsal
+from portfolio_ml.engine import SparkEngine, workers_of
 from portfolio_ml.errors import DataError, PortfolioError
 from portfolio_ml.judgement import PRIMARY
 from portfolio_ml.opening import Opened, Say
+from portfolio_ml.pipeline.by_workers import NO_FIGURES, dates_by_workers, found_by_workers
 from portfolio_ml.reckoned import with_portfolio
 from portfolio_ml.report.facts import Facts
 from portfolio_ml.report.gathered import gather, history_facts
+from portfolio_ml.report.summed import with_sums
 from portfolio_ml.scored import Clock, Scored, scored, scored_dates
+from portfolio_ml.scored_by_workers import ScoredByWorkers
 from portfolio_ml.scoring import Champions
-from portfolio_ml.sinks.receipts import Receipt
+from portfolio_ml.sinks.receipts import Receipt, Run
+from portfolio_ml.sinks.sql import Rows
 from portfolio_ml.snapshots import matrix
 from portfolio_ml.steps import told
 from portfolio_ml.timeline import to_date, to_day
@@ -32,16 +38,19 @@ class ScoringResult:
 
     Attributes:
         as_of: The last day of the history it saw.
-        rows: The customer rows.
-        receipts: What became of them, per target.
+        customers: How many were scored, without those who were erased.
+        receipts: What became of their rows, per target.
         facts: The same, for the report.
+        rows: The customer rows; None where Spark's workers scored: nobody holds them all, and
+            they are read where they were delivered.
         faults: What was wrong at targets that did not take the rows.
     """
 
     as_of: date
-    rows: pa.Table
+    customers: int
     receipts: tuple[Receipt, ...]
     facts: Facts
+    rows: pa.Table | None = None
     faults: tuple[PortfolioError, ...] = ()
 
 
@@ -60,12 +69,23 @@ def score(
         DataError: There is no champion, or its files are not the registered ones; or none of the
             customers bought anything.
     """
-    found, champions, judgements = _scored(portfolio, customers, now=now, say=say)
+    settings, some = portfolio.settings, customers is not None
+    champions, judgements = champions_in_force(settings, say)
+    workers = workers_of(portfolio.engine)
+    if workers is not None:
+        chosen = _chosen(portfolio, customers, say)
+        parts, run = _found_by_workers(chosen, champions, workers, now=now, say=say)
+        done = delivering.deliver(parts.rows, settings, run, some=some, say=say)
+        facts = _facts_of_parts(portfolio, parts, champions, judgements, now)
+        return ScoringResult(
+            portfolio.as_of, parts.tally.rows, done.receipts, facts, faults=done.faults
+        )
+    found = _scored(portfolio, champions, customers, now=now, say=say)
     found, run = delivering.allowed(found, portfolio, champions, now=now)
-    some = customers is not None
-    done = delivering.deliver(found.rows, portfolio.settings, run, some=some, say=say)
+    done = delivering.deliver(found.rows, settings, run, some=some, say=say)
     facts = facts_of(portfolio, found, champions, judgements, now)
-    return ScoringResult(portfolio.as_of, found.rows, done.receipts, facts, done.faults)
+    count = found.rows.num_rows
+    return ScoringResult(portfolio.as_of, count, done.receipts, facts, found.rows, done.faults)
 
 
 def rehearse_score(
@@ -76,10 +96,20 @@ def rehearse_score(
     Raises:
         DataError: As for `score`.
     """
-    found, champions, _ = _scored(portfolio, customers, now=now, say=say)
-    found, run = delivering.allowed(found, portfolio, champions, now=now)
+    settings, some = portfolio.settings, customers is not None
+    champions, _ = champions_in_force(settings, say)
+    workers = workers_of(portfolio.engine)
+    rows: Rows
+    if workers is not None:
+        chosen = _chosen(portfolio, customers, say)
+        parts, run = _found_by_workers(chosen, champions, workers, now=now, say=say)
+        rows = parts.rows
+    else:
+        found = _scored(portfolio, champions, customers, now=now, say=say)
+        found, run = delivering.allowed(found, portfolio, champions, now=now)
+        rows = found.rows
     say("rehearsing")
-    return delivering.rehearse(found.rows, portfolio.settings, run, some=customers is not None)
+    return delivering.rehearse(rows, settings, run, some=some)
 
 
 def fill(
@@ -95,6 +125,12 @@ def fill(
     """
     settings = portfolio.settings
     champions, _ = champions_in_force(settings, say)
+    workers = workers_of(portfolio.engine)
+    if workers is not None:
+        _tell_no_figures(settings, say)
+        for parts, run in dates_by_workers(portfolio, champions, workers, first, now=now, say=say):
+            yield run.as_of, delivering.deliver(parts.rows, settings, run)
+        return
     days = [to_date(day) for day in range(to_day(first), portfolio.as_of_day + 1)]
     progress = told(say, f"scoring and delivering {counted(len(days), 'date')}")
     for found in scored_dates(
@@ -176,21 +212,57 @@ def facts_of(
     )
 
 
+def _facts_of_parts(
+    portfolio: Opened,
+    found: ScoredByWorkers,
+    champions: Champions,
+    judged: Mapping[str, dict[str, Any]],
+    now: Clock,
+) -> Facts:
+    """The same of rows in parts: of those with most to lose, with the sums of all."""
+    rows, features = found.tally.few()
+    few = Scored(found.as_of, rows, features, found.run_id)
+    facts = facts_of(portfolio, few, champions, judged, now)
+    return with_sums(facts, found.tally.sections, found.tally.sample)
+
+
 def _scored(
-    portfolio: Opened, customers: Sequence[str] | None, *, now: Clock, say: Say
-) -> tuple[Scored, Champions, Mapping[str, dict[str, Any]]]:
+    portfolio: Opened,
+    champions: Champions,
+    customers: Sequence[str] | None,
+    *,
+    now: Clock,
+    say: Say,
+) -> Scored:
     settings = portfolio.settings
-    champions, judgements = champions_in_force(settings, say)
-    chosen = portfolio
-    if customers is not None:
-        chosen = portfolio.only(customers)
-        if lacking := len({*customers}) - chosen.inputs.count():
-            say(f"{counted(lacking, 'customer')} of the file not in the history")
+    chosen = _chosen(portfolio, customers, say)
     bands_before = delivering.bands_before(settings)
     if not settings.scoring.portfolio:
-        found = scored(chosen, champions, bands_before=bands_before, now=now, say=say)
-        return found, champions, judgements
+        return scored(chosen, champions, bands_before=bands_before, now=now, say=say)
     found = scored(portfolio, champions, bands_before=bands_before, now=now, say=say)
     say("computing the portfolio's figures")
     found = with_portfolio(found, portfolio, champions)
-    return (found if customers is None else found.only(customers)), champions, judgements
+    return found if customers is None else found.only(customers)
+
+
+def _found_by_workers(
+    portfolio: Opened, champions: Champions, workers: SparkEngine, *, now: Clock, say: Say
+) -> tuple[ScoredByWorkers, Run]:
+    _tell_no_figures(portfolio.settings, say)
+    as_of = portfolio.as_of
+    return found_by_workers(portfolio, champions, workers, as_of=as_of, now=now, say=say)
+
+
+def _tell_no_figures(settings: Settings, say: Say) -> None:
+    if settings.scoring.portfolio:
+        say(NO_FIGURES)
+
+
+def _chosen(portfolio: Opened, customers: Sequence[str] | None, say: Say) -> Opened:
+    """The portfolio with the customers that are to be scored."""
+    if customers is None:
+        return portfolio
+    chosen = portfolio.only(customers)
+    if lacking := len({*customers}) - chosen.inputs.count():
+        say(f"{counted(lacking, 'customer')} of the file not in the history")
+    return chosen

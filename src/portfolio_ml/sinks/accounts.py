@@ -64,13 +64,18 @@ class Account:
                 "row": wanted,
             }
             for number, (customer, reason, wanted) in enumerate(
-                self.outbox.rejected(database), start=1
+                self.outbox.rejected(database), start=self._first_number
             )
             if self.customers is None or customer in place
         ]
-        if self.customers is None:
+        if self.customers is None and not self.first.rejected:
             database.run(f"DELETE FROM portfolio_rejects WHERE {_SAME_RECEIPT}", *self._key())  # noqa: S608 - constants
         database.load(REJECTS.name, pa.Table.from_pylist(rows, schema=REJECTS.arrow))
+
+    @property
+    def _first_number(self) -> int:
+        """Where customers without a place in the delivery begin: after those who have one."""
+        return self.first.rows + 1 if self.first.rejected else 1
 
     def _places(self, database: Database) -> Mapping[str, int]:
         """The place of each customer in the delivery, from 1."""

@@ -26,9 +26,10 @@ from portfolio_ml.sinks.desired import desired_in_sql
 from portfolio_ml.sinks.lease import LEASES, leased
 from portfolio_ml.sinks.ledger import as_date
 from portfolio_ml.sinks.outbox import OUTBOX, Outbox
+from portfolio_ml.sinks.parts import Parts
 from portfolio_ml.sinks.receipts import REJECTS, RUNS, Receipt, Run
 from portfolio_ml.sinks.reconciling import send, settle
-from portfolio_ml.sinks.sql import deliver_sql
+from portfolio_ml.sinks.sql import Rows, deliver_sql
 from portfolio_ml.sinks.tables import create_or_check
 from portfolio_ml.sinks.vendors.vendor import Vendor
 
@@ -49,14 +50,15 @@ class Reconciled:
     stopped: PortfolioError | None
 
 
-def deliver_http(rows: pa.Table, to: Crm, *, run: Run) -> Reconciled:
+def deliver_http(rows: Rows, to: Crm, *, run: Run) -> Reconciled:
     """Bring the CRM to what the rows say; gives the receipt.
 
     Where the table already has a newer as-of date, only its history takes the rows, and nothing
     is sent.
 
     Args:
-        rows: Customer rows, all of the run's as-of date.
+        rows: Customer rows, all of the run's as-of date; where they come in parts, the receipt
+            counts all customers of the table.
         to: The CRM.
         run: The scoring run.
 
@@ -68,13 +70,14 @@ def deliver_http(rows: pa.Table, to: Crm, *, run: Run) -> Reconciled:
     """
     with _begun(to, run) as delivery:
         stop = settle(delivery.vendor, delivery.outbox)
-        kept, suppressed = to.without_suppressed(rows)
+        # Rows in parts were scored without those who were erased.
+        kept, suppressed = (rows, 0) if isinstance(rows, Parts) else to.without_suppressed(rows)
         held = deliver_sql(kept, url=to.url, table=to.table, base=to.base, run=run)
         if held.status == "history_only":
             return Reconciled(_of_history(delivery, held, suppressed=suppressed), None)
         mode, name = to.target.mode, delivery.vendor.name
         first = replace(held, target=name, mode=mode, suppressed=run.suppressed + suppressed)
-        customers = kept["customer_id"].cast(pa.string())
+        customers = None if isinstance(kept, Parts) else kept["customer_id"].cast(pa.string())
         account = Account(delivery.outbox, first, customers, run.now)
         # Where the mode is now `upsert`, who was absent is added.
         return _reconcile(delivery, account, stop=stop, again=_ABSENT if mode == "upsert" else ())

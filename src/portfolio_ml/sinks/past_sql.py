@@ -2,7 +2,7 @@
 # ruff: noqa: S608 - names are quoted, dates are dates
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from portfolio_ml.config import HubSpotTarget, SalesforceTarget, Settings, SqlTarget
-from portfolio_ml.databases import read_query, there_are, written_table
+from portfolio_ml.databases import read_batches, read_query, there_are, written_table
 from portfolio_ml.sinks.crm import table_of
 from portfolio_ml.sinks.delivered import SCORES, Delivered
 from portfolio_ml.sinks.ledger import as_date
@@ -18,6 +18,7 @@ from portfolio_ml.sinks.receipts import RUNS
 from portfolio_ml.sinks.sql import history_name
 
 BAND = "churn_band"
+BANDS = pa.schema([("customer_id", pa.string()), (BAND, pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +72,28 @@ class Place:
             ServiceUnavailableError: The database cannot be used.
             TryAgainLaterError: It is locked.
         """
-        nobody = pa.table(
-            {"customer_id": pa.array([], pa.string()), BAND: pa.array([], pa.string())}
-        )
         if not there_are(self.url, (self.history,), base=self.base):
-            return nobody
+            return BANDS.empty_table()
         rows = self._held((BAND,), f"past.as_of < '{as_of.isoformat()}'")
-        return rows.select(nobody.column_names).cast(nobody.schema)
+        return rows.select(BANDS.names).cast(BANDS)
+
+    def bands_in_batches(self, as_of: date) -> Iterator[pa.RecordBatch]:
+        """The same a batch at a time; errors are those of `bands_before`."""
+        if there_are(self.url, (self.history,), base=self.base):
+            query = self._query((BAND,), f"past.as_of < '{as_of.isoformat()}'")
+            yield from read_batches(self.url, query, BANDS, base=self.base)
 
     def _held(self, names: Sequence[str], until: str) -> pa.Table:
+        return read_query(self.url, self._query(names, until), base=self.base)
+
+    def _query(self, names: Sequence[str], until: str) -> str:
         """Columns of the newest row of each customer among those of the history."""
         history = written_table(self.url, self.history)
-        query = (
+        return (
             f"SELECT customer_id, {', '.join(names)} FROM {history} AS held WHERE as_of ="
             f" (SELECT MAX(past.as_of) FROM {history} AS past"
             f" WHERE past.customer_id = held.customer_id AND {until})"
         )
-        return read_query(self.url, query, base=self.base)
 
 
 def places(settings: Settings) -> tuple[Place, ...]:

@@ -14,14 +14,15 @@ from portfolio_ml.sinks.crm import Crm, opened
 from portfolio_ml.sinks.desired import desired
 from portfolio_ml.sinks.lease import LEASES
 from portfolio_ml.sinks.outbox import OUTBOX
+from portfolio_ml.sinks.parts import Parts
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.rows import prepare
-from portfolio_ml.sinks.sql import rehearse_sql
+from portfolio_ml.sinks.sql import Rows, rehearse_sql
 from portfolio_ml.sinks.tables import create_or_check
 from portfolio_ml.sinks.vendors.values import parsed
 
 
-def rehearse_http(rows: pa.Table, to: Crm, *, run: Run) -> Receipt:
+def rehearse_http(rows: Rows, to: Crm, *, run: Run) -> Receipt:
     """The receipt that `deliver_http` would give if the CRM took every row.
 
     Nothing is sent, and the state database stays as it is. Columns of lineage, and `as_of`, do
@@ -34,7 +35,7 @@ def rehearse_http(rows: pa.Table, to: Crm, *, run: Run) -> Receipt:
     """
     with closing(opened(to, sleep=to.clock.sleep, now=run.now)) as vendor:
         name, place = vendor.name, vendor.place
-    kept, suppressed = to.without_suppressed(rows)
+    kept, suppressed = (rows, 0) if isinstance(rows, Parts) else to.without_suppressed(rows)
     held = rehearse_sql(kept, url=to.url, table=to.table, base=to.base, run=run)
     if held.status == "history_only":
         return replace(held, suppressed=held.suppressed + suppressed, rows=held.rows + suppressed)
@@ -44,10 +45,13 @@ def rehearse_http(rows: pa.Table, to: Crm, *, run: Run) -> Receipt:
         if column.name in to.target.columns and not column.lineage and column.name != "as_of"
     }
     taken = _acknowledged(to, place=place, names=frozenset(figures.values()))
-    good = prepare(kept, CUSTOMER_ROWS, as_of=run.as_of).rows
+    good = kept if isinstance(kept, Parts) else prepare(kept, CUSTOMER_ROWS, as_of=run.as_of)
     became = Counter(
         state if parsed(wanted) == same else "sent"
-        for part in desired(good, columns=figures, suppressed=to.suppressed)
+        for batch in good.batches()
+        for part in desired(
+            pa.Table.from_batches([batch]), columns=figures, suppressed=to.suppressed
+        )
         for customer, wanted in zip(*(c.to_pylist() for c in part.columns), strict=True)
         for state, same in (taken.get(customer, ("sent", None)),)
     )

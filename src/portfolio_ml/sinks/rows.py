@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 
@@ -49,11 +49,21 @@ class Delivery:
     rejects: tuple[Reject, ...]
     digest: str
 
+    @property
+    def count(self) -> int:
+        """How many rows are ready to be written."""
+        count: int = self.rows.num_rows
+        return count
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows that are ready to be written, all at once."""
+        yield from self.rows.combine_chunks().to_batches()
+
     def refused(self, reasons: Mapping[int, str]) -> tuple[Reject, ...]:
         """The rows that a database refuses, by their places in `rows` from 1, as rejects."""
         places = np.array(sorted(reasons), np.int64) - 1
         rows = self.rows.take(pa.array(places))
-        return _rejects(rows, self.numbers[places], [reasons[place + 1] for place in places])
+        return rejects_of(rows, self.numbers[places], [reasons[place + 1] for place in places])
 
 
 def rejected_rows(rejects: Sequence[Reject], *, run: Run, table: str) -> pa.Table:
@@ -85,7 +95,7 @@ def prepare(rows: pa.Table, contract: Table, *, as_of: date) -> Delivery:
     places = np.flatnonzero(bad)
     numbers = (np.arange(came.num_rows, dtype=np.int64) if order is None else order) + 1
     reasons = ["; ".join(text for text, mask in faults if mask[place]) for place in places]
-    rejects = _rejects(came.take(pa.array(places)), numbers[places], reasons)
+    rejects = rejects_of(came.take(pa.array(places)), numbers[places], reasons)
     return Delivery(contract, kept, numbers[~bad], rejects, digest(kept, contract))
 
 
@@ -176,9 +186,16 @@ def _duplicates(rows: pa.Table, key: tuple[str, ...]) -> pa.Array:
     return pa.array(mask)
 
 
-def _rejects(
-    rows: pa.Table, numbers: NDArray[np.int64], reasons: Sequence[str]
+def rejects_of(
+    rows: pa.Table, numbers: Iterable[int], reasons: Sequence[str]
 ) -> tuple[Reject, ...]:
+    """Rows that are not delivered, as rejects.
+
+    Args:
+        rows: The rows as they came.
+        numbers: Their places among the rows handed over, from 1.
+        reasons: The rules that they break.
+    """
     text = pa.table(
         [c.cast(pa.string()) if pa.types.is_temporal(c.type) else c for c in rows.columns],
         names=rows.column_names,

@@ -1,30 +1,45 @@
 """Delivery into a SQL database: rows, their history and the receipt, in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import pyarrow as pa
 
 from portfolio_ml.config import SqlTarget
-from portfolio_ml.databases import Writer, has_schemas, redacted, rehearsing, there_are, writing
+from portfolio_ml.databases import (
+    Writer,
+    has_schemas,
+    redacted,
+    rehearsing,
+    takes_many_writers,
+    there_are,
+    writing,
+)
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.schema import CUSTOMER_ROWS, Table
 from portfolio_ml.sinks.accepted import Accepted, Write, accepted
+from portfolio_ml.sinks.brought import brought
 from portfolio_ml.sinks.crm_table import CrmTable
 from portfolio_ml.sinks.differences import Change, in_crm_table, in_own_table
 from portfolio_ml.sinks.ledger import OWN, Ledger, Settled, as_date, ledger_names
+from portfolio_ml.sinks.parts import Parts
 from portfolio_ml.sinks.receipts import Mode, Receipt, Run
 from portfolio_ml.sinks.rows import Delivery, Reject, prepare
 from portfolio_ml.sinks.staging import number, stage, unstage
 from portfolio_ml.sinks.tables import create_or_check, demand_name
 from portfolio_ml.sinks.upsert import Upsert
 
+Rows: TypeAlias = "pa.Table | Parts"
+"""The rows of a delivery, in this process or in parts."""
+
 
 def deliver_sql(
-    rows: pa.Table,
+    rows: Rows,
     *,
     url: str,
     table: str,
@@ -41,7 +56,8 @@ def deliver_sql(
     are created; those that are there must have the contract's columns.
 
     Args:
-        rows: Rows of the contract, all of the run's as-of date.
+        rows: Rows of the contract, all of the run's as-of date; those in parts are brought by
+            workers where the database takes many writers.
         url: The database, as `sqlite:///FILE`, or as `postgresql://USER:PASSWORD@HOST/NAME` or
             `mariadb://` alike.
         table: The name of the table there; on a server it may name its schema.
@@ -57,12 +73,12 @@ def deliver_sql(
         TryAgainLaterError: It is locked.
     """
     order = replace(_order(rows, contract, url=url, table=table, run=run), whole=whole)
-    with writing(url, base=base) as database:
+    with _brought(order, url, base) as order, writing(url, base=base) as database:
         return _into_own_table(order, database)
 
 
 def rehearse_sql(
-    rows: pa.Table, *, url: str, table: str, base: Path, run: Run, contract: Table = CUSTOMER_ROWS
+    rows: Rows, *, url: str, table: str, base: Path, run: Run, contract: Table = CUSTOMER_ROWS
 ) -> Receipt:
     """The receipt that `deliver_sql` would give; the database stays as it is."""
     order = _order(rows, contract, url=url, table=table, run=run)
@@ -70,7 +86,7 @@ def rehearse_sql(
         return _into_own_table(order, database)
 
 
-def deliver_to_target(rows: pa.Table, target: SqlTarget, *, base: Path, run: Run) -> Receipt:
+def deliver_to_target(rows: Rows, target: SqlTarget, *, base: Path, run: Run) -> Receipt:
     """Deliver to a SQL target of the config, be its table the package's own or the CRM's.
 
     Into the CRM's own table go the figures that the config maps, where they differ at the precision
@@ -84,7 +100,7 @@ def deliver_to_target(rows: pa.Table, target: SqlTarget, *, base: Path, run: Run
         TryAgainLaterError: As for `deliver_sql`.
     """
     order = _order_of(rows, target, run)
-    with writing(target.url, base=base) as database:
+    with _brought(order, target.url, base) as order, writing(target.url, base=base) as database:
         return _carry_out(order, target, database)
 
 
@@ -103,7 +119,7 @@ def rejected(target: SqlTarget, *, base: Path) -> tuple[tuple[date, str], ...]:
 
 
 def rehearse(
-    rows: pa.Table, target: SqlTarget, *, base: Path, run: Run, sample: int = 5
+    rows: Rows, target: SqlTarget, *, base: Path, run: Run, sample: int = 5
 ) -> tuple[Receipt, tuple[Change, ...]]:
     """The receipt that a delivery would give, and some of what would change; nothing is kept."""
     order = _order_of(rows, target, run)
@@ -128,11 +144,16 @@ Look = Callable[[Writer, int, int], int]
 """Looks at some staged rows beside those that are there, before anything is written."""
 
 
+Stage = Callable[[Table, Writer], Accepted]
+"""Brings the rows into the staging table."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Order:
     """What is to be delivered, and where to."""
 
-    delivery: Delivery
+    delivery: Delivery | Parts
+    stage: Stage
     current: Table
     history: Table
     target: str
@@ -152,7 +173,7 @@ class _Outcome:
     retired: int = 0
 
 
-def _order_of(rows: pa.Table, target: SqlTarget, run: Run) -> _Order:
+def _order_of(rows: Rows, target: SqlTarget, run: Run) -> _Order:
     order = _order(rows, CUSTOMER_ROWS, url=target.url, table=target.table, run=run)
     if not target.is_crms_own:
         return order
@@ -171,7 +192,7 @@ def history_name(table: str, *, is_crms_own: bool) -> str:
     return f"{schema}{point}portfolio_{name}_history" if is_crms_own else f"{table}_history"
 
 
-def _order(rows: pa.Table, contract: Table, *, url: str, table: str, run: Run) -> _Order:
+def _order(rows: Rows, contract: Table, *, url: str, table: str, run: Run) -> _Order:
     if not _is_possible(table, has_schemas=has_schemas(url)):
         raise ConfigError(
             "the table cannot have this name",
@@ -180,8 +201,10 @@ def _order(rows: pa.Table, contract: Table, *, url: str, table: str, run: Run) -
             do="choose another, such as customer_scores",
         )
     started_at = run.now()
+    delivery = rows if isinstance(rows, Parts) else prepare(rows, contract, as_of=run.as_of)
     return _Order(
-        delivery=prepare(rows, contract, as_of=run.as_of),
+        delivery=delivery,
+        stage=partial(stage, delivery),
         current=replace(contract, name=table),
         history=replace(contract, name=f"{table}_history", key=(*contract.key, "as_of")),
         target=redacted(url),
@@ -189,6 +212,19 @@ def _order(rows: pa.Table, contract: Table, *, url: str, table: str, run: Run) -
         run=run,
         started_at=started_at,
     )
+
+
+@contextmanager
+def _brought(order: _Order, url: str, base: Path) -> Iterator[_Order]:
+    """The order, its rows brought by workers where there are any and the database takes many.
+
+    Else they are streamed to it by this process.
+    """
+    if not isinstance(order.delivery, Parts) or not takes_many_writers(url):
+        yield order
+        return
+    with brought(order.delivery, order.current, url=url, base=base) as found:
+        yield replace(order, stage=found.stage)
 
 
 def _is_possible(table: str, *, has_schemas: bool) -> bool:
@@ -215,7 +251,7 @@ def _into_own_table(order: _Order, database: Writer, *, look: Look | None = None
     upsert = Upsert(order.current, order.history, database)
     if newest == order.run.as_of and _is_again(order, ledger, upsert):
         return _sign(order, ledger, _Outcome(Accepted(), is_late=False), settled="everybody")
-    staged = stage(order.delivery.rows, order.current, database)
+    staged = order.stage(order.current, database)
     _look(order, database, look)
     if newest is not None and order.run.as_of < newest:
         upsert.repeat_on(ledger.next_as_of(order.run.as_of) or newest)
@@ -237,7 +273,7 @@ def _into_crm_table(
     ledger = Ledger(order.current.name, database, where=order.target)
     create_or_check((order.history,), database, where=order.target)
     newest = ledger.newest_as_of()
-    staged = stage(order.delivery.rows, order.current, database)
+    staged = order.stage(order.current, database)
     absent = 0 if order.mode == "upsert" else table.leave_out_absent()
     _look(order, database, look)
     upsert = Upsert(order.current, order.history, database)
@@ -260,20 +296,21 @@ def _into_crm_table(
 
 def _is_again(order: _Order, ledger: Ledger, upsert: Upsert) -> bool:
     """Whether the rows delivered last were these, and are all there still."""
-    if order.delivery.rejects or order.run.retired:
+    delivery = order.delivery
+    if isinstance(delivery, Parts) or delivery.rejects or order.run.retired:
         return False
-    return ledger.newest_digest() == order.delivery.digest and upsert.holds(order.delivery.rows)
+    return ledger.newest_digest() == delivery.digest and upsert.holds(delivery.rows)
 
 
 def _look(order: _Order, database: Writer, look: Look | None) -> None:
     """Look at all rows but those whose values the table cannot hold."""
     if look is not None:
-        accepted(database, partial(look, database), last=order.delivery.rows.num_rows)
+        accepted(database, partial(look, database), last=order.delivery.count)
 
 
 def _written(order: _Order, database: Writer, write: Write, staged: Accepted) -> Accepted:
     """Write the staged rows; what is refused now or was while staging is staged no more."""
-    last = order.delivery.rows.num_rows
+    last = order.delivery.count
     found = accepted(database, write, last=last, before_parting=lambda: number(database))
     if found.refused:
         unstage(found.refused, database)
@@ -293,7 +330,7 @@ def _sign(
     delivery, run = order.delivery, order.run
     rejects: tuple[Reject, ...] = (*delivery.rejects, *delivery.refused(outcome.accepted.refused))
     ledger.reject(rejects, run=run, settled=settled)
-    count, sent = delivery.rows.num_rows, outcome.accepted.written
+    count, sent = delivery.count, outcome.accepted.written
     receipt = Receipt(
         run_id=run.run_id,
         target=order.target,

@@ -1,8 +1,9 @@
 """The rows of a delivery in a table that only its transaction sees."""
 # ruff: noqa: S608 - every identifier is quoted by the dialect, every value is bound
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -32,19 +33,37 @@ class Names:
         return " AND ".join(f"{left}.{name} = {right}.{name}" for name in quoted)
 
 
-def stage(rows: pa.Table, contract: Table, database: Writer) -> Accepted:
+class Batched(Protocol):
+    """Rows that come a batch at a time."""
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows, in their order."""
+
+
+def stage(delivery: Batched, contract: Table, database: Writer) -> Accepted:
     """Load the rows into the staging table, numbered in their order.
 
     Rows with a text that the database cannot hold, such as one with a NUL or with letters that its
     encoding lacks, stay outside.
     """
+    begin(contract, database)
+    found, place = Accepted(), 1
+    for batch in delivery.batches():
+        places = pa.array(range(place, place + batch.num_rows))
+        rows = pa.Table.from_batches([batch]).add_column(0, PLACE, places)
+        these = loaded(rows, STAGING, database)
+        found.written += these.written
+        found.refused |= {place - 1 + number: why for number, why in these.refused.items()}
+        place += batch.num_rows
+    database.settle(STAGING, contract.key)
+    return found
+
+
+def begin(contract: Table, database: Writer) -> None:
+    """Create the staging table, empty."""
     place = Column(PLACE, pa.int64(), "the row's place in the delivery, from 1")
     table = replace(contract, name=STAGING, key=(), columns=(place, *contract.columns))
     database.create(table, kind=database.temporary, indexed=(PLACE, *contract.key))
-    numbered = rows.add_column(0, PLACE, pa.array(range(1, rows.num_rows + 1)))
-    found = loaded(numbered, STAGING, database)
-    database.settle(STAGING, contract.key)
-    return found
 
 
 def loaded(rows: pa.Table, table: str, database: Writer) -> Accepted:

@@ -18,7 +18,7 @@ def scoring(result: ScoringResult) -> dict[str, Any]:
     """A scoring's result as plain values."""
     return {
         "as_of": result.as_of.isoformat(),
-        "customers": result.rows.num_rows,
+        "customers": result.customers,
         "receipts": [receipt.as_row() for receipt in result.receipts],
         "faults": [str(fault) for fault in result.faults],
     }
@@ -26,7 +26,7 @@ def scoring(result: ScoringResult) -> dict[str, Any]:
 
 def print_scoring(result: ScoringResult) -> None:
     """How many customers were scored, and what became of the rows."""
-    print_line(f"{counted(result.rows.num_rows, 'customer')} scored as of {result.as_of}")
+    print_line(f"{counted(result.customers, 'customer')} scored as of {result.as_of}")
     for receipt in result.receipts:
         print_line(receipt_line(receipt))
     if not result.receipts and not result.faults:

@@ -5,10 +5,10 @@ told apart; numbers, dates and truth are not. Lines end with CR LF.
 """
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,13 +28,14 @@ _MARK = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()
 
 def write_for_machines(rows: pa.Table, file: BinaryIO) -> None:
     """Write the rows with every value as it is."""
-    file.writelines(_lines(rows))
+    file.write(header_for(rows.column_names))
+    file.writelines(lines_of(rows))
 
 
 def write_for_people(rows: pa.Table, file: BinaryIO) -> None:
     """Write the rows for a spreadsheet: marked as UTF-8, no text acting as a formula."""
     file.write(_MARK)
-    write_for_machines(_with_texts(rows, protected), file)
+    write_for_machines(with_protected_texts(rows), file)
 
 
 def read_for_machines(file: Path, contract: Table) -> pa.Table:
@@ -46,19 +47,19 @@ def read_for_machines(file: Path, contract: Table) -> pa.Table:
         OSError: The file cannot be read.
         ValueError: It is no such CSV, or a value is not of its column's type.
     """
-    types = {column.name: column.type for column in contract.columns}
-    names = _header_of(file)
-    return pacsv.read_csv(
-        file,
-        read_options=pacsv.ReadOptions(block_size=_BLOCK_BYTES),
-        parse_options=pacsv.ParseOptions(newlines_in_values=True),
-        convert_options=pacsv.ConvertOptions(
-            column_types={name: types.get(name, pa.string()) for name in names},
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        ),
-    )
+    return pacsv.read_csv(file, **_options(file, contract))
+
+
+def scan_for_machines(file: Path, contract: Table) -> Iterator[pa.RecordBatch]:
+    """The same a batch at a time; errors are those of `read_for_machines`."""
+    with pacsv.open_csv(file, **_options(file, contract)) as opened:
+        yield from opened
+
+
+def scan_for_people(file: Path, contract: Table) -> Iterator[pa.RecordBatch]:
+    """The rows that `read_for_people` gives a batch at a time, with the same errors."""
+    for batch in scan_for_machines(file, contract):
+        yield from _with_texts(pa.Table.from_batches([batch]), original).to_batches()
 
 
 def read_for_people(file: Path, contract: Table) -> pa.Table:
@@ -67,6 +68,20 @@ def read_for_people(file: Path, contract: Table) -> pa.Table:
     Errors are those of `read_for_machines`.
     """
     return _with_texts(read_for_machines(file, contract), original)
+
+
+def _options(file: Path, contract: Table) -> dict[str, Any]:
+    types = {column.name: column.type for column in contract.columns}
+    return {
+        "read_options": pacsv.ReadOptions(block_size=_BLOCK_BYTES),
+        "parse_options": pacsv.ParseOptions(newlines_in_values=True),
+        "convert_options": pacsv.ConvertOptions(
+            column_types={name: types.get(name, pa.string()) for name in _header_of(file)},
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    }
 
 
 def _header_of(file: Path) -> list[str]:
@@ -89,11 +104,20 @@ def _changed(texts: pa.ChunkedArray, change: Change) -> pa.ChunkedArray:
     return pa.chunked_array(changed, pa.string())
 
 
-def _lines(rows: pa.Table) -> Iterator[bytes]:
-    """The header, then the lines of some thousand rows at a time."""
+def header_for(names: Sequence[str], *, people: bool = False) -> bytes:
+    """The first line of a file; where people read it, with the mark that it is UTF-8."""
     header = StringIO()
-    csv.writer(header).writerow(rows.column_names)
-    yield header.getvalue().encode()
+    csv.writer(header).writerow(names)
+    return (_MARK if people else b"") + header.getvalue().encode()
+
+
+def with_protected_texts(rows: pa.Table) -> pa.Table:
+    """The rows with no text that a spreadsheet takes for a formula."""
+    return _with_texts(rows, protected)
+
+
+def lines_of(rows: pa.Table) -> Iterator[bytes]:
+    """The rows' lines, some thousand at a time."""
     for batch in _with_texts(rows, _quoted).to_batches(max_chunksize=_BATCH_ROWS):
         cells = (pc.fill_null(column.cast(pa.string()), "") for column in batch.columns)
         lines = pc.binary_join_element_wise(*cells, ",")

@@ -4,7 +4,9 @@ import os
 from dataclasses import dataclass
 from datetime import date, datetime
 from errno import EACCES, EISDIR, ENOENT, ENOTDIR
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,14 +18,22 @@ from portfolio_ml.schema import CUSTOMER_ROWS, Table
 from portfolio_ml.sinks.files.kept import keep_scores, keeps
 from portfolio_ml.sinks.files.places import FileTarget, Place, place_of, rows_in
 from portfolio_ml.sinks.files.state import state_of
+from portfolio_ml.sinks.files.streamed import (
+    StreamedForm,
+    keep_streamed,
+    keeps_streamed,
+    seen_in,
+    streamed_form,
+)
 from portfolio_ml.sinks.files.writing import told
 from portfolio_ml.sinks.ledger import Ledger
+from portfolio_ml.sinks.parts import Parts, nullable
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.rows import Delivery, digest, prepare
 
 
 def deliver_file(
-    rows: pa.Table,
+    rows: pa.Table | Parts,
     target: FileTarget,
     *,
     settings: Settings,
@@ -41,7 +51,8 @@ def deliver_file(
     A folder by date gets a file of its own for the date, so any date may come.
 
     Args:
-        rows: Rows of the contract, all of the run's as-of date.
+        rows: Rows of the contract, all of the run's as-of date; those in parts are written and
+            compared a batch at a time.
         target: One of the settings' targets.
         settings: The portfolio's settings; `state.url` takes the receipt and the refused rows.
         run: The scoring run.
@@ -66,7 +77,7 @@ def deliver_file(
 
 
 def rehearse_file(
-    rows: pa.Table,
+    rows: pa.Table | Parts,
     target: FileTarget,
     *,
     settings: Settings,
@@ -85,7 +96,8 @@ def rehearse_file(
 class _Order:
     """What is to be delivered, and where to."""
 
-    delivery: Delivery
+    delivery: Delivery | Parts
+    form: StreamedForm
     place: Place
     run: Run
     started_at: datetime
@@ -111,11 +123,12 @@ class _Decision:
 
 
 def _order(
-    rows: pa.Table, contract: Table, *, target: FileTarget, settings: Settings, run: Run
+    rows: pa.Table | Parts, contract: Table, *, target: FileTarget, settings: Settings, run: Run
 ) -> _Order:
     started_at = run.now()
     return _Order(
-        delivery=prepare(rows, contract, as_of=run.as_of),
+        delivery=rows if isinstance(rows, Parts) else prepare(rows, contract, as_of=run.as_of),
+        form=streamed_form(target),
         place=place_of(target, settings, contract=contract),
         run=run,
         started_at=started_at,
@@ -124,20 +137,25 @@ def _order(
 
 def _decided(order: _Order, ledger: Ledger) -> _Decision:
     place, delivery, as_of = order.place, order.delivery, order.run.as_of
-    found = rows_in(order.file, place, delivery.contract)
-    is_late = not place.by_date and _is_late(order, found, ledger)
     history = place.history
-    return _Decision(
-        is_late=is_late,
-        replaces=not is_late and not _holds(found, delivery),
-        keeps=history is not None and not keeps(delivery.rows, history, as_of=as_of),
-    )
+    if isinstance(delivery, Parts):
+        seen = seen_in(order.file, order.form, delivery.contract)
+        newest, holds = (
+            (None, False) if seen is None else (seen.newest, seen.digest == delivery.digest)
+        )
+        kept = history is None or keeps_streamed(delivery, history, as_of=as_of)
+    else:
+        found = rows_in(order.file, place, delivery.contract)
+        newest, holds = _newest_of(found), _holds(found, delivery)
+        kept = history is None or keeps(delivery.rows, history, as_of=as_of)
+    is_late = not place.by_date and _is_late(order, newest, ledger)
+    return _Decision(is_late=is_late, replaces=not is_late and not holds, keeps=not kept)
 
 
-def _is_late(order: _Order, found: pa.Table | None, ledger: Ledger) -> bool:
+def _is_late(order: _Order, found: date | None, ledger: Ledger) -> bool:
     if not order.file.exists():
         return False
-    newest = _newest_of(found) or ledger.newest_receipt(str(order.place.path))
+    newest = found or ledger.newest_receipt(str(order.place.path))
     return newest is not None and order.run.as_of < newest
 
 
@@ -159,17 +177,33 @@ def _holds(found: pa.Table | None, delivery: Delivery) -> bool:
 
 
 def _carry_out(order: _Order, decision: _Decision) -> None:
-    place, file, rows = order.place, order.file, order.delivery.rows
+    place, file = order.place, order.file
     remove_unfinished(file.parent, file.name)
     if decision.replaces:
         if place.by_date:
             make_folder(place.path)
             make_folder(file.parent)
-        replace_file(file, lambda opened: place.form.write(rows, opened))
+        replace_file(file, partial(_write, order))
     if place.history is not None:
         remove_unfinished(place.history)
         if decision.keeps:
-            keep_scores(rows, place.history, as_of=order.run.as_of)
+            _keep(order, place.history)
+
+
+def _write(order: _Order, file: BinaryIO) -> None:
+    delivery = order.delivery
+    if isinstance(delivery, Parts):
+        order.form.write(delivery.batches(), nullable(delivery.contract), file)
+    else:
+        order.place.form.write(delivery.rows, file)
+
+
+def _keep(order: _Order, history: Path) -> None:
+    delivery, as_of = order.delivery, order.run.as_of
+    if isinstance(delivery, Parts):
+        keep_streamed(delivery, history, as_of=as_of)
+    else:
+        keep_scores(delivery.rows, history, as_of=as_of)
 
 
 def _demand_writable(place: Place) -> None:
@@ -195,7 +229,7 @@ def _demand_writable(place: Place) -> None:
 def _receipt(order: _Order, decision: _Decision) -> Receipt:
     """The receipt; rows that neither the file nor the history takes count as unchanged."""
     delivery, run, place = order.delivery, order.run, order.place
-    count, rejected = delivery.rows.num_rows, len(delivery.rejects)
+    count, rejected = delivery.count, len(delivery.rejects)
     is_sent = decision.keeps if decision.is_late else decision.replaces
     return Receipt(
         run_id=run.run_id,

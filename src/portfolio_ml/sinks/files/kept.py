@@ -18,7 +18,7 @@ from portfolio_ml.sinks.delivered import SCORES, VERSIONS, Delivered, with_types
 from portfolio_ml.sinks.files.partitions import by_day, parts
 from portfolio_ml.sinks.files.writing import told, write_parquet
 
-_KEPT = ("customer_id", *SCORES, "churn_band", *VERSIONS.values())
+KEPT = ("customer_id", *SCORES, "churn_band", *VERSIONS.values())
 """What is kept, where the rows have it."""
 
 
@@ -37,13 +37,13 @@ def keep_scores(rows: pa.Table, history: Path, *, as_of: date) -> None:
         return
     with told(history):
         make_folder(history)
-    write_parquet(_of(rows), _file(history, as_of))
+    write_parquet(_of(rows), file_of_day(history, as_of))
 
 
 def keeps(rows: pa.Table, history: Path, *, as_of: date) -> bool:
     """Whether exactly that is kept of the rows' date already."""
     try:
-        return bool(pq.ParquetFile(_file(history, as_of)).read().equals(_of(rows)))
+        return bool(pq.ParquetFile(file_of_day(history, as_of)).read().equals(_of(rows)))
     except (OSError, pa.ArrowException):  # Arrow calls a damaged file either
         return False
 
@@ -94,8 +94,9 @@ def _columns(file: Path, columns: Sequence[str]) -> pa.Table:
 
 
 def _of(rows: pa.Table) -> pa.Table:
-    return rows.select([n for n in _KEPT if n in rows.column_names]).sort_by("customer_id")
+    return rows.select([n for n in KEPT if n in rows.column_names]).sort_by("customer_id")
 
 
-def _file(history: Path, as_of: date) -> Path:
+def file_of_day(history: Path, as_of: date) -> Path:
+    """The file with what is kept of a date."""
     return history / f"{as_of.isoformat()}.parquet"

@@ -7,13 +7,15 @@ the folder's name and not in the file: pandas and pyarrow refuse a column that b
 from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from portfolio_ml.schema import Table
 from portfolio_ml.sinks.files.writing import put_parquet
+
+Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 
 _FILE = "part-0.parquet"
 _PREFIX = "as_of="
@@ -60,10 +62,20 @@ def read_part(file: Path, contract: Table) -> pa.Table:
     Raises:
         OSError: The file is damaged or cannot be read; Arrow's errors, too.
     """
-    rows = pq.ParquetFile(file).read()
+    return with_day(pq.ParquetFile(file).read(), file, place=contract.names.index("as_of"))
+
+
+def with_day(rows: Rows, file: Path, *, place: int = 0) -> Rows:
+    """Rows of a date's file, with the date that its folder tells.
+
+    Args:
+        rows: A table or a batch.
+        file: The file that they are from.
+        place: Where the column is to stand.
+    """
     as_of = date.fromisoformat(_day_of(file))
     days = pa.repeat(pa.scalar(as_of, pa.date32()), rows.num_rows)
-    return rows.add_column(contract.names.index("as_of"), "as_of", days)
+    return rows.add_column(place, "as_of", days)
 
 
 def _day_of(file: Path) -> str:

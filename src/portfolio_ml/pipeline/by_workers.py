@@ -1,0 +1,92 @@
+"""Score a portfolio by Spark's workers, where nobody holds all customers."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from portfolio_ml import delivering
+from portfolio_ml.engine import SparkEngine, workers_of
+from portfolio_ml.errors import ConfigError
+from portfolio_ml.opening import Opened, Say
+from portfolio_ml.scored import Clock
+from portfolio_ml.scored_by_workers import ScoredByWorkers, scored_by_workers
+from portfolio_ml.scoring import Champions
+from portfolio_ml.sinks.receipts import Run
+from portfolio_ml.sinks.suppression import suppression
+from portfolio_ml.timeline import to_date, to_day
+
+NO_FIGURES = "the portfolio's own columns are null: its figures are not computed on Spark"
+
+
+def demand_one_process(portfolio: Opened, command: str) -> None:
+    """Refuse what would hold all customers in this process, where the engine is Spark.
+
+    Raises:
+        ConfigError: It is.
+    """
+    if workers_of(portfolio.engine) is not None:
+        raise ConfigError(
+            f"{command} holds all customers in one process, which Spark is there to avoid",
+            where="engine.kind",
+            saw="spark",
+            do=f"run {command} with engine: {{kind: duckdb}} and a temp_directory, or on a part "
+            "of the portfolio",
+        )
+
+
+def found_by_workers(
+    portfolio: Opened,
+    champions: Champions,
+    workers: SparkEngine,
+    *,
+    as_of: date,
+    now: Clock,
+    say: Say,
+) -> tuple[ScoredByWorkers, Run]:
+    """The customers of a date who were not erased, and the run that delivers them.
+
+    Args:
+        portfolio: The history.
+        champions: The models in force.
+        workers: Who scores.
+        as_of: The date.
+        now: The wall clock.
+        say: Told what is being done.
+    """
+    settings = portfolio.settings
+    found = scored_by_workers(
+        portfolio,
+        champions,
+        workers,
+        as_of=as_of,
+        bands_before=delivering.bands_in_batches(settings, as_of),
+        erased=suppression(settings),
+        now=now,
+        say=say,
+    )
+    run = Run(
+        run_id=found.run_id,
+        as_of=as_of,
+        model_versions=champions.versions,
+        now=now,
+        suppressed=found.tally.erased,
+        retired=delivering.retired(portfolio),
+    )
+    return found, run
+
+
+def dates_by_workers(
+    portfolio: Opened,
+    champions: Champions,
+    workers: SparkEngine,
+    first: date,
+    *,
+    now: Clock,
+    say: Say,
+) -> Iterator[tuple[ScoredByWorkers, Run]]:
+    """The same for every date from the first to the portfolio's on which somebody had bought."""
+    for day in range(to_day(first), portfolio.as_of_day + 1):
+        found, run = found_by_workers(
+            portfolio, champions, workers, as_of=to_date(day), now=now, say=say
+        )
+        if found.tally.handed:
+            yield found, run
