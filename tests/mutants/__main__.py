@@ -16,7 +16,6 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-
 from tests.mutants import page
 from tests.mutants.covering import measured
 from tests.mutants.explained import explained, gone
@@ -76,9 +75,7 @@ def outcome(subject: Subject, chosen: argparse.Namespace) -> Outcome:
     return found
 
 
-def _fates(
-    subject: Subject, tried: Sequence[Mutant], *, jobs: int
-) -> Iterator[tuple[Mutant, str]]:
+def _fates(subject: Subject, tried: Sequence[Mutant], *, jobs: int) -> Iterator[tuple[Mutant, str]]:
     if not tried:
         return
     with tempfile.TemporaryDirectory() as folder:

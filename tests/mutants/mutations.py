@@ -12,7 +12,6 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.file_mutation import MutationVisitor, deep_replace
 from mutmut.mutation.mutators import mutation_operators, operator_string
 from mutmut.mutation.pragma_handling import IgnoredCode
-
 from tests.mutants.subjects import SOURCE
 
 NOT_MUTATED = {"len", "isinstance"}
