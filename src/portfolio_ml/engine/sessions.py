@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from portfolio_ml.config import Spark
-from portfolio_ml.engine.faults import computing, plain, quiet, told
+from portfolio_ml.engine.spark_faults import computing, plain, quiet, told
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError
 
 if TYPE_CHECKING:

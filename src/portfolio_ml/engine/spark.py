@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from portfolio_ml import scratch
 from portfolio_ml.config import CsvFormat, Spark
 from portfolio_ml.engine.duckdb import DuckDBEngine, beside
-from portfolio_ml.engine.faults import computing, quiet
+from portfolio_ml.engine.spark_faults import computing, quiet
 from portfolio_ml.engine.files import common_columns, is_parquet, layouts_of
 from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading, Told, distinct
 from portfolio_ml.engine.pieces import Scan, rows_of

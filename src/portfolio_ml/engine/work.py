@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from portfolio_ml.engine.faults import sent_home
+from portfolio_ml.engine.spark_faults import sent_home
 
 Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 """What a worker does with the batches that it is given."""
