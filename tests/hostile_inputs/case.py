@@ -79,7 +79,7 @@ def csv(*rows: str, header: str = HEADER, end: str = "\n") -> str:
 def written(config: Mapping[str, Any]) -> str:
     """The smallest config with these differences; JSON is YAML."""
     data = {"transactions": {"source": "sales.csv"}, "max_quarantined_share": 1}
-    values: dict[str, Any] = {"name": "shop", "data": data}
+    values: dict[str, Any] = {"name": "shop", "data": data, "engine": {"threads": 1}}
     for path, value in config.items():
         *inner, last = path.split(".")
         section = values

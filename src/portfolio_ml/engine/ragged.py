@@ -113,11 +113,12 @@ def _lines(source: TextIO, ends: set[str]) -> Iterator[str]:
 
     How they end is put into `ends`.
     """
-    while line := source.readline(_MOST_BYTES):
+    most = _MOST_BYTES + 1  # what is cut off is no row, whatever the part that is left looks like
+    while line := source.readline(most):
         ends.add(line[len(_without_end(line)) :])
         yield line
-        while len(line) == _MOST_BYTES and not line.endswith(_LINE_ENDS):
-            line = source.readline(_MOST_BYTES)
+        while len(line) == most and not line.endswith(_LINE_ENDS):
+            line = source.readline(most)
 
 
 def _shown(text: str) -> str:
