@@ -15,8 +15,12 @@ Whatever else is raised is a bug and keeps its traceback.
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar
+
+_LONGEST_SHOWN = 60
+_MOST_SHOWN = 40
 
 
 class PortfolioError(Exception):
@@ -158,16 +162,26 @@ def missing_column(
         Column 'amuont' is missing (in sales.csv): saw columns 'amount'. Did you mean 'amount'?
     """
     there = sorted(present)
-    guess = nearest(name, there)
+    guess = nearest(name, [each for each in there if len(each) <= _LONGEST_SHOWN])
     hint = f"map it under {mapped_under}" if mapped_under else "give it under this name"
     if guess:
         hint = f"did you mean {guess!r}?" + (f" M{hint[1:]}" if mapped_under else "")
     return DataError(
         f"column {name!r} is missing",
         where=where,
-        saw=f"columns {', '.join(map(repr, there))}" if there else "no columns",
+        saw=_columns(there),
         do=hint,
     )
+
+
+def _columns(names: Sequence[str]) -> str:
+    """The names in a message, which shows neither hundreds of them nor one of a page."""
+    if not names:
+        return "no columns"
+    short = (n if len(n) <= _LONGEST_SHOWN else f"{n[:_LONGEST_SHOWN]}…" for n in names)
+    listed = ", ".join(map(repr, islice(short, _MOST_SHOWN)))
+    more = len(names) - _MOST_SHOWN
+    return f"columns {listed}" + (f" and {more:,} more" if more > 0 else "")
 
 
 def _sentence(what: str, where: str | None, saw: str | None, do: str | None) -> str:

@@ -31,6 +31,7 @@ from portfolio_ml.schema import ATTRIBUTE, TRANSACTIONS, Table
 
 IN_MEMORY = "a table in memory"
 KINDS = (".csv", ".parquet")
+_PACKED = {".gz", ".zip", ".zst", ".bz2", ".xz", ".7z", ".tar", ".tgz", ".rar"}
 
 _NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _FORMS = "name a file, a folder, or a pattern such as sales/*.csv"
@@ -168,12 +169,15 @@ def files_of(source: str, settings: Settings, *, of: Table = TRANSACTIONS) -> Se
             saw=", ".join(sorted(kind or "no suffix" for kind in kinds)),
             do="name those of one kind by a pattern, such as sales/**/*.csv"
             if kinds <= {*KINDS}
-            else "export them as .csv or .parquet",
+            else "export them as .csv or .parquet"
+            + (", or unpack them" if kinds & _PACKED else ""),
         )
     return found
 
 
 def _no_file(of: Table, source: str, path: Path) -> ConfigError:
+    if path.exists() and not path.is_dir():
+        return _nothing_to_read(of, str(path), saw="no plain file", do="write it to one first")
     is_pattern = any(sign in source for sign in "*?[")
     missing = "no file that matches" if is_pattern else "no such file"
     file = None if is_pattern or path.is_dir() else nearest_file(path, KINDS)

@@ -25,6 +25,15 @@ LARGEST_NUMBER = 1e12
 
 _RULE = "_rule"
 
+_NESTED = (nw.List, nw.Array, nw.Struct, nw.Map)
+_UNFIT = {
+    "text": _NESTED,
+    "number": (*_NESTED, nw.Boolean, nw.Binary, nw.Date, nw.Datetime, nw.Time, nw.Duration),
+    "day": (*_NESTED, nw.Boolean, nw.Binary, nw.Time, nw.Duration),
+    "minute": (),
+}
+_CALLED = {"text": "text", "number": "numbers", "day": "dates"}
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -122,6 +131,7 @@ def parsed(
         if name in raw.columns or (kind == "minute" and not _is_date(raw, "timestamp"))
         for reading in _readings(name, kind, raw.factors("timestamp" if kind == "minute" else name))
     ]
+    _demand_plain(raw, kinds, of)
     source: TableSource = getattr(settings.data, of.name)
     return engine.parsed(raw.frame, readings, timezone=settings.timezone, written=source.format)
 
@@ -141,6 +151,21 @@ def values_of(name: str, raw: Unread, engine: Reader, *, of: Table, settings: Se
     written = source.format
     found = engine.values(raw.frame, [reading], timezone=settings.timezone, written=written)
     return found.select(value(name).alias(name)).filter(~nw.col(name).is_null())
+
+
+def _demand_plain(raw: Unread, kinds: Mapping[str, Kind], of: Table) -> None:
+    """Refuse columns whose type can hold no such values, whatever the row: lists, or true as 1."""
+    types = raw.frame.collect_schema()
+    needed = {column.name for column in of.columns}
+    for name in (name for name in kinds if name in raw.columns and name in needed):
+        for column in raw.factors(name):
+            if types[column] in _UNFIT[kinds[name]]:
+                raise DataError(
+                    f"column {column!r} can hold no {_CALLED[kinds[name]]}",
+                    where=raw.label,
+                    saw=f"the type {types[column]}",
+                    do=f"export plain values, or map another under data.{of.name}.columns",
+                )
 
 
 def _readings(name: str, kind: Kind, columns: Sequence[str]) -> tuple[Reading, Reading]:

@@ -56,6 +56,12 @@ def _known_directives(text: str) -> str:
     return text
 
 
+def _parts_values(delimiter: str) -> str:
+    if delimiter in "\r\n\0":
+        raise ValueError("a line end or a NUL cannot part the values of a line")
+    return delimiter
+
+
 def _by_code(rates: dict[str, float]) -> dict[str, float]:
     codes = [name.strip().upper() for name in rates]
     if twice := sorted({code for code in codes if codes.count(code) > 1}):
@@ -81,7 +87,9 @@ class CsvFormat(Section):
         skip_lines: How many lines stand before the header.
     """
 
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    delimiter: (
+        Annotated[str, Field(min_length=1, max_length=1), AfterValidator(_parts_values)] | None
+    ) = None
     quote: Literal['"', "'", ""] = '"'
     decimal: Literal[".", ","] = "."
     thousands: Literal[",", ".", " ", "'"] | None = None
@@ -95,6 +103,8 @@ class CsvFormat(Section):
     def _tells_marks_apart(self) -> Self:
         if self.thousands == self.decimal:
             raise ValueError("decimal and thousands must not be the same mark")
+        if self.delimiter is not None and self.delimiter == self.quote:
+            raise ValueError("delimiter and quote must not be the same mark")
         return self
 
 

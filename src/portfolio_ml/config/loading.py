@@ -97,12 +97,20 @@ def _validated(
     own = {k: v for k, v in values.items() if isinstance(k, str) and not k.startswith("_")}
     faults = [f"{path}: {message}" for path, message in unset.items()]
     faults += [f"{key}: unknown key" for key in values if key not in own]
+    # The settings library would take them for the keys that they resemble, and drop one of two.
+    alike = [
+        key
+        for key in own
+        if key not in Settings.model_fields and key.lower() in Settings.model_fields
+    ]
+    faults += [f"{key}: unknown key, did you mean {key.lower()!r}?" for key in alike]
+    own = {key: value for key, value in own.items() if key not in alike}
     faults += _unknown_variables()
     try:
         settings = Settings(**own)
     except ValidationError as error:
         faults += fault_lines(error, unset)
-    except SettingsError as error:
+    except (SettingsError, RecursionError) as error:
         faults.append(f"a variable {ENVIRONMENT_PREFIX}... is no valid JSON: {error}")
     if faults:
         raise FaultyConfigError(faults, where="the given settings" if file is None else str(file))

@@ -10,6 +10,7 @@ from portfolio_ml.errors import ConfigError, nearest_file
 
 MAX_CONFIG_BYTES = 1_000_000
 _SUFFIXES = (".yaml", ".yml")
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -21,9 +22,22 @@ class _PlainLoader(yaml.SafeLoader):
             raise _NotPlainError(at, "an alias; write the value out")
         return super().compose_node(parent, index)
 
+    def construct_scalar(self, node: yaml.ScalarNode) -> Any:  # noqa: ANN401 - PyYAML's own
+        value = super().construct_scalar(node)
+        if not isinstance(value, str):
+            return value
+        if "\0" in value:  # which ends the names of files
+            raise _NotPlainError(node.start_mark, "a NUL character")
+        try:  # JSON writes characters such as emoji as two halves, which YAML leaves apart
+            return value.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            raise _NotPlainError(node.start_mark, "half a character") from None
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
         for key, _ in node.value:
+            if key.tag == _MERGE:
+                raise _NotPlainError(key.start_mark, "keys merged in; write them out")
             if key.value in seen:
                 raise _NotPlainError(key.start_mark, f"the key {key.value!r} a second time")
             if isinstance(key, yaml.ScalarNode):
@@ -50,10 +64,12 @@ def read_yaml(file: Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
         # The values' own constructors let through what they stumble over, such as 2024-02-31.
         mark = getattr(error, "problem_mark", None)
+        is_text = not isinstance(error, UnicodeDecodeError)
         raise ConfigError(
             "the config is no valid YAML" + (f" at line {mark.line + 1}" if mark else ""),
             where=str(file),
-            saw=getattr(error, "saw", None),
+            saw=getattr(error, "saw", None) if is_text else "text that is not UTF-8",
+            do=None if is_text else "save it as UTF-8",
         ) from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError("the config must be a mapping of keys to values", where=str(file))
@@ -74,6 +90,8 @@ def _text(file: Path) -> str:
 
 
 def _not_there(file: Path) -> ConfigError:
+    if file.exists() and not file.is_dir():
+        return ConfigError("the config is no plain file", where=str(file), do="write it to one")
     guess = nearest_file(file, _SUFFIXES)
     return ConfigError(
         "there is no config to read",

@@ -88,6 +88,9 @@ _OF_A_ROW = (
 _NO_ANSWER = {"", "08", "28", "3D", "53", "57"}
 
 
+_ONE_STATEMENT = "one statement at a time"
+
+
 class RowRefusedError(Exception):
     """The database refuses a row among those of a statement; the text is what `refusal` gives."""
 
@@ -138,6 +141,8 @@ def is_query_fault(error: sa.exc.DBAPIError) -> bool:
     if number := mysql_number(error):
         return number in mysql_faults.OF_THE_QUERY
     code = _code(error)
+    if _ONE_STATEMENT in str(error.orig):  # the driver itself refuses two, without a code
+        return True
     return code == "SQLITE_ERROR" or (code.startswith("42") and code != "42501")
 
 

@@ -25,7 +25,14 @@ def read_table(url: str, table: str, *, base: Path) -> pa.Table:
         TryAgainLaterError: It is locked.
     """
     with _reading(url, base) as opened:
-        schema, name = _found(opened, table, where=redacted(url))
+        try:
+            schema, name = _found(opened, table, where=redacted(url))
+        except sa.exc.DBAPIError as error:
+            if not is_query_fault(error):
+                raise
+            raise ConfigError(  # a view of a table that is gone
+                f"table {table!r} cannot be read", where=redacted(url), saw=first_line(error)
+            ) from error
         rows = sa.select(sa.text("*")).select_from(sa.table(name, schema=schema))
         with opened.execute(rows) as result:
             return _arrow(result, where=f"table {table!r}")

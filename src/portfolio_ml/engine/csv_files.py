@@ -9,12 +9,10 @@ from pathlib import Path
 import duckdb
 
 from portfolio_ml.config import CsvFormat
-from portfolio_ml.engine.files import Layout, copy_as_utf8
-from portfolio_ml.engine.ragged import mend
+from portfolio_ml.engine.files import BROKEN, FILE, Layout, copy_as_utf8
+from portfolio_ml.engine.ragged import LINE_END, mend
 from portfolio_ml.engine.readings import literal, quoted
 
-FILE = "portfolio_ml: file"
-_BROKEN = "portfolio_ml: broken line"
 _LINE_ENDS = {
     "\r\n": duckdb.CSVLineTerminator.CARRIAGE_RETURN_LINE_FEED,
     "\n": duckdb.CSVLineTerminator.LINE_FEED,
@@ -54,9 +52,10 @@ class CsvScan:
     written: CsvFormat
     is_mended: bool = False
 
-    def name_of(self, read: str) -> str | None:
-        """What the file that is read is called; None where it is none of these."""
-        return next((str(file.path) for file in self.files if str(file.read) == read), None)
+    @property
+    def names_by_read(self) -> Mapping[str, str]:
+        """What each file that is read is called."""
+        return {str(file.read): str(file.path) for file in self.files}
 
 
 def csv_scan(
@@ -91,7 +90,8 @@ def mended(scan: CsvScan, new: Callable[[], Path]) -> CsvScan:
     for file in scan.files:
         copy = new()
         if mend(file.read, copy, file.layout, scan.written):
-            files.append(replace(file, read=copy, is_mended=True))
+            layout = replace(file.layout, line_end=LINE_END)
+            files.append(replace(file, read=copy, layout=layout, is_mended=True))
         else:
             copy.unlink()
             files.append(file)
@@ -113,7 +113,7 @@ def _rows_alike(
 ) -> duckdb.DuckDBPyRelation:
     """The rows of files that have one layout, and are all mended or none."""
     layout, is_mended = files[0].layout, files[0].is_mended
-    columns = (*layout.columns, *([_BROKEN] if is_mended else []))
+    columns = (*layout.columns, *([BROKEN] if is_mended else []))
     # Nothing is sniffed: a guess would hang on which rows happen to be broken.
     rows = connection.read_csv(
         [glob.escape(str(file.read)) for file in files],  # type: ignore[arg-type]  # stub: one name
@@ -129,7 +129,7 @@ def _rows_alike(
         hive_partitioning=False,
     )
     source = _renamed(quoted(FILE), {str(f.read): str(f.path) for f in files})
-    line = f"decode(unhex({quoted(_BROKEN)}))" if is_mended else "CAST(NULL AS VARCHAR)"
+    line = f"decode(unhex({quoted(BROKEN)}))" if is_mended else "CAST(NULL AS VARCHAR)"
     numbered = rows.project(
         f"{', '.join(map(quoted, scan.names))}, {source} AS _source, "
         f"row_number() OVER () AS _row, {line} AS _line"

@@ -1,9 +1,9 @@
 """DuckDB, in this process and out of core."""
 
+import functools
 import glob
 import itertools
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -16,19 +16,18 @@ import pyarrow.parquet as pq
 
 from portfolio_ml import scratch
 from portfolio_ml.config import CsvFormat, DuckDB
-from portfolio_ml.engine.csv_files import FILE, CsvScan, csv_rows, csv_scan, mended
-from portfolio_ml.engine.files import common_columns, encoding_advice, is_parquet, layouts_of
+from portfolio_ml.engine import faults
+from portfolio_ml.engine.csv_files import CsvScan, csv_rows, csv_scan, mended
+from portfolio_ml.engine.files import FILE, Layout, common_columns, is_parquet, layouts_of
 from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading, Told, distinct
-from portfolio_ml.engine.readings import literal, quoted, read_as
+from portfolio_ml.engine.readings import literal, quoted, read_as, text_of_float
 from portfolio_ml.engine.spool import spooled
-from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
+from portfolio_ml.errors import ConfigError, DataError
 
 Computed = TypeVar("Computed")
 
 _BATCH_ROWS = 100_000
 _BYTES_OF_ROW = 10_000  # of a wide result while it is computed: some hundred sums with their state
-_CSV_REASONS = ("Expected Number", "Value with unterminated", "Invalid unicode", "Maximum line")
-_BROKEN_LINES = ("Expected Number of Columns", "unterminated quote", "Maximum line")
 
 # Nothing is fetched from the network, and `row_number()` follows the order of the file.
 _FIXED = {
@@ -45,6 +44,7 @@ class DuckDBEngine:
         self._connection = connection
         self._folder = folder
         self._scans: dict[str, CsvScan] = {}
+        self._parquet_files: list[Path] = []
         self._names = (f"kept_{n}" for n in itertools.count())
         self.rows_at_once: int | None = max(_memory(connection) // _BYTES_OF_ROW, 1)
 
@@ -85,13 +85,16 @@ class DuckDBEngine:
         names = [n for n in common_columns(layouts) if n.casefold() not in LINEAGE]
         try:
             if is_parquet(files[0]):
-                rows = nw.from_native(self._parquet(files, ", ".join(map(quoted, names))))
+                self._parquet_files.extend(files)
+                rows = nw.from_native(self._parquet(layouts, names))
             else:
                 scan = csv_scan(layouts, names, written, self._new_file)
                 rows = self._shown(next(self._names), scan)
         except duckdb.Error as error:
             where = ", ".join(map(str, files))
-            raise DataError("the file cannot be read", where=where, saw=_told(error)) from None
+            raise DataError(
+                "the file cannot be read", where=where, saw=faults.told(error)
+            ) from None
         return self._with_told(rows, files, beside(told or {}, names))
 
     def listed(self, table: pa.Table, source: str) -> Frame:
@@ -157,13 +160,13 @@ class DuckDBEngine:
 
     def spooled(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
         """The batches as a table that lies in a file; errors are those of `keep`."""
-        with _computing(self._scans):
+        with self._computing():
             return spooled(batches, schema, self._folder / f"{next(self._names)}.arrow")
 
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """The frame's rows, streamed; errors are those of `keep`."""
         rows = self._computed(lambda: nw.to_native(frame).to_arrow_reader(_BATCH_ROWS))
-        with _computing(self._scans):
+        with self._computing():
             yield from rows
 
     def streamed(self, frame: Frame) -> Iterator[pa.RecordBatch]:
@@ -182,12 +185,35 @@ class DuckDBEngine:
         """Stream the frame's rows into a Parquet file; errors are those of `keep`."""
         self._computed(lambda: nw.to_native(frame).write_parquet(str(file)))
 
-    def _parquet(self, files: Sequence[Path], columns: str) -> duckdb.DuckDBPyRelation:
-        names = ", ".join(literal(glob.escape(str(file))) for file in files)
+    def _parquet(
+        self, layouts: Mapping[Path, Layout], names: Sequence[str]
+    ) -> duckdb.DuckDBPyRelation:
+        """The rows of Parquet files.
+
+        An id that is 7 in one file is not 7.0 because another file holds it as text.
+        """
+        texts = frozenset[str]().union(*(layout.texts for layout in layouts.values()))
+        kinds = dict.fromkeys(layout.floats & texts for layout in layouts.values())
+        alike = (
+            self._parquet_alike(
+                [f for f, of in layouts.items() if of.floats & texts == k], names, k
+            )
+            for k in kinds
+        )
+        return functools.reduce(duckdb.DuckDBPyRelation.union, alike)
+
+    def _parquet_alike(
+        self, files: Sequence[Path], names: Sequence[str], as_text: Container[str]
+    ) -> duckdb.DuckDBPyRelation:
+        columns = (
+            f"{text_of_float(name)} AS {quoted(name)}" if name in as_text else quoted(name)
+            for name in names
+        )
+        lineage = f"{quoted(FILE)} AS _source, file_row_number + 1 AS _row"
+        files_listed = ", ".join(literal(glob.escape(str(file))) for file in files)
         return self._connection.sql(
-            f"SELECT {columns}, {quoted(FILE)} AS _source, "  # noqa: S608 - quoted by us
-            "file_row_number + 1 AS _row "
-            f"FROM read_parquet([{names}], filename = {literal(FILE)}, "
+            f"SELECT {', '.join([*columns, lineage])} "  # noqa: S608 - quoted by us
+            f"FROM read_parquet([{files_listed}], filename = {literal(FILE)}, "
             "file_row_number = true, union_by_name = true, hive_partitioning = false)"
         )
 
@@ -206,7 +232,7 @@ class DuckDBEngine:
 
     def _computed(self, compute: Callable[[], Computed]) -> Computed:
         """What it computes, once the files with broken lines are mended; errors are the tree's."""
-        with _computing(self._scans):
+        with self._computing():
             try:
                 return compute()
             except duckdb.InvalidInputException as error:
@@ -214,13 +240,27 @@ class DuckDBEngine:
                     raise
         return self._computed(compute)
 
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Faults of files, memory and disk come out of the block as errors of the tree."""
+        try:
+            yield
+        except (duckdb.Error, OSError) as error:
+            names = {k: v for scan in self._scans.values() for k, v in scan.names_by_read.items()}
+            read = faults.file_at_fault(error, names)
+            known = faults.of_parquet(error, self._parquet_files) or faults.meaning(
+                error, read, name=names.get(read or "")
+            )
+            if known is None:
+                raise
+            raise known from None
+
     def _mend(self, error: duckdb.Error) -> bool:
         """Read copies that mark the broken lines; gives whether such lines were the error."""
-        file = _file_at_fault(error)
-        if file is None or not any(reason in str(error) for reason in _BROKEN_LINES):
+        if not faults.are_lines_broken(error):
             return False
         for view, scan in self._scans.items():
-            if scan.name_of(file) and not scan.is_mended:
+            if not scan.is_mended and faults.file_at_fault(error, scan.names_by_read):
                 self._shown(view, mended(scan, self._new_file))
                 return True
         return False
@@ -259,7 +299,9 @@ def opened(settings: DuckDB | None = None) -> Iterator[DuckDBEngine]:
     try:
         connection = duckdb.connect(":memory:", config=config)  # type: ignore[arg-type]  # stub: str
     except duckdb.Error as error:
-        raise ConfigError("the engine does not start", where="engine", saw=_told(error)) from None
+        raise ConfigError(
+            "the engine does not start", where="engine", saw=faults.told(error)
+        ) from None
     try:
         connection.execute("SET TimeZone = 'UTC'")  # the machine's zone changes no result
         spill = options.temp_directory if _is_folder(options.temp_directory) else None
@@ -269,44 +311,6 @@ def opened(settings: DuckDB | None = None) -> Iterator[DuckDBEngine]:
             yield DuckDBEngine(connection, folder)
     finally:
         connection.close()
-
-
-@contextmanager
-def _computing(scans: Mapping[str, CsvScan]) -> Iterator[None]:
-    """Faults of files, memory and disk come out of the block as errors of the tree."""
-    try:
-        yield
-    except (duckdb.OutOfMemoryException, duckdb.IOException, OSError) as error:
-        raise ServiceUnavailableError(
-            "memory or disk do not suffice",
-            saw=_told(error),
-            do="raise engine.memory_limit, or set engine.temp_directory to a roomier disk",
-        ) from None
-    except duckdb.InvalidInputException as error:
-        file = _file_at_fault(error)
-        if file is None:
-            raise
-        names = (scan.name_of(file) for scan in scans.values())
-        is_text = "Invalid unicode" not in str(error)
-        raise DataError(
-            "the file cannot be read" if is_text else "the file is not UTF-8",
-            where=next((name for name in names if name), file),
-            saw=_told(error),
-            do="repair it there, or export it again" if is_text else encoding_advice(Path(file)),
-        ) from None
-
-
-def _file_at_fault(error: duckdb.Error) -> str | None:
-    found = re.search(r"""(?:file = |file ["'])([^"'\n]+)""", str(error))
-    return found[1] if found else None
-
-
-def _told(error: Exception) -> str:
-    """What was wrong and on which line, without the line itself."""
-    first, *others = str(error).splitlines()
-    reasons = [line for line in others if line.startswith(_CSV_REASONS)]
-    first = re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", first)
-    return ": ".join([first.rstrip(":"), *reasons[:1]]).rstrip(".")
 
 
 def _memory(connection: duckdb.DuckDBPyConnection) -> int:

@@ -5,6 +5,7 @@ import csv
 import io
 import re
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from portfolio_ml.config import CsvFormat
+from portfolio_ml.engine.signatures import kind_of
 from portfolio_ml.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -26,15 +28,31 @@ CODECS = {
 }
 _LINE_ENDS = ("\r\n", "\n")  # a lone carriage return is found without being told
 _LONGEST_HEADER = 1_000_000
+_NULS_OF_UTF_16 = (0.3, 0.6)  # the share of bytes that are 0 where most letters are Latin
+
+FILE = "portfolio_ml: file"
+BROKEN = "portfolio_ml: broken line"
+_RESERVED = {FILE, BROKEN, "file_row_number"}
+"""Names that the engine gives to columns of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The columns of a file, in order, and for CSV how its text is parted."""
+    """The columns of a file, in order, and for CSV how its text is parted.
+
+    Attributes:
+        columns: Their names.
+        delimiter: What parts the values of a CSV file.
+        line_end: What parts its lines; None for a lone carriage return.
+        floats: The columns of a Parquet file that hold floating numbers.
+        texts: Those that hold text.
+    """
 
     columns: tuple[str, ...]
     delimiter: str = ""
     line_end: str | None = None
+    floats: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
 
 
 def is_parquet(file: Path) -> bool:
@@ -59,11 +77,26 @@ def parquet_layout(file: Path) -> Layout:
         DataError: It is none.
     """
     try:
-        return Layout(tuple(pq.read_schema(file).names))
+        schema = pq.read_schema(file)
     except (OSError, pa.ArrowException) as error:
         raise DataError(
-            "the file is no readable Parquet file", where=str(file), do="export it again"
+            "the file is no readable Parquet file",
+            where=str(file),
+            saw=None if file.stat().st_size else "an empty file",
+            do="export it again",
         ) from error
+    if not schema.names:
+        raise DataError("the file has no columns", where=str(file), do="export it again")
+    return Layout(
+        tuple(schema.names),
+        floats=frozenset(f.name for f in schema if pa.types.is_floating(f.type)),
+        texts=frozenset(f.name for f in schema if _is_text(f.type)),
+    )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    held = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_string(held) or pa.types.is_large_string(held)
 
 
 def csv_layout(file: Path, written: CsvFormat) -> Layout:
@@ -74,6 +107,7 @@ def csv_layout(file: Path, written: CsvFormat) -> Layout:
     """
     quote = written.quote
     try:
+        _demand_text(file)
         header = _header(file, written)
         quoted = f"{re.escape(quote)}[^{re.escape(quote)}]*{re.escape(quote)}" if quote else "(?!)"
         unquoted = re.sub(quoted, "", header)
@@ -104,13 +138,15 @@ def csv_layout(file: Path, written: CsvFormat) -> Layout:
 
 def header_of(text: TextIO, written: CsvFormat) -> str:
     """The header that the text goes on with, with the lines that a quoted name runs on to."""
-    header = text.readline(_LONGEST_HEADER)
-    while written.quote and header.count(written.quote) % 2 and len(header) < _LONGEST_HEADER:
-        more = text.readline(_LONGEST_HEADER)
-        if not more:
+    lines: list[str] = []
+    length, quotes = 0, 0
+    while not lines or (quotes % 2 and length < _LONGEST_HEADER):
+        lines.append(line := text.readline(_LONGEST_HEADER))
+        length += len(line)
+        quotes += line.count(written.quote) if written.quote else 0
+        if not line:
             break
-        header += more
-    return header
+    return "".join(lines)
 
 
 def skipped_lines(text: TextIO, written: CsvFormat) -> str:
@@ -120,8 +156,12 @@ def skipped_lines(text: TextIO, written: CsvFormat) -> str:
 
 def encoding_advice(file: Path) -> str:
     """What to do about a file that is not in the encoding that was expected of it."""
-    with file.open("rb") as raw:
-        start = raw.read(_LONGEST_HEADER)
+    start = _start(file)
+    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    is_marked = start.startswith(marks) and not start.startswith(codecs.BOM_UTF32_LE)
+    fewest, most = _NULS_OF_UTF_16
+    if is_marked or fewest < start.count(0) / max(1, len(start)) < most:
+        return "try encoding: utf-16 in the format of its source, or save it as UTF-8"
     try:
         is_western = b"\0" not in start and bool(start.decode(CODECS["windows-1252"]))
     except UnicodeError:
@@ -131,6 +171,17 @@ def encoding_advice(file: Path) -> str:
     return "save it as UTF-8, or say its encoding in the format of its source"
 
 
+def _start(file: Path) -> bytes:
+    with file.open("rb") as raw:
+        return raw.read(_LONGEST_HEADER)
+
+
+def _demand_text(file: Path) -> None:
+    if (kind := kind_of(_start(file))) is not None:
+        what, do = kind
+        raise DataError("the file is no CSV file", where=str(file), saw=what, do=do)
+
+
 def _header(file: Path, written: CsvFormat) -> str:
     with file.open(encoding=CODECS[written.encoding], newline="") as text:
         skipped_lines(text, written)
@@ -138,6 +189,23 @@ def _header(file: Path, written: CsvFormat) -> str:
     if not header.strip():
         saw = "a blank first line" if header else "an empty file"
         raise DataError("there is no header", where=str(file), saw=saw, do="export it again")
+    if header.startswith("sep="):
+        raise DataError(
+            "the first line is no header",
+            where=str(file),
+            saw=header.strip(),
+            do="set skip_lines: 1 in the format of its source",
+        )
+    if "\0" in header:
+        raise DataError(
+            "the header holds NUL characters", where=str(file), do=encoding_advice(file)
+        )
+    if len(header) >= _LONGEST_HEADER:
+        raise DataError(
+            f"the header is longer than {_LONGEST_HEADER:,} characters",
+            where=str(file),
+            do="check its quotes and line ends, or export it again",
+        )
     return header
 
 
@@ -149,10 +217,14 @@ def common_columns(layouts: Mapping[Path, Layout]) -> tuple[str, ...]:
     """
     (first, expected), *_ = layouts.items()
     for file, layout in layouts.items():
-        names = [name.casefold() for name in layout.columns]
-        if twice := next((n for n in layout.columns if names.count(n.casefold()) > 1), None):
+        times = Counter(name.casefold() for name in layout.columns)
+        if twice := next((n for n in layout.columns if times[n.casefold()] > 1), None):
             raise DataError(
                 f"column {twice!r} is there twice", where=str(file), do="name the columns apart"
+            )
+        if taken := next((n for n in layout.columns if n.casefold() in _RESERVED), None):
+            raise DataError(
+                f"column {taken!r} has a name that is ours", where=str(file), do="rename it"
             )
         if differing := sorted(set(layout.columns) ^ set(expected.columns)):
             raise DataError(
@@ -172,8 +244,8 @@ def copy_as_utf8(file: Path, copy: Path, encoding: str) -> None:
     """
     try:
         with (
-            codecs.open(str(file), encoding=CODECS[encoding]) as source,
-            codecs.open(str(copy), "w", encoding="utf-8") as target,
+            file.open(encoding=CODECS[encoding], newline="") as source,
+            copy.open("w", encoding="utf-8", newline="") as target,
         ):
             shutil.copyfileobj(source, target)
     except UnicodeError as error:

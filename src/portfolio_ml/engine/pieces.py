@@ -14,10 +14,10 @@ from duckdb import DuckDBPyRelation
 
 from portfolio_ml.config import CsvFormat, DuckDB
 from portfolio_ml.engine import duckdb
-from portfolio_ml.engine.spark_faults import sent_home
 from portfolio_ml.engine.files import is_parquet
 from portfolio_ml.engine.frames import PLAIN, Told
 from portfolio_ml.engine.readings import literal, quoted
+from portfolio_ml.engine.spark_faults import sent_home
 from portfolio_ml.errors import ConfigError
 
 BYTES = 2**25

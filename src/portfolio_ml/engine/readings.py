@@ -20,6 +20,7 @@ _LARGEST_WHOLE = 2**53
 
 _TIMES_OF_DAY = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p")
 _HOURS = ("%H", "%I")
+_NO_CENTS = "[-−–]{1,2}$"
 _CURRENCY = r"(\p{Lu}{0,3}\p{Sc}|[\p{Lu}]{3}|z[łl]|Kč|kr|Ft|lei|Fr)\.?"
 _MINUS = "[-−–]"
 
@@ -70,7 +71,7 @@ def _read(kind: Kind, name: str, type_name: str, timezone: str, written: CsvForm
     if kind == "number":
         return _number(text, written) if type_name == "VARCHAR" else f"TRY_CAST({column} AS DOUBLE)"
     if kind == "text":
-        return _text_of_float(column, text) if type_name in _FLOATS else text
+        return text_of_float(name) if type_name in _FLOATS else text
     local = _local(column, text, type_name, timezone, written)
     if kind == "minute":
         return _minute(local, _tells_time(text, type_name, written))
@@ -113,26 +114,29 @@ def _trimmed(column: str) -> str:
     )
 
 
-def _text_of_float(column: str, text: str) -> str:
+def text_of_float(name: str) -> str:
     """A whole number without its `.0`: ids become fractions where a tool met a missing one."""
+    column = quoted(name)
     is_whole = f"{column} = trunc({column}) AND abs({column}) < {_LARGEST_WHOLE}"
+    # Tried, since the engine may cast all rows, NaN too, before it asks which are whole.
     return (
-        f"CASE WHEN isnan({column}) THEN NULL "
-        f"WHEN {is_whole} THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) ELSE {text} END"
+        f"CASE WHEN isnan({column}) THEN NULL WHEN {is_whole} "
+        f"THEN CAST(TRY_CAST({column} AS BIGINT) AS VARCHAR) ELSE CAST({column} AS VARCHAR) END"
     )
 
 
 def _number(text: str, written: CsvFormat) -> str:
     if written.decimal == "." and written.thousands is None:
         return f"TRY_CAST({text} AS DOUBLE)"
+    mark = "," if written.decimal == "," else "[.]"
     bare = f"regexp_replace({text}, '{_BLANKS}|^\\(|\\)$', '', 'g')"
     bare = f"regexp_replace({bare}, '^({_MINUS}?){_CURRENCY}', '\\1')"
     bare = f"regexp_replace({bare}, '{_CURRENCY}({_MINUS}?)$', '\\2')"
+    bare = f"regexp_replace({bare}, '{mark}{_NO_CENTS}', '')"
     is_negative = (
         f"regexp_matches({text}, '^\\(.*\\)$') OR regexp_matches({bare}, '^{_MINUS}|{_MINUS}$')"
     )
     digits = f"regexp_replace({bare}, '^[+]|^{_MINUS}|{_MINUS}$', '', 'g')"
-    mark = "," if written.decimal == "," else "[.]"
     group = _group_mark(written)
     whole = f"([0-9]+|[0-9]{{1,3}}({group}[0-9]{{2,3}})*{group}[0-9]{{3}})"
     form = f"({whole}({mark}[0-9]*)?|{mark}[0-9]+)([eE][-+]?[0-9]+)?"
@@ -177,6 +181,7 @@ def _local_time(text: str, timezone: str) -> str:
     zoned = f"regexp_replace({text}, ' +([-+][0-9:]+|Z)$', '\\1')"
     return f"""CASE
         WHEN regexp_full_match({text}, '[0-9]{{8}}') THEN TRY_STRPTIME({text}, '%Y%m%d')
+        WHEN regexp_matches({text}, ':[0-9.]+ *[-+](1[6-9]|[2-9][0-9])(:?[0-9]{{2}})*$') THEN NULL
         WHEN regexp_matches({text}, ':[0-9.]+ *[^0-9.: ]')
         THEN TRY(TRY_CAST({zoned} AS TIMESTAMPTZ) AT TIME ZONE {literal(timezone)})
         WHEN regexp_matches({text}, '^[0-9]') THEN TRY_CAST({text} AS TIMESTAMP)

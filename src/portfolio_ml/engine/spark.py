@@ -24,12 +24,12 @@ import pyarrow.parquet as pq
 from portfolio_ml import scratch
 from portfolio_ml.config import CsvFormat, Spark
 from portfolio_ml.engine.duckdb import DuckDBEngine, beside
-from portfolio_ml.engine.spark_faults import computing, quiet
 from portfolio_ml.engine.files import common_columns, is_parquet, layouts_of
 from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading, Told, distinct
 from portfolio_ml.engine.pieces import Scan, rows_of
 from portfolio_ml.engine.readings import quoted, read_as
 from portfolio_ml.engine.sessions import session
+from portfolio_ml.engine.spark_faults import computing, quiet
 from portfolio_ml.engine.spool import spooled
 from portfolio_ml.engine.work import Each, Sent, Work
 from portfolio_ml.errors import ConfigError
