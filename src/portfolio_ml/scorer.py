@@ -127,9 +127,9 @@ def prefixed(place: int, name: str) -> str:
 
     Example:
         >>> prefixed(0, "ticket"), prefixed(1, "ticket")
-        ('ticket', '1.ticket')
+        ('ticket', '_1_ticket')
     """
-    return f"{place}.{name}" if place else name
+    return f"_{place}_{name}" if place else name  # a point would be read by Spark
 
 
 def tables_in(batch: pa.RecordBatch, frozen: Mapping[str, Frozen]) -> dict[str, pa.Table]:
