@@ -56,10 +56,17 @@ def computing() -> Iterator[None]:
         AnalysisException,
         ArithmeticException,
         PySparkException,
+        PythonException,
     )
 
     try:
-        yield
+        with quiet():
+            yield
+    except PythonException as error:
+        known = _of_worker(str(error))
+        if known is None:
+            raise
+        raise known from None
     except AnalysisException as error:
         if error.getCondition() != "PATH_NOT_FOUND":
             raise

@@ -1,6 +1,6 @@
 """What the steps ask of an engine, and what it gives them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -68,6 +68,9 @@ class Engine(Protocol):
 
         The table can be read as long as it is there, also after the engine is closed.
         """
+
+    def on_disk(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+        """A table that maps such a file, to which the batches were written."""
 
 
 class Reader(Engine, Protocol):

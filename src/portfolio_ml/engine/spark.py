@@ -11,7 +11,7 @@ was computed from, and a lost worker loses nothing of it.
 
 import itertools
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from portfolio_ml.config import CsvFormat, Spark
 from portfolio_ml.engine.duckdb import DuckDBEngine, beside
-from portfolio_ml.engine.faults import computing, quiet
+from portfolio_ml.engine.faults import computing
 from portfolio_ml.engine.files import common_columns, is_parquet, layouts_of
 from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading, Told, distinct
 from portfolio_ml.engine.pieces import Scan, rows_of
@@ -193,7 +193,11 @@ class SparkEngine:
 
         Errors are those of `keep`.
         """
-        return self._reader.mapped(self.batches(frame), schema)
+        return self._reader.on_disk(self.batches(frame), schema)
+
+    def on_disk(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+        """A table that maps a file of this machine to which the batches were written."""
+        return self._reader.on_disk(batches, schema)
 
     def _found(self, scan: Scan) -> Frame:
         """The rows of a scan as text, but for dates."""
@@ -220,7 +224,7 @@ class SparkEngine:
             schema=pa.schema([(name, _ARROW[of]) for name, (_, of) in columns.items()]),
         )
         types = ", ".join(f"`{n.replace('`', '``')}` {of}" for n, (_, of) in columns.items())
-        with quiet(), computing():
+        with computing():
             numbers = self._session.range(0, len(pieces), 1, len(pieces))
             return numbers.mapInArrow(function, types)
 
