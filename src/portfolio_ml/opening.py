@@ -204,7 +204,10 @@ def _loaded(
 
 
 def _told(merged: Frame | None, engine: Engine) -> pa.Table | None:
-    return None if merged is None else engine.collect(merged.select("old_id", "new_id"))
+    if merged is None:
+        return None
+    ids = pa.schema([("old_id", pa.string()), ("new_id", pa.string())])
+    return engine.stored(merged.select("old_id", "new_id"), ids)
 
 
 def _demand_cost(settings: Settings, inputs: Inputs) -> None:

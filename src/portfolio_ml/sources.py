@@ -82,7 +82,7 @@ def unread(
     elif built_in is not None:
         frame = engine.listed(built_in.table(of.name), label)
     elif source.is_database:
-        frame = engine.listed(_from_database(source, settings), label)
+        frame = engine.listed(_from_database(source, settings, engine), label)
     else:
         found = files_of(source.source, settings, of=of)
         frame = engine.scan(found, source.format, _told_by_folders(found))
@@ -137,10 +137,11 @@ def _in_memory(table: Any) -> pa.Table:  # noqa: ANN401 - whatever Narwhals acce
         ) from error
 
 
-def _from_database(source: TableSource, settings: Settings) -> pa.Table:
+def _from_database(source: TableSource, settings: Settings, engine: Reader) -> pa.Table:
+    url, base = source.source, settings.base
     if source.table is not None:
-        return read_table(source.source, source.table, base=settings.base)
-    return read_query(source.source, source.query or "", base=settings.base)
+        return read_table(url, source.table, base=base, on_disk=engine.spooled)
+    return read_query(url, source.query or "", base=base, on_disk=engine.spooled)
 
 
 def files_of(source: str, settings: Settings, *, of: Table = TRANSACTIONS) -> Sequence[Path]:

@@ -18,7 +18,6 @@ from portfolio_ml.engine import Frame, pieces, spark
 from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.tables import Tables, load_all
-from portfolio_ml.validation import TooManyRefusedError
 
 pytestmark = [pytest.mark.parity, pytest.mark.xdist_group("spark")]
 
@@ -84,8 +83,6 @@ BESIDE = {
     "alt,0042,2024-03-01\nx,x,2024-01-01\n,neu,2024-01-01\nlater,neu,2024-06-30\n",
     "customers": "customer_id,valid_from,region,income\nneu,,north,30000\nneu,2024-01-01,south,x\n"
     "neu,,east,1\nalt,2023-05-01,west,inf\n0042,soon,west,1\n0042,2024-05-05,ost,\n,,n,1\n",
-    "contacts": "customer_id,timestamp,action,held_out\nneu,2024-05-05,mail,Yes\n"
-    "alt,2024-05-05,mail,FALSE\n0042,2024-05-05,mail,maybe\n0042,never,mail,no\n",
     "opportunities": "opportunity_id,representative_id,outcome,opened_at,closed_at,amount\n"
     "1,ann,won,2024-01-01,2024-02-01,100\n1,bob,lost,2024-01-01,2024-02-01,100\n"
     "2,ann,lost,2024-03-01,2024-02-01,1\n3,ann,,2024-03-01,,x\n,ann,won,2024-01-01,,1\n",
@@ -219,19 +216,6 @@ def test_a_table_in_memory_is_read_alike(engines):
     data = {"transactions": {"source": "in memory"}}
     expected, found = (load(data, engine, table=odd_types()) for engine in engines)
     assert_same(engines, expected, found)
-
-
-def test_too_many_refused_rows_are_told_alike(engines, tmp_path):
-    (tmp_path / "a.csv").write_text(
-        "customer_id,timestamp,amount\na,2024-01-01,x\nb,2024-01-01,1\n"
-    )
-    data = {"transactions": {"source": str(tmp_path / "a.csv")}, "max_quarantined_share": 0.1}
-    told = []
-    for engine in engines:
-        with pytest.raises(TooManyRefusedError) as raised:
-            load(data, engine)
-        told.append((str(raised.value), raised.value.quarantine.to_pylist()))
-    assert told[0] == told[1]
 
 
 def test_what_a_worker_cannot_read_is_told_as_without_spark(engines, tmp_path):

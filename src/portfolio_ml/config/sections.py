@@ -89,9 +89,9 @@ SparkOption = Annotated[
 
 
 class Spark(Section):
-    """Features are computed by Spark, on one machine or many.
+    """Tables are read, validated and computed by Spark, on one machine or many.
 
-    Files are still read and validated in this process; Spark takes the validated rows over.
+    This process sees headers of files, aggregates and samples, and never holds a table of rows.
 
     Attributes:
         kind: Which engine it is.
@@ -100,7 +100,7 @@ class Spark(Section):
         remote: A Spark Connect server, such as `sc://host:15002`.
         options: Spark's own settings by name, such as `spark.executor.memory`.
         temp_directory: A folder that this process and all of Spark's workers see; tables pass
-            through it.
+            through it, and what is left behind by a worker that died is removed from it.
     """
 
     kind: Literal["spark"]

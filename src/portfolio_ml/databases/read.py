@@ -1,6 +1,6 @@
 """Tables and queries of a database -> Arrow tables."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,12 @@ from portfolio_ml.errors import ConfigError, ServiceUnavailableError, nearest
 
 BATCH_ROWS = 50_000
 
+OnDisk = Callable[[Iterable[pa.RecordBatch], pa.Schema], pa.Table]
+"""Writes batches to a file, and gives the table that maps it."""
 
-def read_table(url: str, table: str, *, base: Path) -> pa.Table:
-    """All rows of a table or view; `schema.table` works too. Types are as in `read_query`.
+
+def read_table(url: str, table: str, *, base: Path, on_disk: OnDisk | None = None) -> pa.Table:
+    """All rows of a table or view; `schema.table` works too. All else is as in `read_query`.
 
     Raises:
         ConfigError: There is no such table; the message lists those that are there.
@@ -35,14 +38,20 @@ def read_table(url: str, table: str, *, base: Path) -> pa.Table:
             ) from error
         rows = sa.select(sa.text("*")).select_from(sa.table(name, schema=schema))
         with opened.execute(rows) as result:
-            return _arrow(result, where=f"table {table!r}")
+            return _arrow(result, on_disk, where=f"table {table!r}")
 
 
-def read_query(url: str, query: str, *, base: Path) -> pa.Table:
+def read_query(url: str, query: str, *, base: Path, on_disk: OnDisk | None = None) -> pa.Table:
     """The rows of a query, read in batches; nothing that it changes is kept.
 
     Types are those of the values. A column whose values have no common type, which SQLite allows,
     becomes text, so that the rules for rows can judge it value by value.
+
+    Args:
+        url: The database.
+        query: What is asked of it.
+        base: The folder that a relative path is seen from.
+        on_disk: Where each batch is put once it is read; without it, all are held in memory.
 
     Raises:
         ConfigError: The query does not fit the database; the message lists its tables.
@@ -50,7 +59,7 @@ def read_query(url: str, query: str, *, base: Path) -> pa.Table:
         TryAgainLaterError: It is locked.
     """
     with _asked(url, query, base) as result:
-        return _arrow(result, where="the query")
+        return _arrow(result, on_disk, where="the query")
 
 
 def read_batches(
@@ -171,16 +180,19 @@ def _found(opened: sa.Connection, table: str, *, where: str) -> tuple[str | None
     )
 
 
-def _arrow(result: sa.CursorResult[Any], *, where: str) -> pa.Table:
+def _arrow(result: sa.CursorResult[Any], on_disk: OnDisk | None, *, where: str) -> pa.Table:
     names = list(result.keys())
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(
             f"column {twice[0]!r} is there twice", where=where, do="name the columns apart"
         )
-    chunks: list[list[pa.Array]] = [[pa.array([], pa.null())] for _ in names]
+    chunks: list[list[pa.ChunkedArray]] = [[pa.chunked_array([], pa.null())] for _ in names]
     for rows in result.partitions(BATCH_ROWS):
-        for held, values in zip(chunks, zip(*rows, strict=True), strict=True):
-            held.append(_array(values))
+        part = pa.table([_array(values) for values in zip(*rows, strict=True)], names=names)
+        if on_disk is not None:
+            part = on_disk(part.to_batches(), part.schema)
+        for held, column in zip(chunks, part.columns, strict=True):
+            held.append(column)
     return pa.table([_joined(held) for held in chunks], names=names)
 
 
@@ -191,9 +203,10 @@ def _array(values: Sequence[object]) -> pa.Array:
         return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
-def _joined(chunks: list[pa.Array]) -> pa.ChunkedArray:
+def _joined(chunks: list[pa.ChunkedArray]) -> pa.ChunkedArray:
     tables = [pa.table([chunk], names=["value"]) for chunk in chunks]
     try:
         return pa.concat_tables(tables, promote_options="permissive").column(0)
     except pa.ArrowException:
-        return pa.chunked_array([chunk.cast(pa.string()) for chunk in chunks])
+        texts = (chunk.cast(pa.string()) for chunk in chunks)
+        return pa.chunked_array([part for text in texts for part in text.chunks], pa.string())

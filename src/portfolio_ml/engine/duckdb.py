@@ -101,9 +101,8 @@ class DuckDBEngine:
         """The rows of a table in memory, with what it is called and their number."""
         theirs = [name for name in table.column_names if name.casefold() not in LINEAGE]
         numbers = pa.array(np.arange(1, table.num_rows + 1))
-        sources = pa.repeat(pa.scalar(source), table.num_rows)
-        rows = table.select(theirs).append_column("_row", numbers)
-        return self.from_arrow(rows.append_column("_source", sources))
+        rows = self._connection.from_arrow(table.select(theirs).append_column("_row", numbers))
+        return nw.from_native(rows.project(f"*, {literal(source)} AS _source"))
 
     def parsed(
         self,
@@ -169,7 +168,7 @@ class DuckDBEngine:
         with self._computing():
             yield from rows
 
-    def streamed(self, frame: Frame) -> Iterator[pa.RecordBatch]:
+    def through_file(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """The frame's rows, streamed from a file: broken lines are found before the first row."""
         file = self._folder / f"{next(self._names)}.parquet"
         self.write(frame, file)

@@ -152,7 +152,7 @@ def _read(scan: Scan, piece: Piece, columns: Mapping[str, str]) -> Iterator[pa.R
             if piece.rows is not None:
                 found = found.filter(f"_row > {piece.rows[0]} AND _row <= {piece.rows[1]}")
             rows = nw.from_native(_projected(found, scan, columns))
-            yield from engine.streamed(rows) if scan.is_text else engine.batches(rows)
+            yield from engine.through_file(rows) if scan.is_text else engine.batches(rows)
 
 
 def _projected(found: DuckDBPyRelation, scan: Scan, columns: Mapping[str, str]) -> DuckDBPyRelation:

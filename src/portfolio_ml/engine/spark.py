@@ -235,7 +235,7 @@ class SparkEngine:
             schema=pa.schema([(name, _ARROW[of]) for name, (_, of) in columns.items()]),
         )
         types = ", ".join(f"`{n.replace('`', '``')}` {of}" for n, (_, of) in columns.items())
-        with quiet(), computing():
+        with computing():
             numbers = self._session.range(0, len(pieces), 1, len(pieces))
             return numbers.mapInArrow(function, types)
 

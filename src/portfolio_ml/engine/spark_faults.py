@@ -10,11 +10,20 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from portfolio_ml import errors
-from portfolio_ml.errors import ConfigError, DataError, PortfolioError, ServiceUnavailableError
+from portfolio_ml.errors import (
+    ConfigError,
+    DataError,
+    PortfolioError,
+    ServiceUnavailableError,
+    TryAgainLaterError,
+)
 
 _UNTOLD = re.compile(r"^(?:Exception in thread \S+ )?[\w.$]+(?:Exception|Error): ")
 _SENT = re.compile(r"FaultOfWorkerError: (\{.*\})")
+_KINDS = {
+    of.__name__: of for of in (ConfigError, DataError, ServiceUnavailableError, TryAgainLaterError)
+}
+_RAISED = re.compile(rf"^portfolio_ml\.errors\.({'|'.join(_KINDS)}): (.+)$", re.MULTILINE)
 _NOT_INSTALLED = re.compile(r"No module named '([\w.]+)'")
 
 
@@ -35,9 +44,10 @@ def sent_home() -> Iterator[None]:
     """
     try:
         yield
-    except PortfolioError as error:
+    except (ConfigError, DataError, ServiceUnavailableError, TryAgainLaterError) as error:
+        kind = next(name for name, of in _KINDS.items() if isinstance(error, of))
         told = {name: getattr(error, name) for name in ("what", "where", "saw", "do")}
-        raise FaultOfWorkerError(json.dumps({"kind": type(error).__name__, **told})) from None
+        raise FaultOfWorkerError(json.dumps({"kind": kind, **told})) from None
 
 
 @contextmanager
@@ -60,10 +70,12 @@ def computing() -> Iterator[None]:
     )
 
     try:
-        yield
+        with quiet():
+            yield
     except PythonException as error:
-        if (known := _of_worker(str(error))) is None:
-            raise  # a bug of ours
+        known = _of_worker(str(error))
+        if known is None:
+            raise
         raise known from None
     except AnalysisException as error:
         if error.getCondition() != "PATH_NOT_FOUND":
@@ -98,11 +110,14 @@ def plain(line: str) -> str:
 
 
 def _of_worker(said: str) -> PortfolioError | None:
-    """What our code in a worker raised; None where the fault is another one."""
+    """What our code in a worker raised, sent home or not; None where the fault is another one."""
     if sent := _SENT.search(said):
         told = json.loads(sent[1])
-        kind: type[PortfolioError] = getattr(errors, told.pop("kind"))
+        kind = _KINDS[told.pop("kind")]
         return kind(told.pop("what"), **told)
+    if raised := _RAISED.findall(said):
+        name, sentence = raised[-1]
+        return _KINDS[name](sentence.rstrip("."))
     if missing := _NOT_INSTALLED.search(said):
         return ConfigError(
             "Spark's workers lack a package that their Python needs",
