@@ -190,8 +190,8 @@ def page(found: Sequence[Size], *, memory_limit: str, machine: Iterable[str]) ->
         f"{tables(found)}\n\n"
         "## One billion lines, on paper\n\n"
         f"{BILLION / LINES_A_CUSTOMER:g} million customers at 20 lines each, on a cluster of "
-        f"{CORES} cores, extrapolated from {found[-1].millions} million lines; how to read it is told in "
-        "[scale](../explanation/scale.md#one-billion-on-paper).\n\n"
+        f"{CORES} cores, extrapolated from {found[-1].millions} million lines; how to read it is "
+        "told in [scale](../explanation/scale.md#one-billion-on-paper).\n\n"
         f"{paper_table(found[-1])}\n"
     )
 
