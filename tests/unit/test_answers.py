@@ -14,7 +14,7 @@ import portfolio_ml as pml
 from portfolio_ml import backtesting
 from portfolio_ml.acting import Economics, advise
 from portfolio_ml.answers import BacktestResult, TrainResult
-from portfolio_ml.cli import show
+from portfolio_ml.cli.show.learnt import judgements, print_judgements
 from portfolio_ml.config import settings_from
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.learning import campaigns_of
@@ -136,13 +136,13 @@ class TestWhomToActOn:
         assert acting_lines(replace(judged["churn"], predictions=nobody)) == [NOBODY_ACTIVE]
 
     def test_is_printed_and_kept_in_json(self, judged, advised, capsys):
-        show.print_judgements(advised)
+        print_judgements(advised)
         assert "Acting on active customers with a value at risk" in capsys.readouterr().out
-        show.print_judgements(judged)
+        print_judgements(judged)
         assert "No threshold for acting is advised" in capsys.readouterr().out
-        told = show.judgements(advised)["churn"]["acting"]
+        told = judgements(advised)["churn"]["acting"]
         assert told["advised"]["threshold"] == advised["churn"].acting.threshold
-        assert "acting" not in show.judgements(judged)["churn"]
+        assert "acting" not in judgements(judged)["churn"]
 
     def test_is_logged_as_metrics(self, judged, advised):
         logged = {f.name: f.value for f in figures_of("churn", advised["churn"].to_dict())}

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from portfolio_ml.cli import app, commands
-from portfolio_ml.cli.show import print_after_tuning
+from portfolio_ml.cli.show.learnt import print_after_tuning
 from portfolio_ml.errors import (
     ConfigError,
     DataError,

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from tests.reports import HOSTILE, facts_of, hostile, tame
 
-from portfolio_ml.cli.show_report import reported
+from portfolio_ml.cli.show.report import reported
 from portfolio_ml.errors import DataError
 from portfolio_ml.pipeline import Reported
 from portfolio_ml.report import changes, page, phrases, shipped, stored

@@ -73,7 +73,7 @@ def validate(config: Config, as_json: Json = False, quiet: Quiet = False) -> Non
     from portfolio_ml import pipeline
     from portfolio_ml.cli.printing import print_line
     from portfolio_ml.cli.progress import telling
-    from portfolio_ml.cli.show import print_validation, validation
+    from portfolio_ml.cli.show.data import print_validation, validation
     from portfolio_ml.config import load_settings
 
     settings = load_settings(config)
@@ -98,7 +98,7 @@ def features(
     """
     from portfolio_ml import exports
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.show import export, print_export
+    from portfolio_ml.cli.show.data import export, print_export
 
     _demand_parquet(out)
     with opened(config, as_of, quiet=quiet) as (portfolio, say):
@@ -120,7 +120,7 @@ def snapshots(
     """
     from portfolio_ml import exports
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.show import print_snapshots, snapshots_facts
+    from portfolio_ml.cli.show.data import print_snapshots, snapshots_facts
 
     _demand_parquet(out)
     with opened(config, as_of, quiet=quiet) as (portfolio, say):
@@ -138,7 +138,7 @@ def backtest(
     """
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.show import judgements, print_judgements
+    from portfolio_ml.cli.show.learnt import judgements, print_judgements
 
     with opened(config, as_of, quiet=quiet) as (portfolio, say):
         judged = pipeline.backtest(portfolio, say=say)
@@ -164,7 +164,7 @@ def tune(
     """
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.show import print_after_tuning, print_tuned, tuned
+    from portfolio_ml.cli.show.learnt import print_after_tuning, print_tuned, tuned
     from portfolio_ml.results import tuned_yaml
     from portfolio_ml.tuning import TARGETS
 
@@ -206,7 +206,7 @@ def train(
     """
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.show import print_after_training, print_training, training
+    from portfolio_ml.cli.show.learnt import print_after_training, print_training, training
 
     with opened(config, as_of, quiet=quiet) as (portfolio, say):
         result = pipeline.train(portfolio, promote=promote, say=say)
@@ -236,7 +236,7 @@ def promote(
     """
     from portfolio_ml import champions
     from portfolio_ml.cli.progress import telling
-    from portfolio_ml.cli.show import move, print_move
+    from portfolio_ml.cli.show.champions import move, print_move
     from portfolio_ml.config import load_settings
 
     settings = load_settings(config)
@@ -260,7 +260,7 @@ def rollback(
     """
     from portfolio_ml import champions
     from portfolio_ml.cli.progress import telling
-    from portfolio_ml.cli.show import move, print_move
+    from portfolio_ml.cli.show.champions import move, print_move
     from portfolio_ml.config import load_settings
 
     settings = load_settings(config)
@@ -278,7 +278,7 @@ def champions(config: Config, as_json: Json = False, quiet: Quiet = False) -> No
     """
     from portfolio_ml import champions as in_force
     from portfolio_ml.cli.progress import telling
-    from portfolio_ml.cli.show import print_succession, succession
+    from portfolio_ml.cli.show.champions import print_succession, succession
     from portfolio_ml.config import load_settings
 
     settings = load_settings(config)
@@ -304,7 +304,7 @@ def monitor(
     """
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.show import monitoring, print_monitoring
+    from portfolio_ml.cli.show.watched import monitoring, print_monitoring
     from portfolio_ml.monitoring.verdict import LEVELS
 
     with opened(config, as_of, quiet=quiet) as (portfolio, say):
@@ -325,7 +325,7 @@ def report(config: Config, as_of: AsOf = None, as_json: Json = False, quiet: Qui
     """
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.show_report import print_reported, reported
+    from portfolio_ml.cli.show.report import print_reported, reported
 
     with opened(config, as_of, quiet=quiet) as (portfolio, say):
         done = pipeline.report(portfolio, now=now, say=say)

@@ -55,8 +55,8 @@ def score(
     from portfolio_ml import pipeline
     from portfolio_ml.chosen import chosen_customers
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.show import print_after_scoring, print_scoring, scoring
-    from portfolio_ml.cli.show_delivery import print_rehearsal, rehearsal
+    from portfolio_ml.cli.show.delivery import print_rehearsal, rehearsal
+    from portfolio_ml.cli.show.scores import print_after_scoring, print_scoring, scoring
 
     some = None if customers is None else chosen_customers(customers)
     with opened(config, as_of, quiet=quiet) as (portfolio, say):
@@ -82,7 +82,7 @@ def deliver(
     """
     from portfolio_ml import upkeep
     from portfolio_ml.cli.progress import telling
-    from portfolio_ml.cli.show_delivery import deliveries, print_deliveries
+    from portfolio_ml.cli.show.delivery import deliveries, print_deliveries
     from portfolio_ml.config import load_settings
 
     if not retry:
@@ -107,7 +107,7 @@ def migrate(config: Config, as_json: Json = False, quiet: Quiet = False) -> None
     """
     from portfolio_ml import upkeep
     from portfolio_ml.cli.progress import telling
-    from portfolio_ml.cli.show_delivery import migrated, print_migrated
+    from portfolio_ml.cli.show.delivery import migrated, print_migrated
     from portfolio_ml.config import load_settings
 
     settings = load_settings(config)
@@ -129,7 +129,7 @@ def erase(
     """
     from portfolio_ml import upkeep
     from portfolio_ml.cli.progress import telling
-    from portfolio_ml.cli.show_delivery import erased, print_erased
+    from portfolio_ml.cli.show.delivery import erased, print_erased
     from portfolio_ml.config import load_settings
 
     if not customer.strip():
@@ -145,7 +145,7 @@ def _fill(config: Path, first: str, last: str | None, *, as_json: bool, quiet: b
     """Score and deliver every date between two."""
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.show_delivery import filled, print_filled
+    from portfolio_ml.cli.show.delivery import filled, print_filled
 
     begin = _date(first, "--from")
     with opened(config, last, quiet=quiet) as (portfolio, say):

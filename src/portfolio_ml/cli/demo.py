@@ -33,8 +33,10 @@ def demo(
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
     from portfolio_ml.cli.printing import print_json, print_line
-    from portfolio_ml.cli.show import print_demo, scoring, training
-    from portfolio_ml.cli.show_figures import figures, print_headline
+    from portfolio_ml.cli.show.figures import figures, print_headline
+    from portfolio_ml.cli.show.learnt import training
+    from portfolio_ml.cli.show.scores import scoring
+    from portfolio_ml.cli.show.walked import print_demo
     from portfolio_ml.datasets import dataset
 
     chosen = dataset(name)

@@ -17,7 +17,7 @@ def doctor(config: Config, as_json: Json = False, quiet: Quiet = False) -> None:
     from portfolio_ml.checkup import check_up, worst
     from portfolio_ml.cli.printing import told
     from portfolio_ml.cli.progress import telling
-    from portfolio_ml.cli.show_checks import checks, print_checks
+    from portfolio_ml.cli.show.checks import checks, print_checks
 
     with telling(quiet=quiet) as say:
         found = tuple(check_up(config, now=now(), say=say))

@@ -41,7 +41,7 @@ def export_(
     """
     from portfolio_ml import transfer
     from portfolio_ml.cli.progress import telling
-    from portfolio_ml.cli.show import carried, print_exported
+    from portfolio_ml.cli.show.bundles import carried, print_exported
     from portfolio_ml.config import load_settings
 
     settings = load_settings(config)
@@ -65,7 +65,7 @@ def import_(
     """
     from portfolio_ml import transfer
     from portfolio_ml.cli.progress import telling
-    from portfolio_ml.cli.show import carried, print_imported
+    from portfolio_ml.cli.show.bundles import carried, print_imported
     from portfolio_ml.config import load_settings
 
     settings = load_settings(config)
@@ -89,7 +89,7 @@ def verify(
     """
     from portfolio_ml import transfer
     from portfolio_ml.cli.progress import telling
-    from portfolio_ml.cli.show import carried, print_verified
+    from portfolio_ml.cli.show.bundles import carried, print_verified
 
     with telling(quiet=quiet) as say:
         found = transfer.verified(folder, digest, say=say)

@@ -44,7 +44,7 @@ def portfolio(
 
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
-    from portfolio_ml.cli.show_figures import figures, print_figures
+    from portfolio_ml.cli.show.figures import figures, print_figures
     from portfolio_ml.portfolio.catalogue import demand_known
 
     demand_known(figure or ())  # before minutes are spent on loading

@@ -9,7 +9,7 @@ from portfolio_ml.cli.printing import (
     print_table,
     print_title,
 )
-from portfolio_ml.cli.show_delivery import deliveries, print_deliveries
+from portfolio_ml.cli.show.delivery import deliveries, print_deliveries
 from portfolio_ml.delivering import Deliveries
 from portfolio_ml.figure_tables import figure_tables
 from portfolio_ml.portfolio.figure import Figure
