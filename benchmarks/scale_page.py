@@ -14,8 +14,8 @@ from benchmarks.steps import NOTHING, Spent
 LINES_A_CUSTOMER = 20
 SMALLEST_SECONDS = 2.0
 """Steps that take less at every size have no slope worth telling."""
-BILLION = 1_000
-"""In million lines."""
+BILLION, ITS_CUSTOMERS = 1_000, 100
+"""In million lines, and their customers in millions."""
 CORES = 100
 GROWTH = {
     LOAD: ("lines", "cluster"),
@@ -151,22 +151,32 @@ def step_table(found: Sequence[Size], command: str) -> str:
     return table(["step, wall s", *(f"{n} million" for n in lines), "slope"], rows)
 
 
-def paper_table(largest: Size, *, millions: int = BILLION, cores: int = CORES) -> str:
+def paper_table(
+    largest: Size,
+    *,
+    millions: int = BILLION,
+    customers: int = ITS_CUSTOMERS,
+    cores: int = CORES,
+) -> str:
     """What each step would take of a cluster, as the largest size tells it.
 
     Args:
         largest: What was measured.
-        millions: The lines to tell it for; the customers grow with them.
+        millions: The lines to tell it for, in millions.
+        customers: Their customers, likewise.
         cores: The cores of the cluster; what one machine does has its own two.
     """
-    times = millions / largest.millions
+    times = {
+        "lines": millions / largest.millions,
+        "customers": customers / (largest.millions / LINES_A_CUSTOMER),
+        "fixed": 1.0,
+    }
     rows: list[tuple[float, list[str]]] = []
     total = 0.0
     for command, steps in largest.steps.items():
         for step, spent in steps.items():
             grows, where = GROWTH.get(step, ("fixed", "driver"))
-            factor = 1.0 if grows == "fixed" else times
-            cpu, wall = factor * spent.cpu, factor * spent.wall
+            cpu, wall = times[grows] * spent.cpu, times[grows] * spent.wall
             seconds = cpu / cores if where == "cluster" else wall
             total += seconds
             if max(spent.cpu, spent.wall) >= SMALLEST_SECONDS:
@@ -181,15 +191,22 @@ def paper_table(largest: Size, *, millions: int = BILLION, cores: int = CORES) -
     return table(header, cells, texts=3)
 
 
-def page(found: Sequence[Size], *, memory_limit: str, machine: Iterable[str]) -> str:
-    """The whole page."""
+def page(found: Sequence[Size], *, command: str, memory_limit: str, machine: Iterable[str]) -> str:
+    """The whole page.
+
+    Args:
+        found: What was measured, ascending.
+        command: What measures it.
+        memory_limit: The engine's.
+        machine: What it ran on, a fact each.
+    """
     return (
         "# Large on one machine, measured\n\n"
-        f"Written by `python -m benchmarks.scale` on {'; '.join(machine)}. Do not edit.\n\n"
+        f"Written by `{command}` on {'; '.join(machine)}. Do not edit.\n\n"
         f"{READING} The engine had 2 threads and `engine.memory_limit: {memory_limit}`.\n\n"
         f"{tables(found)}\n\n"
         "## One billion lines, on paper\n\n"
-        f"{BILLION / LINES_A_CUSTOMER:g} million customers at 20 lines each, on a cluster of "
+        f"{ITS_CUSTOMERS} million customers with {BILLION:,} million lines, on a cluster of "
         f"{CORES} cores, extrapolated from {found[-1].millions} million lines; how to read it is "
         "told in [scale](../explanation/scale.md#one-billion-on-paper).\n\n"
         f"{paper_table(found[-1])}\n"

@@ -51,7 +51,7 @@ def test_what_was_measured_is_read_and_not_measured_again(tmp_path):
 
 
 def test_on_paper_only_what_grows_is_multiplied_and_only_the_clusters_part_divided():
-    told = paper_table(size(100), millions=1_000, cores=100)
+    told = paper_table(size(100), millions=1_000, customers=50, cores=100)
     rows = {row.split("|")[1].strip(): row.split("|") for row in told.splitlines()}
 
     load = rows["train: load and validate"]  # 1,000 CPU s, ten times as much, on 100 cores
@@ -67,7 +67,7 @@ def test_the_bottleneck_comes_first_on_paper():
 
 
 def test_the_page_tells_every_size_and_step():
-    told = page([size(5), size(20)], memory_limit="4GB", machine=["2 CPUs"])
+    told = page([size(5), size(20)], command="x", memory_limit="4GB", machine=["2 CPUs"])
 
     for text in (
         "5 million lines",
