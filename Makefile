@@ -14,7 +14,7 @@ export OMP_WAIT_POLICY := PASSIVE
 .PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow lint install install-dev unit walk \
 	docs docs-pages docs-pictures schema docs-features docs-reasons docs-tables docs-portfolio \
 	docs-config docs-commands docs-exit-codes docs-inputs docs-exports docs-metrics \
-	bench-features bench-models bench-ablations bench-score bench-figures bench-scale lock clean help
+	bench-features bench-models bench-ablations bench-score bench-figures bench-scale bench-sampling lock clean help
 
 demo: install ## the whole walk on real data, into demo/
 	$(BIN)/portfolio-ml demo cdnow --dir demo
@@ -98,6 +98,9 @@ bench-score: install-dev ## a night's work on a million customers beside the pla
 
 bench-scale: install-dev ## 5 to 100 million lines on one machine, resumable, and docs/reference/scale.md anew
 	$(BIN)/python -m benchmarks.scale
+
+bench-sampling: install-dev ## what drawing customers costs in quality, and docs/reference/sampling.md anew
+	$(BIN)/python -m benchmarks.sampling
 
 bench-figures: install-dev ## the portfolio's figures beside the feature table, and docs/reference/figures_cost.md anew
 	$(BIN)/python -m benchmarks.figures

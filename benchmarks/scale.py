@@ -93,6 +93,15 @@ def _config(whole: Portfolio, work: Path, memory_limit: str) -> Path:
     return path
 
 
+def _command(given: argparse.Namespace) -> str:
+    """The command that measures the same, wherever the page is written to."""
+    sizes, limit = sorted({*given.sizes}), given.memory_limit
+    told = ["python -m benchmarks.scale"]
+    told += [] if tuple(sizes) == SIZES else [f"--sizes {' '.join(map(str, sizes))}"]
+    told += [] if limit == MEMORY_LIMIT else [f"--memory-limit {limit}"]
+    return " ".join(told)
+
+
 def main() -> None:
     """Measure each size, and tell how the cost grows."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -116,7 +125,12 @@ def main() -> None:
     print("\n" + tables(found))
     is_whole = (tuple(s.millions for s in found), given.memory_limit) == (SIZES, MEMORY_LIMIT)
     if given.page or is_whole:
-        told = page(found, memory_limit=given.memory_limit, machine=machine(VERSIONS))
+        told = page(
+            found,
+            command=_command(given),
+            memory_limit=given.memory_limit,
+            machine=machine(VERSIONS),
+        )
         (given.page or PAGE).write_text(told)
 
 

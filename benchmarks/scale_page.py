@@ -8,11 +8,31 @@ import numpy as np
 
 from benchmarks.children import Cost
 from benchmarks.markdown import table
+from benchmarks.scale_child import DAYS, DELIVER, FEATURES, LOAD, WINDOWS
 from benchmarks.steps import NOTHING, Spent
 
 LINES_A_CUSTOMER = 20
 SMALLEST_SECONDS = 2.0
 """Steps that take less at every size have no slope worth telling."""
+BILLION, ITS_CUSTOMERS = 1_000, 100
+"""In million lines, and their customers in millions."""
+CORES = 100
+GROWTH = {
+    LOAD: ("lines", "cluster"),
+    DAYS: ("lines", "cluster"),
+    WINDOWS: ("lines", "cluster"),
+    "draw customers": ("customers", "cluster"),
+    FEATURES: ("lines", "cluster"),
+    "predict and explain": ("customers", "cluster"),
+    "rows": ("customers", "cluster"),
+    "profile": ("lines", "cluster"),
+    "facts": ("customers", "driver"),
+    DELIVER: ("customers", "driver"),
+    "deliver: prepare": ("customers", "driver"),
+    "deliver: stage": ("customers", "driver"),
+    "deliver: write": ("customers", "driver"),
+}
+"""What a step grows with, and who does it on a cluster; all others are of a fixed size."""
 READING = """
 Every size has 20 lines a customer, made by `benchmarks/portfolio.py`. *Train* draws customers
 (`training.max_rows: 400000`, one cutoff), learns, judges and registers; *score* scores everybody
@@ -92,7 +112,7 @@ def whole_table(found: Sequence[Size]) -> str:
                 *(f"{cost.wall_seconds:.0f}" for cost in size.costs.values()),
                 f"{size.wall_seconds:.0f}",
                 f"{sum(cost.cpu_seconds for cost in size.costs.values()):.0f}",
-                f"{size.wall_seconds / size.millions:.1f}",
+                f"{sum(cost.cpu_seconds for cost in size.costs.values()) / size.millions:.1f}",
                 f"{own / 1e9:.2f}",
                 f"{peak / 1e9:.2f}",
             ]
@@ -104,7 +124,7 @@ def whole_table(found: Sequence[Size]) -> str:
     rows.append(["slope", "", *slopes, "", "", "", ""])
     header = [
         *("size", "million customers", *(f"{c} s" for c in found[0].costs), "both s", "CPU s"),
-        *("s a million lines", "own memory GB", "peak GB"),
+        *("CPU s a million lines", "own memory GB", "peak GB"),
     ]
     return table(header, rows)
 
@@ -131,13 +151,65 @@ def step_table(found: Sequence[Size], command: str) -> str:
     return table(["step, wall s", *(f"{n} million" for n in lines), "slope"], rows)
 
 
-def page(found: Sequence[Size], *, memory_limit: str, machine: Iterable[str]) -> str:
-    """The whole page."""
+def paper_table(
+    largest: Size,
+    *,
+    millions: int = BILLION,
+    customers: int = ITS_CUSTOMERS,
+    cores: int = CORES,
+) -> str:
+    """What each step would take of a cluster, as the largest size tells it.
+
+    Args:
+        largest: What was measured.
+        millions: The lines to tell it for, in millions.
+        customers: Their customers, likewise.
+        cores: The cores of the cluster; what one machine does has its own two.
+    """
+    times = {
+        "lines": millions / largest.millions,
+        "customers": customers / (largest.millions / LINES_A_CUSTOMER),
+        "fixed": 1.0,
+    }
+    rows: list[tuple[float, list[str]]] = []
+    total = 0.0
+    for command, steps in largest.steps.items():
+        for step, spent in steps.items():
+            grows, where = GROWTH.get(step, ("fixed", "driver"))
+            cpu, wall = times[grows] * spent.cpu, times[grows] * spent.wall
+            seconds = cpu / cores if where == "cluster" else wall
+            total += seconds
+            if max(spent.cpu, spent.wall) >= SMALLEST_SECONDS:
+                each = "–" if grows == "fixed" else f"{spent.cpu / largest.millions:.2f}"
+                name, hours = f"{command}: {step}", f"{cpu / 3600:.1f}"
+                row = [name, grows, where, each, hours, f"{seconds / 60:.1f}"]
+                rows.append((seconds, row))
+    rows.sort(key=lambda row: -row[0])
+    cells = [row for _, row in rows]
+    cells.append(["all steps, one after the other", "", "", "", "", f"{total / 60:.0f}"])
+    header = ["step", "grows with", "where", "CPU s a million lines", "CPU hours", "minutes"]
+    return table(header, cells, texts=3)
+
+
+def page(found: Sequence[Size], *, command: str, memory_limit: str, machine: Iterable[str]) -> str:
+    """The whole page.
+
+    Args:
+        found: What was measured, ascending.
+        command: What measures it.
+        memory_limit: The engine's.
+        machine: What it ran on, a fact each.
+    """
     return (
         "# Large on one machine, measured\n\n"
-        f"Written by `python -m benchmarks.scale` on {'; '.join(machine)}. Do not edit.\n\n"
+        f"Written by `{command}` on {'; '.join(machine)}. Do not edit.\n\n"
         f"{READING} The engine had 2 threads and `engine.memory_limit: {memory_limit}`.\n\n"
-        f"{tables(found)}\n"
+        f"{tables(found)}\n\n"
+        "## One billion lines, on paper\n\n"
+        f"{ITS_CUSTOMERS} million customers with {BILLION:,} million lines, on a cluster of "
+        f"{CORES} cores, extrapolated from {found[-1].millions} million lines; how to read it is "
+        "told in [scale](../explanation/scale.md#one-billion-on-paper).\n\n"
+        f"{paper_table(found[-1])}\n"
     )
 
 

@@ -110,6 +110,7 @@ def labelled(
     *,
     horizons: Horizons,
     measure: Measure = "revenue",
+    references: Mapping[int, Reference] | None = None,
     progress: Progress = unheard,
 ) -> Snapshots:
     """Features and outcomes at each of the snapshot days, from one query each.
@@ -121,9 +122,10 @@ def labelled(
         snapshot_days: Day numbers.
         horizons: How far the outcomes look ahead.
         measure: What value is.
+        references: What was fitted across customers, per snapshot day; fitted here where not given.
         progress: Told which share of the features is computed.
     """
-    table = at(inputs, snapshot_days, horizons=horizons, progress=progress)
+    table = at(inputs, snapshot_days, horizons=horizons, references=references, progress=progress)
     joined = with_outcomes(table.rows, inputs, snapshot_days, horizons=horizons, measure=measure)
     names = inputs.catalogue.model_inputs
     return Snapshots(

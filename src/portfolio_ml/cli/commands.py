@@ -116,7 +116,8 @@ def snapshots(
     """Write the training table: past features and what came after.
 
     For models of your own: a row per customer and snapshot date, with a group for folds and a
-    weight. Only dates whose outcomes are known up to the as-of date have rows.
+    weight. Only dates whose outcomes are known up to the as-of date have rows. Where there would be
+    more than training.max_rows, they are of customers drawn from all.
     """
     from portfolio_ml import exports
     from portfolio_ml.cli.opened import opened
