@@ -7,11 +7,15 @@ PYTEST := $(BIN)/python -m pytest
 # Groups of tests in the order of tests/conftest.py, the dearest first.
 TWO := -n 2 --dist loadgroup --no-loadscope-reorder --durations 15 --durations-min 5
 
+# Whose branches `make coverage` counts: the modules that every row passes.
+WALK := features labels timeline metrics gate sinks transactions validation snapshots partitions \
+	training scoring customer_rows scored delivering every_row pipeline
+
 # What a test's processes import is compiled once, and threads that wait do not spin.
 export PYTHONDONTWRITEBYTECODE :=
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow lint install install-dev unit walk \
+.PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow coverage lint install install-dev unit walk \
 	docs docs-pages docs-pictures schema docs-features docs-reasons docs-tables docs-portfolio \
 	docs-config docs-commands docs-exit-codes docs-inputs docs-exports docs-metrics \
 	bench-features bench-models bench-ablations bench-score bench-figures bench-scale bench-sampling lock clean help
@@ -47,6 +51,10 @@ test-faults: install-dev ## deliveries killed, cut off, late or refused: databas
 	$(PYTEST) -n 2 -m campaign --deselect tests/campaign/test_monitor.py \
 		--deselect tests/campaign/test_b2b_truth.py --timeout 14400
 	PORTFOLIO_ML_KILLS=30 $(PYTEST) -n 2 -m "faults and not campaign" -k kill --timeout 14400
+
+coverage: install-dev ## which branches of the walk the tests of single modules take, a table
+	$(PYTEST) -n 2 --dist loadgroup -m "unit or property or oracle" --no-header -q \
+		$(WALK:%=--cov=portfolio_ml.%) --cov-branch --cov-report=term:skip-empty
 
 test-airflow: install-dev $(VENV)-airflow/.made ## the DAG of docs/how-to/operations under the real Airflow
 	$(PYTEST) -m airflow

@@ -246,7 +246,7 @@ class TargetTrees(Section):
 class Distributed(Section):
     """The final trees are fitted on every row, not on a sample, by the workers of a Dask cluster.
 
-    Each holds its share of the rows in memory, about three times over while it fits. The number
+    Each holds its share of the rows in memory, about four times over while it fits. The number
     of trees, calibration, intervals and the backtest still rest on at most `max_rows`.
 
     Attributes:

@@ -39,8 +39,8 @@ def sent_home() -> Iterator[None]:
         >>> with sent_home():
         ...     raise DataError("no rows", where="sales.csv")
         Traceback (most recent call last):
-        portfolio_ml.engine.spark_faults.FaultOfWorkerError: {"kind": "DataError", "what": "no rows", \
-"where": "sales.csv", "saw": null, "do": null}
+        portfolio_ml.engine.spark_faults.FaultOfWorkerError: {"kind": "DataError", \
+"what": "no rows", "where": "sales.csv", "saw": null, "do": null}
     """
     try:
         yield

@@ -166,7 +166,7 @@ def _ordered_client() -> type["Client"]:
     """
     import distributed  # noqa: PLC0415 - an extra
 
-    class Ordered(distributed.Client):
+    class Ordered(distributed.Client):  # type: ignore[misc]  # its types are not read
         def who_has(self, futures: Any = None, **kwargs: Any) -> Any:  # noqa: ANN401 - Dask's own
             found = super().who_has(futures, **kwargs)
             keys = [] if futures is None else [future.key for future in futures]
