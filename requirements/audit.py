@@ -23,6 +23,7 @@ def main(environment: Path) -> int:
     if fault := _installed(environment):
         return _skipped(f"pip-audit cannot be installed: {fault}")
     known: list[str] = []
+    looked_at = 0
     for name in LOCKS:
         lock = Path(__file__).with_name(name)
         command = [environment / "bin" / "pip-audit", "--requirement", lock, "--disable-pip"]
@@ -32,9 +33,13 @@ def main(environment: Path) -> int:
         except ValueError:
             return _skipped(f"the advisory service does not answer: {_last(done.stderr)}")
         known += findings(found, name)
+        passed_over = [e["skip_reason"] for e in found["dependencies"] if "skip_reason" in e]
+        if passed_over and len(passed_over) == len(found["dependencies"]):
+            return _skipped(f"no version of {name} could be asked about: {_last(passed_over[0])}")
+        looked_at += len(found["dependencies"]) - len(passed_over)
     for line in known:
         _say(line)
-    _say(f"{len(known)} known vulnerabilities in {' and '.join(LOCKS)}")
+    _say(f"{len(known)} known vulnerabilities; {looked_at} versions of {' and '.join(LOCKS)} seen")
     return 1 if known else 0
 
 

@@ -93,7 +93,18 @@ class TestTheAudit:
         assert tool("audit").main(environment) == 1
         assert "run.txt: some 1.0: PYSEC-1, fixed in 2.0\n" in capsys.readouterr().out
 
+    def test_to_pass_over_every_version_is_not_to_have_looked(self, environment, capsys):
+        found = {"dependencies": [{"name": "some", "skip_reason": "not found there"}]}
+        (environment / "answer").write_text(json.dumps(found))
+        assert tool("audit").main(environment) == 0
+        assert capsys.readouterr().out == (
+            "audit skipped, nothing was looked at: "
+            "no version of run.txt could be asked about: not found there\n"
+        )
+
     def test_nothing_known_is_well(self, environment, capsys):
         (environment / "answer").write_text('{"dependencies": [{"name": "a", "version": "1"}]}')
         assert tool("audit").main(environment) == 0
-        assert capsys.readouterr().out == "0 known vulnerabilities in run.txt and dev.txt\n"
+        assert capsys.readouterr().out == (
+            "0 known vulnerabilities; 2 versions of run.txt and dev.txt seen\n"
+        )
