@@ -18,7 +18,8 @@ export OMP_WAIT_POLICY := PASSIVE
 .PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow coverage lint install install-dev unit walk \
 	docs docs-pages docs-pictures schema docs-features docs-reasons docs-tables docs-portfolio \
 	docs-config docs-commands docs-exit-codes docs-inputs docs-exports docs-metrics \
-	bench-features bench-models bench-ablations bench-score bench-figures bench-scale bench-sampling lock clean help
+	bench-features bench-models bench-ablations bench-score bench-figures bench-scale bench-sampling \
+	lock sbom audit clean help
 
 demo: install ## the whole walk on real data, into demo/
 	$(BIN)/portfolio-ml demo cdnow --dir demo
@@ -47,7 +48,7 @@ test-monitor: install-dev ## the monitor and the gate on twenty portfolios of ea
 test-portfolio: install-dev ## what the figures find of what is planted, and claim where nothing is, in thirty portfolios
 	$(PYTEST) -n 0 tests/campaign/test_b2b_truth.py --timeout 7200
 
-test-faults: install-dev ## deliveries killed, cut off, late or refused: databases, files, HubSpot, Salesforce
+test-faults: install-dev ## trainings and scorings killed; deliveries killed, cut off, late or refused, to every kind of target
 	$(PYTEST) -n 2 -m campaign --deselect tests/campaign/test_monitor.py \
 		--deselect tests/campaign/test_b2b_truth.py --timeout 14400
 	PORTFOLIO_ML_KILLS=30 $(PYTEST) -n 2 -m "faults and not campaign" -k kill --timeout 14400
@@ -84,6 +85,13 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: install-dev ## resolve the dependencies anew
 	$(LOCK) --upgrade --extra crm --extra demo --extra postgres --group build -o requirements/run.txt
 	$(LOCK) --extra dev --group build -c requirements/run.txt -o requirements/dev.txt
+
+sbom: install ## the bill of materials of what runs, dist/portfolio-ml.cdx.json (CycloneDX 1.6)
+	mkdir -p dist
+	$(BIN)/python requirements/bill_of_materials.py > dist/portfolio-ml.cdx.json
+
+audit: install-dev ## known vulnerabilities of what is locked; says so where the advisories cannot be reached
+	$(BIN)/python requirements/audit.py $(VENV)-audit
 
 docs: install-dev ## the site of the documents, into docs/_build/html
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --builder html docs docs/_build/html
@@ -161,7 +169,7 @@ docs-reasons: install ## the churn reasons anew, docs/reference/reasons.md
 		> docs/reference/reasons.md
 
 clean: ## remove what can be made again
-	rm -rf $(VENV) $(VENV)-airflow demo dist build docs/_build docs/notebooks .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-airflow $(VENV)-audit demo dist build docs/_build docs/notebooks .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort

@@ -34,21 +34,12 @@ def test_it_holds_the_package_with_its_types_and_page(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert "portfolio_ml/py.typed" in names
     assert "portfolio_ml/report/html/page.html.j2" in names
-    assert not [name for name in names if name.startswith(("tests", "docs", "configs"))]
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"portfolio_ml"}
     written = [f for f in SOURCES.rglob("*") if f.is_file() and "__pycache__" not in f.parts]
     assert {str(file.relative_to(SOURCES)) for file in written} <= {*names}
 
 
-WALK = """
-from portfolio_ml.cli import app
-
-for words in (
-    ["init", "--transactions", "sales.parquet", "--name", "shop"],
-    *([name, "--config", "shop.yaml"] for name in ("train", "score", "report")),
-):
-    if code := app.run([*words, "--quiet"]):
-        raise SystemExit(code)
-"""
+WALK = (ROOT / "tests" / "offline.py").read_text("utf-8")
 
 
 def test_it_runs_in_an_empty_folder(wheel, tmp_path):
@@ -87,5 +78,26 @@ def test_it_runs_in_an_empty_folder(wheel, tmp_path):
         return
     assert "portfolio-ml" in ran(program, "--version")
     pq.write_table(small_shop.history(), empty / "sales.parquet")
-    ran(python, "-c", WALK)
+    ran(python, "-c", WALK, "tried")
     assert (empty / "shop-report.html").is_file()
+    assert (empty / "tried").read_text() == "", "a connection that the config does not name"
+
+
+def test_the_walk_would_note_a_connection_that_is_tried(tmp_path):
+    tries = WALK.replace("    main()\n", "    watched(Path('tried'))\n") + (
+        "    for call in (\n"
+        "        lambda: socket.create_connection(('127.0.0.1', 9)),\n"
+        "        lambda: socket.getaddrinfo('localhost', 80),\n"
+        "        lambda: socket.socket(type=socket.SOCK_DGRAM).sendto(b'', ('127.0.0.1', 9)),\n"
+        "    ):\n"
+        "        try:\n"
+        "            call()\n"
+        "        except OSError as error:\n"
+        "            assert 'no connection may leave' in str(error)\n"
+        "    here, there = socket.socketpair()\n"
+        "    here.sendall(b'1')\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", tries], cwd=tmp_path, check=True)
+    noted = (tmp_path / "tried").read_text()
+    assert noted.count("socket.getaddrinfo (") == 2  # the first connection asks for its address
+    assert noted.count("socket.sendto (") == 1
