@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import coverage
-
 from tests.mutants.subjects import ROOT, SOURCE, Subject
 
 

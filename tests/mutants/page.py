@@ -10,7 +10,9 @@ from pathlib import Path
 from tests.mutants.subjects import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "hardening.md"
-MEASURED = re.compile(r"(?<=<!-- mutants: made by `make mutants` -->\n).*?(?=<!-- /mutants -->)", re.DOTALL)
+MEASURED = re.compile(
+    r"(?<=<!-- mutants: made by `make mutants` -->\n).*?(?=<!-- /mutants -->)", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ def table(figures: Sequence[Figures]) -> str:
 def write(figures: Sequence[Figures]) -> None:
     """The figures into the page, with the machine and the day."""
     day = datetime.now(tz=UTC).date().isoformat()
-    measured = f"\n{table(figures)}\n\nMeasured on {day}: {_processor()}, {os.cpu_count()} cores.\n\n"
+    measured = (
+        f"\n{table(figures)}\n\nMeasured on {day}: {_processor()}, {os.cpu_count()} cores.\n\n"
+    )
     PAGE.write_text(MEASURED.sub(lambda _: measured, PAGE.read_text()))
 
 

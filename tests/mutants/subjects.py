@@ -43,7 +43,7 @@ SUBJECTS = (
         ),
     ),
     Subject("labels", ("labels.py",), ("unit/test_labels.py", "property/test_snapshots.py")),
-    Subject("gate", ("gate.py",), ("unit/test_gate.py", "unit/test_unlabelled.py")),
+    Subject("gate", ("gate.py",), ("unit/test_gate.py",)),
     Subject(
         "metrics",
         ("metrics/*.py",),

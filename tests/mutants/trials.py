@@ -14,7 +14,6 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-
 from tests.mutants.covering import Covering, options
 from tests.mutants.mutations import Mutant
 from tests.mutants.subjects import Subject
