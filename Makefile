@@ -14,6 +14,7 @@ export OMP_WAIT_POLICY := PASSIVE
 .PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow lint install install-dev unit walk \
 	docs docs-pages docs-pictures schema docs-features docs-reasons docs-tables docs-portfolio \
 	docs-config docs-commands docs-exit-codes docs-inputs docs-exports docs-metrics \
+	mutants flaky \
 	bench-features bench-models bench-ablations bench-score bench-figures lock clean help
 
 demo: install ## the whole walk on real data, into demo/
@@ -47,6 +48,12 @@ test-faults: install-dev ## deliveries killed, cut off, late or refused: databas
 	$(PYTEST) -n 2 -m campaign --deselect tests/campaign/test_monitor.py \
 		--deselect tests/campaign/test_b2b_truth.py --timeout 14400
 	PORTFOLIO_ML_KILLS=30 $(PYTEST) -n 2 -m "faults and not campaign" -k kill --timeout 14400
+
+mutants: install-dev ## small faults put into the package, a sample of each part: the tests must notice
+	$(BIN)/python -m tests.mutants $(MUTANTS)
+
+flaky: install-dev ## ten runs in ten orders, and the tests that did not agree with themselves
+	$(BIN)/python -m tests.flaky $(FLAKY)
 
 test-airflow: install-dev $(VENV)-airflow/.made ## the DAG of docs/how-to/operations under the real Airflow
 	$(PYTEST) -m airflow
