@@ -18,6 +18,7 @@ export OMP_WAIT_POLICY := PASSIVE
 .PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow coverage lint install install-dev unit walk \
 	docs docs-pages docs-pictures schema docs-features docs-reasons docs-tables docs-portfolio \
 	docs-config docs-commands docs-exit-codes docs-inputs docs-exports docs-metrics \
+	mutants flaky \
 	bench-features bench-models bench-ablations bench-score bench-figures bench-scale bench-sampling \
 	lock sbom audit clean help
 
@@ -56,6 +57,12 @@ test-faults: install-dev ## trainings and scorings killed; deliveries killed, cu
 coverage: install-dev ## which branches of the walk the tests of single modules take, a table
 	$(PYTEST) -n 2 --dist loadgroup -m "unit or property or oracle" --no-header -q \
 		$(WALK:%=--cov=portfolio_ml.%) --cov-branch --cov-report=term:skip-empty
+
+mutants: install-dev ## small faults put into the package, a sample of each part: the tests must notice
+	$(BIN)/python -m tests.mutants $(MUTANTS)
+
+flaky: install-dev ## ten runs in ten orders, and the tests that did not agree with themselves
+	$(BIN)/python -m tests.flaky $(FLAKY)
 
 test-airflow: install-dev $(VENV)-airflow/.made ## the DAG of docs/how-to/operations under the real Airflow
 	$(PYTEST) -m airflow

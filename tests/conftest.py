@@ -1,5 +1,7 @@
 """What tests of every level share."""
 
+import random
+
 import pytest
 from tests import examples  # noqa: F401 - the profile `long`
 from tests.crm import Crm, postgresql_crm, sqlite_crm
@@ -13,13 +15,35 @@ DEAREST = ("cdnow", "spark", "serving", "tracking_server")
 """The groups that take longest: they begin first, so that at the end no core waits for them."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The order of the tests, for `make flaky`."""
+    told = "run the tests of each file, and the files, in an order drawn by this seed"
+    parser.addoption("--order-seed", type=int, help=told)
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A file's tests run in one worker, where what its module computed once is at hand."""
+    seed = config.getoption("--order-seed")
+    if seed is not None:
+        items[:] = drawn(items, seed)
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     items.sort(key=_place)
+
+
+def drawn(items: list[pytest.Item], seed: int) -> list[pytest.Item]:
+    """The tests in an order drawn by a seed, those of a file together: they share what is dear."""
+    chance = random.Random(seed)
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    groups = list(files.values())
+    chance.shuffle(groups)
+    for group in groups:
+        chance.shuffle(group)
+    return [item for group in groups for item in group]
 
 
 def _place(item: pytest.Item) -> int:

@@ -10,8 +10,8 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -19,26 +19,34 @@ from rich.table import Table
 from tests.mutants import page
 from tests.mutants.covering import measured
 from tests.mutants.explained import explained, gone
-from tests.mutants.mutations import Mutant, mutants, unchanged
+from tests.mutants.mutations import Mutant, dotted, mutants, unchanged
 from tests.mutants.subjects import ROOT, SUBJECTS, Subject
 from tests.mutants.trials import KILLED, NOT_RUN, SURVIVED, TIMEOUT, Trial, begun, ended, ready
 
+ALIVE = {SURVIVED, NOT_RUN}
 KEPT = ROOT / "build" / "mutants.json"
 out = Console(highlight=False, markup=False, soft_wrap=True)
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a subject's mutants."""
+    """What became of a subject's mutants.
+
+    Attributes:
+        subject: The subject.
+        of: How many mutants there are.
+        fates: Those that were tried, now or before, and what became of each.
+        equivalent: How many of the others are explained.
+    """
 
     subject: Subject
     of: int
-    fates: list[tuple[Mutant, str]] = field(default_factory=list)
-    equivalent: int = 0
+    fates: tuple[tuple[Mutant, str], ...]
+    equivalent: int
 
     def survivors(self) -> list[Mutant]:
         """Those that a test should have noticed."""
-        return [mutant for mutant, fate in self.fates if fate in {SURVIVED, NOT_RUN}]
+        return [mutant for mutant, fate in self.fates if fate in ALIVE]
 
     def figures(self) -> page.Figures:
         """As numbers."""
@@ -57,22 +65,29 @@ class Outcome:
 def outcome(subject: Subject, chosen: argparse.Namespace) -> Outcome:
     """What becomes of a subject's mutants: of a sample, which the mutants' own names draw."""
     every = [mutant for path in subject.files() for mutant in mutants(path)]
-    tried = sorted(every, key=lambda mutant: mutant.name)
-    if not chosen.all and subject.sample is not None:
-        tried = tried[: chosen.sample or subject.sample]
-    if chosen.again:
-        before = json.loads(KEPT.read_text())
-        tried = [mutant for mutant in tried if before.get(mutant.name) in {SURVIVED, NOT_RUN}]
     entries = explained()
-    known = [mutant for mutant in tried if any(entry.is_of(mutant) for entry in entries)]
-    found = Outcome(subject, len(every), equivalent=len(known))
-    left = [mutant for mutant in tried if mutant not in known]
-    for mutant, fate in _fates(subject, left, jobs=chosen.jobs):
-        found.fates.append((mutant, fate))
-        if fate in {SURVIVED, NOT_RUN}:
+    known = [mutant for mutant in every if any(entry.is_of(mutant) for entry in entries)]
+    left = {mutant.name: mutant for mutant in every if mutant not in known}
+    for mutant, fate in _fates(subject, _drawn(subject, left, chosen), jobs=chosen.jobs):
+        _keep(mutant, fate)
+        if fate in ALIVE:
             out.print(f"{fate}\n{mutant.shown()}")
-    _keep(found)
-    return found
+    fates = tuple((left[name], fate) for name, fate in _kept().items() if name in left)
+    return Outcome(subject, len(left) + len(known), fates, len(known))
+
+
+def _drawn(
+    subject: Subject, left: Mapping[str, Mutant], chosen: argparse.Namespace
+) -> list[Mutant]:
+    if chosen.report:
+        return []
+    if chosen.again:
+        kept = _kept()
+        return [mutant for name, mutant in left.items() if kept.get(name) in ALIVE]
+    names = sorted(left)
+    if not chosen.all and subject.sample is not None:
+        names = names[: chosen.sample or subject.sample]
+    return [left[name] for name in names]
 
 
 def _fates(subject: Subject, tried: Sequence[Mutant], *, jobs: int) -> Iterator[tuple[Mutant, str]]:
@@ -100,11 +115,13 @@ def _fates(subject: Subject, tried: Sequence[Mutant], *, jobs: int) -> Iterator[
         yield trial.mutant, fate
 
 
-def _keep(found: Outcome) -> None:
+def _kept() -> dict[str, str]:
+    return json.loads(KEPT.read_text()) if KEPT.exists() else {}
+
+
+def _keep(mutant: Mutant, fate: str) -> None:
     KEPT.parent.mkdir(exist_ok=True)
-    fates = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    fates |= {mutant.name: fate for mutant, fate in found.fates}
-    KEPT.write_text(json.dumps(fates, indent=1))
+    KEPT.write_text(json.dumps(_kept() | {mutant.name: fate}, indent=1))
 
 
 def _per_module(found: Outcome) -> Table:
@@ -127,7 +144,8 @@ def main() -> int:
     parser.add_argument("subjects", nargs="*", choices=[[], *names], default=[])
     parser.add_argument("--all", action="store_true", help="every mutant, not a sample")
     parser.add_argument("--sample", type=int, help="so many per subject, where one is drawn")
-    parser.add_argument("--again", action="store_true", help="only those that survived last time")
+    parser.add_argument("--again", action="store_true", help="those that survived before")
+    parser.add_argument("--report", action="store_true", help="none; what is known of them")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--write", action="store_true", help="the figures into docs/reference")
     chosen = parser.parse_args()
@@ -138,8 +156,10 @@ def main() -> int:
         found.append(outcome(subject, chosen))
         out.print(_per_module(found[-1]))
     out.print(page.table([outcome.figures() for outcome in found]))
-    every = (m for subject in SUBJECTS for path in subject.files() for m in mutants(path))
-    stale = gone(explained(), every)
+    entries = explained()
+    named = {entry.module for entry in entries}
+    files = {path for subject in SUBJECTS for path in subject.files() if dotted(path) in named}
+    stale = gone(entries, (mutant for path in files for mutant in mutants(path)))
     for entry in stale:
         out.print(f"equivalent.toml explains what is no more: {entry.module} {entry.before}")
     if chosen.write:

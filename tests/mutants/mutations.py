@@ -42,7 +42,7 @@ class Mutant:
     @property
     def name(self) -> str:
         """What tells it from others while the lines themselves stay as they are."""
-        text = "\n".join((self.module, self.where, self.before, self.after))
+        text = f"{self.module}\n{self.where}\n{self.before}\n{self.after}"
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def shown(self) -> str:
@@ -90,17 +90,22 @@ def mutants(path: Path) -> Iterator[Mutant]:
     wrapper = MetadataWrapper(cst.parse_module(text))
     visitor = _Visitor(OPERATORS, IgnoredCode(set(), set(), set()))
     module = wrapper.visit(visitor)
-    lines = wrapper.resolve(PositionProvider)
+    places = wrapper.resolve(PositionProvider)
     scopes = list(_scopes(ast.parse(text)))
+    parts = [module.code_for_node(statement) for statement in module.body]
+    begin = text.index("".join(parts))  # after the comments at the file's top
+    starts = [begin + sum(map(len, parts[:place])) for place in range(len(parts))]
     for mutation in visitor.mutations:
-        line = lines[mutation.original_node].start.line
-        changed = deep_replace(module, mutation.original_node, mutation.mutated_node)
-        source = changed.code
-        before, after = _change(text, source)
-        if before == after or not _is_python(source):
+        line = places[mutation.original_node].start.line
+        at = next(n for n, node in enumerate(module.body) if places[node].end.line >= line)
+        changed = deep_replace(module.body[at], mutation.original_node, mutation.mutated_node)
+        part = module.code_for_node(changed)
+        if part == parts[at] or not _is_python(part):
             continue
-        within = [name for name, first, last in scopes if first <= line <= last]
-        yield Mutant(dotted(path), path, ".".join(within), line, before, after, source)
+        before, after = _change(parts[at], part)
+        source = text[: starts[at]] + part + text[starts[at] + len(parts[at]) :]
+        within = ".".join(name for name, first, last in scopes if first <= line <= last)
+        yield Mutant(dotted(path), path, within, line, before, after, source)
 
 
 def _change(text: str, source: str) -> tuple[str, str]:

@@ -7,7 +7,13 @@ from datetime import date
 import numpy as np
 import pytest
 
-from portfolio_ml.gate import LOWEST_STAYING, TOLERANCE, decide, decide_segments
+from portfolio_ml.gate import (
+    LOWEST_STAYING,
+    TOLERANCE,
+    decide,
+    decide_segments,
+    decide_unjudged,
+)
 from portfolio_ml.judgement import PRIMARY, Judgement, Predictions, Score
 from portfolio_ml.metrics import Difference
 from portfolio_ml.models.segment_identity import Migration, Move
@@ -57,20 +63,28 @@ def a_judgement(target="churn", *, winner="boosted", gains=None, figures=None):
     )
 
 
-def decided(judgement, *, champion="blend", max_loss=0.002, coverage=0.8):
-    return decide(judgement, champion=champion, max_loss=max_loss, coverage=coverage)
+def decided(judgement, *, champion="blend", max_loss=0.002, coverage=0.8, over_champion=None):
+    return decide(
+        judgement,
+        champion=champion,
+        max_loss=max_loss,
+        coverage=coverage,
+        over_champion=over_champion,
+    )
 
 
-def test_without_a_champion_the_challenger_becomes_it():
-    decision = decided(a_judgement(), champion=None)
-    assert decision.is_promoted
+@pytest.mark.parametrize("target", PRIMARY)
+def test_without_a_champion_the_challenger_becomes_it(target):
+    decision = decided(a_judgement(target), champion=None)
+    assert (decision.target, decision.is_promoted) == (target, True)
     assert decision.reasons[1] == "there is no champion yet"
 
 
-def test_a_champion_whose_recipe_is_gone_is_replaced():
-    decision = decided(a_judgement(), champion="forest")
-    assert decision.is_promoted
-    assert "can no longer be fitted" in decision.reasons[1]
+@pytest.mark.parametrize("target", PRIMARY)
+def test_a_champion_whose_recipe_is_gone_is_replaced(target):
+    decision = decided(a_judgement(target), champion="forest")
+    assert (decision.target, decision.is_promoted) == (target, True)
+    assert decision.reasons[1] == "the champion's recipe (forest) can no longer be fitted"
 
 
 def test_the_same_recipe_is_promoted_on_newer_data():
@@ -86,7 +100,10 @@ def test_a_better_recipe_is_promoted():
 def test_a_worse_recipe_is_refused_with_its_figures():
     decision = decided(a_judgement(gains={"blend": gain(-0.05)}))
     assert not decision.is_promoted
-    assert "-0.0500, at worst -0.0600, allowed -0.0020" in decision.reasons[1]
+    assert decision.reasons[1] == (
+        "AUROC against the champion's recipe (blend (trees + customer base)): -0.0500, "
+        "at worst -0.0600, allowed -0.0020"
+    )
 
 
 @pytest.mark.parametrize(("low", "is_promoted"), [(-0.0019, True), (-0.002, False), (-0.1, False)])
@@ -104,6 +121,31 @@ def test_how_much_may_be_lost_is_configured():
 def test_a_challenger_behind_the_best_baseline_is_refused():
     behind = a_judgement(gains={"blend": gain(0.05), "baseline": gain(-0.001)})
     assert not decided(behind).is_promoted
+
+
+def test_a_challenger_level_with_the_best_baseline_is_not_ahead_of_it():
+    level = a_judgement(gains={"blend": gain(0.05), "baseline": gain(0.0)})
+    assert not decided(level).is_promoted
+
+
+@pytest.mark.parametrize(("lost", "is_promoted"), [(0.001, True), (-0.002, True), (-0.0021, False)])
+def test_against_the_champion_as_it_stands_no_more_may_be_lost_than_is_allowed(lost, is_promoted):
+    decision = decided(a_judgement(winner="blend"), over_champion={"auroc": gain(lost, spread=0.5)})
+    assert decision.is_promoted is is_promoted
+    assert decision.reasons[-1] == (
+        "AUROC against the champion as it stands, on outcomes that it did not know: "
+        f"{lost:+.4f} ({lost - 0.5:+.4f} to {lost + 0.5:+.4f}), allowed -0.0020"
+    )
+
+
+@pytest.mark.parametrize(("spread", "is_promoted"), [(0.099, True), (0.0, False)])
+def test_what_candidates_are_chosen_by_counts_only_where_the_loss_is_sure(spread, is_promoted):
+    lost = {"log_loss": gain(-0.1, spread=spread)}
+    decision = decided(a_judgement(winner="blend"), over_champion=lost)
+    assert decision.is_promoted is is_promoted
+    assert decision.reasons[-1].startswith(
+        "log loss against the champion as it stands".capitalize()
+    )
 
 
 def test_a_gain_that_is_undefined_is_refused():
@@ -124,6 +166,20 @@ def test_calibration_may_be_worse_by_its_tolerance(by, is_promoted):
     decision = decided(beside("calibration_error", worse, 0.05))
     assert decision.is_promoted is is_promoted
     assert decision.reasons[-1].startswith("calibration error is")
+
+
+def test_a_tolerance_may_be_used_up():
+    spent = beside("calibration_error", TOLERANCE["calibration_error"], 0.0)
+    assert decided(spent).is_promoted
+
+
+@pytest.mark.parametrize("missing", ["boosted", "blend"])
+def test_a_figure_that_one_of_the_two_lacks_is_not_compared(missing):
+    figures = {"boosted": 0.9, "blend": 0.9} | {missing: float("nan")}
+    judgement = a_judgement(gains={"blend": gain(0.05)}, figures={"calibration_error": figures})
+    decision = decided(judgement)
+    assert decision.is_promoted
+    assert len(decision.reasons) == 2
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
@@ -159,6 +215,36 @@ def test_the_gain_over_the_best_baseline_is_told_first():
     opening = decided(a_judgement()).reasons[0]
     assert opening == (
         "the gain of boosted trees over baseline in AUROC is +0.0200 (+0.0100 to +0.0300)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "named"), [("churn", "recent purchase days"), ("lifetime_value", "recent spend")]
+)
+def test_a_baseline_that_repeats_the_past_is_named_by_what_it_repeats(target, named):
+    level = {"persistence": gain(0.02)}
+    judgement = replace(a_judgement(target, gains=level), best_baseline="persistence")
+    assert f"the gain of boosted trees over {named} in " in decided(judgement).reasons[0]
+
+
+# Models that no outcome has judged
+
+
+@pytest.mark.parametrize("target", PRIMARY)
+@pytest.mark.parametrize(
+    ("champion", "is_promoted", "ending"),
+    [
+        (None, True, "there is no champion yet"),
+        ("customer_base", True, "the champion is a customer-base model too"),
+        ("boosted", False, "the champion (boosted trees) stays"),
+    ],
+)
+def test_a_model_that_was_not_judged_replaces_only_its_like(target, champion, is_promoted, ending):
+    decision = decide_unjudged(target, champion=champion, why="there are no outcomes yet")
+    assert (decision.target, decision.is_promoted) == (target, is_promoted)
+    assert decision.reasons == (
+        "the customer-base model was not judged: there are no outcomes yet",
+        ending,
     )
 
 
@@ -245,4 +331,6 @@ def test_the_first_segments_become_champion_for_nobody_could_be_scored_without()
 def test_segments_that_cannot_be_compared_with_the_champions_say_so():
     decision = decided_segments(segments(), migration=None)
     assert decision.is_promoted
-    assert "all ids are new" in decision.reasons[-1]
+    assert decision.reasons[-1] == (
+        "the champion's segments cannot be found in today's features: all ids are new"
+    )

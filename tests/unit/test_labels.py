@@ -1,8 +1,11 @@
 """Outcomes at the edges of their windows."""
 
+import doctest
+
 import pytest
 from tests.histories import Line, after, bought, day_of, history_of
 
+from portfolio_ml import labels
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.labels import outcomes
@@ -52,6 +55,12 @@ def test_the_value_horizon_may_be_the_shorter_one(engine):
     assert found == {("a", AS_OF): outcome(2, 10)}
 
 
+def test_who_bought_only_beyond_the_value_horizon_spent_nothing_within_it(engine):
+    found = outcomes_of(engine, bought("a", 160), horizons=Horizons(churn_days=60, value_days=30))
+
+    assert found == {("a", AS_OF): outcome(1, 0)}
+
+
 def test_purchases_of_one_day_are_one_purchase_day(engine):
     assert outcomes_of(engine, bought("a", 110, 110, 120)) == {("a", AS_OF): outcome(2, 30)}
 
@@ -99,3 +108,9 @@ def test_a_margin_is_what_is_left_after_the_cost(engine):
 def test_a_margin_is_no_outcome_where_value_is_revenue(engine):
     lines = [Line("a", after(110), 30, cost=20)]
     assert outcomes_of(engine, lines)["a", AS_OF] == outcome(1, 30)
+
+
+def test_the_example_in_the_docstring_holds():
+    result = doctest.testmod(labels)
+    assert result.attempted
+    assert not result.failed
