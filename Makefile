@@ -15,7 +15,8 @@ WALK := features labels timeline metrics gate sinks transactions validation snap
 export PYTHONDONTWRITEBYTECODE :=
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow coverage lint install install-dev unit walk \
+.PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow coverage lint style install \
+	install-dev unit walk \
 	docs docs-pages docs-pictures schema docs-features docs-reasons docs-tables docs-portfolio \
 	docs-config docs-commands docs-exit-codes docs-inputs docs-exports docs-metrics \
 	mutants flaky \
@@ -25,13 +26,17 @@ export OMP_WAIT_POLICY := PASSIVE
 demo: install ## the whole walk on real data, into demo/
 	$(BIN)/portfolio-ml demo cdnow --dir demo
 
-test: install-dev lint ## everything that CI checks
-	$(PYTEST) $(TWO) -m "not campaign and not airflow"
+test: install-dev style ## everything that CI checks; mypy beside the first tests, told at the end
+	@mkdir -p .mypy_cache; $(BIN)/mypy >.mypy_cache/told 2>&1 & types=$$!; \
+	$(PYTEST) $(TWO) -m "not campaign and not airflow"; tests=$$?; \
+	wait $$types; typed=$$?; cat .mypy_cache/told; test $$tests -eq 0 && test $$typed -eq 0
 
-lint: install-dev ## format, style, types and architecture
+lint: style ## format, style, types and architecture
+	$(BIN)/mypy
+
+style: install-dev ## the same without types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 unit: install-dev ## all tests but the whole walks

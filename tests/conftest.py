@@ -55,8 +55,12 @@ def _place(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="module")
 def engine():
-    """An engine for the tests of one module."""
-    with opened(DuckDB(threads=2)) as engine:
+    """An engine for the tests of one module.
+
+    On a few rows a second thread only waits: the feature table of a tiny shop takes a fifth more
+    CPU with it. `tests/unit/test_engine.py` and the walks have engines with more.
+    """
+    with opened(DuckDB(threads=1)) as engine:
         yield engine
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.examples import is_long
 
+from portfolio_ml import publish
 from portfolio_ml.cli import app
 
 LIGHTER = {"TRAINING__SNAPSHOTS": "2", "BACKTEST__BOOTSTRAP": "100"}
@@ -28,6 +29,9 @@ TWICE = {"BACKTEST__CUTOFFS": "2"}
 
 FIVE_SEGMENTS = {"TARGETS__SEGMENTS__COUNT": "5"}
 """And not look for the number of segments."""
+
+CHARTED: dict[tuple, dict[str, bytes]] = {}
+"""The pictures of this process's trainings."""
 
 
 def unless_long(*settings: Mapping[str, str]) -> dict[str, str]:
@@ -123,6 +127,48 @@ def drawn_once():
     with pytest.MonkeyPatch.context() as patch:
         if not is_long():
             patch.setattr(vl_convert, "vegalite_to_png", lambda *_, **__: once())
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def charted_once():
+    """The pictures of a process's first training stand for those of every like one.
+
+    Building a dozen charts is a quarter of what publishing takes. Those of another target, winner
+    or judgement are built; `make test-long` builds all.
+    """
+    build = publish._plots
+
+    def once(target, judged, files, settings):
+        said = frozenset(name for name, value in judged.items() if value)
+        key = (target, judged.get("winner"), said)
+        if key not in CHARTED:
+            CHARTED[key] = build(target, judged, files, settings)
+        return CHARTED[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        if not is_long():
+            patch.setattr(publish, "_plots", once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tried_once():
+    """MLflow loads each model that is logged and has it predict; here a process's first alone.
+
+    That registered models answer is seen in `test_serving`; `make test-long` has all of them tried.
+    """
+    from mlflow.models import utils  # noqa: PLC0415 - likewise
+
+    waiting = iter([utils._validate_serving_input])
+
+    def tried(**model):
+        for validate in waiting:
+            validate(**model)
+
+    with pytest.MonkeyPatch.context() as patch:
+        if not is_long():
+            patch.setattr(utils, "_validate_serving_input", tried)
         yield
 
 

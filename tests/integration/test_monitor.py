@@ -6,6 +6,7 @@ from datetime import timedelta
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pytest
+from tests.examples import is_long
 from tests.stationary import TRAINED, half_the_rate
 
 import portfolio_ml as pml
@@ -163,6 +164,8 @@ def test_a_monitor_that_says_retrain_ends_with_78(loop, shop, capsys, monkeypatc
     ],
 )
 def test_a_portfolio_delivered_to_a_file_alone_keeps_its_scores(loop, shop, path, target):
+    if path != "people.csv" and not is_long():
+        pytest.skip("run by make test-long")
     config = shop.with_name("files.yaml")
     config.write_text(CONFIG.replace("DELIVERY", target))
     settings = pml.load_settings(config)

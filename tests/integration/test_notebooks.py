@@ -1,4 +1,8 @@
-"""The notebooks run from top to bottom, each in a kernel of its own, and say nothing on stderr."""
+"""The notebooks run from top to bottom, each in a kernel of its own, and say nothing on stderr.
+
+Three of them here, and all in `make test-long`: a kernel takes up to 40 seconds. That the names
+which the others use are there, `tests/unit/test_notebook_files.py` sees.
+"""
 
 import sys
 from pathlib import Path
@@ -8,6 +12,7 @@ import pytest
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
+from tests.examples import is_long
 
 from .conftest import FIVE_SEGMENTS, LIGHTER, ONCE, unless_long
 
@@ -16,6 +21,8 @@ pytestmark = pytest.mark.integration
 FOLDER = Path(__file__).parents[2] / "notebooks"
 AS_SHIPPED = "02_features_without_leakage"
 """The one about snapshots and cutoffs, of which the others have fewer here."""
+
+RUN_EVERY_TIME = {"01_know_your_portfolio", "03_churn", "04_lifetime_value"}
 
 OF_SEGMENTS = "05_segments"
 """The one that looks for their number."""
@@ -44,6 +51,8 @@ class Kernel(AsyncKernelManager):
     ],
 )
 def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
+    if path.stem not in RUN_EVERY_TIME and not is_long():
+        pytest.skip("run by make test-long")
     lighter = [] if path.stem == AS_SHIPPED else [LIGHTER, ONCE]
     if path.stem not in {AS_SHIPPED, OF_SEGMENTS}:
         lighter.append(FIVE_SEGMENTS)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import portfolio_ml as pml
+from portfolio_ml import metrics
+
 pytestmark = pytest.mark.unit
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -34,6 +37,16 @@ class TestANotebook:
         assert not re.findall(r"\b(?:pml|portfolio_ml)(?:\.\w+)*\._\w+", source)
         imported = set(re.findall(r"from (portfolio_ml[\w.]*) import", source))
         assert imported <= {"portfolio_ml.metrics"}
+
+    def test_uses_only_names_that_are_there(self, path):
+        """What it calls on them is seen when it runs, of most in `make test-long` alone."""
+        source = "\n".join("".join(cell["source"]) for cell in cells(path, "code"))
+        used = {*re.findall(r"\bpml\.(\w+)", source)}
+        assert used
+        assert {name for name in used if not hasattr(pml, name)} == set()
+        imported = re.findall(r"from portfolio_ml\.metrics import ([\w, ]+)", source)
+        names = {name.strip() for line in imported for name in line.split(",")}
+        assert {name for name in names if not hasattr(metrics, name)} == set()
 
     def test_links_to_files_that_are_there(self, path):
         text = "\n".join("".join(cell["source"]) for cell in cells(path, "markdown"))

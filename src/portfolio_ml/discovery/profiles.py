@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import narwhals as nw
 import pyarrow as pa
@@ -109,7 +110,7 @@ def profiles_of(frame: Frame, engine: Reader) -> tuple[Profile, ...]:
     ).to_pylist()[0]
     step = max(1, counted["rows"] // SAMPLE_ROWS)
     sample = engine.collect(frame.filter(nw.col("_row") % step == 0).sort("_source", "_row"))
-    profiles = []
+    columns = []
     for i, name in enumerate(names):
         filled, distinct = counted[f"filled {i}"], counted[f"d {i}"]
         has_gap = filled < counted["rows"]  # a missing value counts as one that is different
@@ -121,8 +122,8 @@ def profiles_of(frame: Frame, engine: Reader) -> tuple[Profile, ...]:
             distinct=(distinct or 0) - has_gap,
             values=(),
         )
-        profiles.append(_read(column, sample, engine))
-    return tuple(profiles)
+        columns.append(column)
+    return tuple(_read(columns, sample, engine))
 
 
 def _type(kind: pa.DataType) -> Kind:
@@ -132,41 +133,68 @@ def _type(kind: pa.DataType) -> Kind:
     return "number" if is_number else "text"
 
 
-def _read(column: Profile, sample: pa.Table, engine: Reader) -> Profile:
-    """The profile with what the values of a sample can be read as, by the engine itself."""
-    table = sample.select(["_source", "_row", column.name])
-    frame = engine.from_arrow(table.filter(table[column.name].is_valid()))
-    texts = [str(v) for v in _as(frame, column.name, "text", engine) if v is not None]
-    unique = tuple(dict.fromkeys(texts))
-    numbers, dates, has_fraction = {}, {}, False
-    found: list[float] = []
-    if not texts:
-        return column
-    if column.type == "day":
-        dates = {NATIVE: 1.0}
-    else:
-        for name, written in NUMBERS.items():
-            read = _as(frame, column.name, "number", engine, written)
-            values = [float(v) for v in read if v is not None]
-            numbers[name] = len(values) / len(read)
-            has_fraction |= any(value % 1 for value in values)
-            found = max(found, values, key=len)
-        for form in _forms(unique):
-            written = CsvFormat(date_format=form or None)
-            read = _as(frame, column.name, "day", engine, written)
-            dates[form] = sum(v is not None for v in read) / len(read)
-    return Profile(
-        column.name, column.type, column.rows, column.filled, column.distinct, unique,
-        numbers, dates, has_fraction, min(found, default=0.0), max(found, default=0.0),
-    )  # fmt: skip
+def _read(columns: Sequence[Profile], sample: pa.Table, engine: Reader) -> Iterator[Profile]:
+    """The profiles with what the values of a sample can be read as, by the engine itself."""
+    frame = engine.from_arrow(sample)
+    texts = _as(frame, [column.name for column in columns], "text", engine)
+    unique = {name: tuple(dict.fromkeys(map(str, values))) for name, values in texts.items()}
+    open_ones = [c.name for c in columns if c.type != "day" and unique[c.name]]
+    numbers = {
+        form: _as(frame, open_ones, "number", engine, written) for form, written in NUMBERS.items()
+    }
+    forms = {name: tuple(_forms(unique[name])) for name in open_ones}
+    days = {
+        form: _as(
+            frame,
+            [name for name in open_ones if form in forms[name]],
+            "day",
+            engine,
+            CsvFormat(date_format=form or None),
+        )
+        for form in dict.fromkeys(form for allowed in forms.values() for form in allowed)
+    }
+    for column in columns:
+        name = column.name
+        if not unique[name]:
+            yield column
+        elif column.type == "day":
+            yield replace(column, values=unique[name], dates={NATIVE: 1.0})
+        else:
+            filled = sample.num_rows - sample[name].null_count
+            told = replace(
+                column,
+                values=unique[name],
+                dates={form: len(days[form][name]) / filled for form in forms[name]},
+            )
+            read = {form: [*map(float, values[name])] for form, values in numbers.items()}
+            yield _numbered(told, read, filled)
+
+
+def _numbered(column: Profile, read: Mapping[str, Sequence[float]], filled: int) -> Profile:
+    """The profile with the numbers that a sample's values are, by how they are written."""
+    most = max(read.values(), key=len)
+    return replace(
+        column,
+        numbers={form: len(values) / filled for form, values in read.items()},
+        has_fraction=any(value % 1 for values in read.values() for value in values),
+        smallest=min(most, default=0.0),
+        largest=max(most, default=0.0),
+    )
 
 
 def _as(
-    frame: Frame, name: str, kind: Kind, engine: Reader, written: CsvFormat = NUMBERS["plain"]
-) -> list[str | float | int | None]:
-    parsed = engine.parsed(frame, [Reading("x", name, kind)], timezone="UTC", written=written)
-    values: list[str | float | int | None] = engine.collect(parsed)["x"].to_pylist()
-    return values
+    frame: Frame,
+    names: Sequence[str],
+    kind: Kind,
+    engine: Reader,
+    written: CsvFormat = NUMBERS["plain"],
+) -> dict[str, list[Any]]:
+    """Per column the values that can be read so, in one query for all of them."""
+    if not names:
+        return {}
+    readings = [Reading(f"x{number}", name, kind) for number, name in enumerate(names)]
+    parsed = engine.collect(engine.parsed(frame, readings, timezone="UTC", written=written))
+    return {reading.column: parsed[reading.name].drop_null().to_pylist() for reading in readings}
 
 
 def _forms(values: Sequence[str]) -> Iterator[str]:
