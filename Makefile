@@ -11,7 +11,7 @@ TWO := -n 2 --dist loadgroup --no-loadscope-reorder --durations 15 --durations-m
 export PYTHONDONTWRITEBYTECODE :=
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow lint install install-dev unit walk \
+.PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow fuzz lint install install-dev unit walk \
 	docs docs-pages docs-pictures schema docs-features docs-reasons docs-tables docs-portfolio \
 	docs-config docs-commands docs-exit-codes docs-inputs docs-exports docs-metrics \
 	bench-features bench-models bench-ablations bench-score bench-figures lock clean help
@@ -47,6 +47,10 @@ test-faults: install-dev ## deliveries killed, cut off, late or refused: databas
 	$(PYTEST) -n 2 -m campaign --deselect tests/campaign/test_monitor.py \
 		--deselect tests/campaign/test_b2b_truth.py --timeout 14400
 	PORTFOLIO_ML_KILLS=30 $(PYTEST) -n 2 -m "faults and not campaign" -k kill --timeout 14400
+
+FUZZ_SECONDS ?= 600
+fuzz: install-dev ## configs, CSV, Parquet and model files mutated for FUZZ_SECONDS (600), and docs/reference/hardening.md anew
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --write
 
 test-airflow: install-dev $(VENV)-airflow/.made ## the DAG of docs/how-to/operations under the real Airflow
 	$(PYTEST) -m airflow

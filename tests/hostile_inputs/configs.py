@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 from tests.hostile_inputs.case import CONFIG, Case, read, told, written
 

@@ -137,7 +137,11 @@ def test_an_amount_is_the_number_that_it_says_or_none(texts, written, tmp_path):
 def test_an_id_is_what_stands_there_without_the_blanks_around_it(tmp_path):
     texts = values.IDS
     rules, lines = loaded([(t, "2024-03-01", str(n)) for n, t in enumerate(texts)], tmp_path)
-    named = {line["amount"] // 10_000: line["customer_id"] for line in lines if line["customer_id"] != "last"}
+    named = {
+        line["amount"] // 10_000: line["customer_id"]
+        for line in lines
+        if line["customer_id"] != "last"
+    }
     read = [None if rule == "customer_id_missing" else named[n] for n, rule in enumerate(rules)]
     assert dict(zip(texts, read, strict=True)) == texts
 

@@ -98,7 +98,11 @@ def _validated(
     faults = [f"{path}: {message}" for path, message in unset.items()]
     faults += [f"{key}: unknown key" for key in values if key not in own]
     # The settings library would take them for the keys that they resemble, and drop one of two.
-    alike = [key for key in own if key not in Settings.model_fields and key.lower() in Settings.model_fields]
+    alike = [
+        key
+        for key in own
+        if key not in Settings.model_fields and key.lower() in Settings.model_fields
+    ]
     faults += [f"{key}: unknown key, did you mean {key.lower()!r}?" for key in alike]
     own = {key: value for key, value in own.items() if key not in alike}
     faults += _unknown_variables()

@@ -82,7 +82,9 @@ class DuckDBEngine:
             return self._shown(next(self._names), scan)
         except duckdb.Error as error:
             where = ", ".join(map(str, files))
-            raise DataError("the file cannot be read", where=where, saw=faults.told(error)) from None
+            raise DataError(
+                "the file cannot be read", where=where, saw=faults.told(error)
+            ) from None
 
     def parsed(
         self,
@@ -137,7 +139,9 @@ class DuckDBEngine:
         texts = frozenset[str]().union(*(layout.texts for layout in layouts.values()))
         kinds = dict.fromkeys(layout.floats & texts for layout in layouts.values())
         alike = (
-            self._parquet_alike([f for f, of in layouts.items() if of.floats & texts == k], names, k)
+            self._parquet_alike(
+                [f for f, of in layouts.items() if of.floats & texts == k], names, k
+            )
             for k in kinds
         )
         return functools.reduce(duckdb.DuckDBPyRelation.union, alike)
@@ -181,8 +185,9 @@ class DuckDBEngine:
         except (duckdb.Error, OSError) as error:
             names = {k: v for scan in self._scans.values() for k, v in scan.names_by_read.items()}
             read = faults.file_at_fault(error, names)
-            known = faults.of_parquet(error, self._parquet_files)
-            known = known or faults.meaning(error, read, name=names.get(read or ""))
+            known = faults.of_parquet(error, self._parquet_files) or faults.meaning(
+                error, read, name=names.get(read or "")
+            )
             if known is None:
                 raise
             raise known from None
@@ -225,7 +230,9 @@ def opened(settings: DuckDB | None = None) -> Iterator[DuckDBEngine]:
     try:
         connection = duckdb.connect(":memory:", config=config)  # type: ignore[arg-type]  # stub: str
     except duckdb.Error as error:
-        raise ConfigError("the engine does not start", where="engine", saw=faults.told(error)) from None
+        raise ConfigError(
+            "the engine does not start", where="engine", saw=faults.told(error)
+        ) from None
     try:
         connection.execute("SET TimeZone = 'UTC'")  # the machine's zone changes no result
         spill = options.temp_directory if _is_folder(options.temp_directory) else None
