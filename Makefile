@@ -15,7 +15,7 @@ WALK := features labels timeline metrics gate sinks transactions validation snap
 export PYTHONDONTWRITEBYTECODE :=
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow coverage lint style install \
+.PHONY: demo test test-long test-monitor test-portfolio test-faults test-airflow coverage fuzz lint style install \
 	install-dev unit walk \
 	docs docs-pages docs-pictures schema docs-features docs-reasons docs-tables docs-portfolio \
 	docs-config docs-commands docs-exit-codes docs-inputs docs-exports docs-metrics \

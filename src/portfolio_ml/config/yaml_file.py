@@ -22,8 +22,8 @@ class _PlainLoader(yaml.SafeLoader):
             raise _NotPlainError(at, "an alias; write the value out")
         return super().compose_node(parent, index)
 
-    def construct_scalar(self, node: yaml.ScalarNode) -> Any:  # noqa: ANN401 - PyYAML's own
-        value = super().construct_scalar(node)
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:  # noqa: ANN401 - PyYAML's own
+        value: Any = super().construct_scalar(node)
         if not isinstance(value, str):
             return value
         if "\0" in value:  # which ends the names of files

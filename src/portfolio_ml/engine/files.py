@@ -96,7 +96,7 @@ def parquet_layout(file: Path) -> Layout:
 
 def _is_text(kind: pa.DataType) -> bool:
     held = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return pa.types.is_string(held) or pa.types.is_large_string(held)
+    return bool(pa.types.is_string(held) or pa.types.is_large_string(held))
 
 
 def csv_layout(file: Path, written: CsvFormat) -> Layout:
