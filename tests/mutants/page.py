@@ -38,10 +38,10 @@ class Figures:
     survived: int
 
     @property
-    def score(self) -> float:
-        """The share that was noticed, of those that can be; 1 where there are none."""
+    def score(self) -> str:
+        """The share that was noticed, of those that can be; a dash where none was tried."""
         can_be = self.tried - self.equivalent
-        return (self.killed + self.timeouts) / can_be if can_be else 1.0
+        return f"{(self.killed + self.timeouts) / can_be:.1%}" if can_be else "–"
 
 
 def table(figures: Sequence[Figures]) -> str:
@@ -50,7 +50,7 @@ def table(figures: Sequence[Figures]) -> str:
     rule = "|---|---:|---:|---:|---:|---:|---:|---:|"
     rows = [
         f"| {f.name} | {f.of:,} | {f.tried} | {f.killed} | {f.timeouts} | {f.equivalent} "
-        f"| {f.survived} | {f.score:.1%} |"
+        f"| {f.survived} | {f.score} |"
         for f in figures
     ]
     return "\n".join((head, rule, *rows))

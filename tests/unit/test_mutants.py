@@ -77,6 +77,11 @@ def test_the_score_leaves_out_what_nobody_can_notice():
     assert table([figures]).splitlines()[-1] == "| gate | 100 | 10 | 5 | 1 | 2 | 2 | 75.0% |"
 
 
+def test_a_part_that_was_not_tried_has_no_score():
+    figures = Figures("gate", 100, 0, killed=0, timeouts=0, equivalent=0, survived=0)
+    assert table([figures]).splitlines()[-1] == "| gate | 100 | 0 | 0 | 0 | 0 | 0 | – |"
+
+
 def test_tests_that_failed_or_did_not_do_the_same_in_all_runs_are_told_with_the_seeds():
     runs = {
         1: {"steady": "passed", "flaky": "passed", "broken": "failed", "gone": "passed"},
