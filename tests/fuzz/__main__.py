@@ -1,8 +1,10 @@
-"""`python -m tests.fuzz [PART ...] [--seconds N] [--findings FOLDER] [--write]`, or `--replay FILE`.
+"""`python -m tests.fuzz [PART ...] [--seconds N] [--findings FOLDER] [--write]`.
 
 Each part gets its share of the seconds. What breaks a promise is kept in the folder with its
 traceback, and tried again by `python -m tests.fuzz PART --replay FILE`.
 """
+
+# ruff: noqa: T201 - a command, which prints what it did
 
 import argparse
 import re
