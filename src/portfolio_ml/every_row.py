@@ -4,13 +4,13 @@ What a sample tells as well stays on the sample: how many trees, the calibration
 the backtest. The rows are laid out for the workers of a cluster, who fit the trees among them.
 """
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from portfolio_ml import scratch
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.learning import Learned
 from portfolio_ml.models.cluster import connected, demand_dask
@@ -56,8 +56,8 @@ def grower(portfolio: Opened, learned: Learned, *, say: Say) -> Iterator[Grower 
         return
     table = training_table(portfolio)
     text = f"laying out every row for {counted(settings.workers, 'worker')}"
-    with tempfile.TemporaryDirectory(prefix="portfolio-ml-", dir=_folder(portfolio)) as name:
-        partitions = lay_out(table, Path(name), workers=settings.workers, progress=told(say, text))
+    with scratch.folder(_folder(portfolio)) as folder:
+        partitions = lay_out(table, folder, workers=settings.workers, progress=told(say, text))
         with connected(settings) as cluster:
             found = Grower(
                 cluster, partitions, table.inputs.catalogue.model_inputs, portfolio.recipe.seed
