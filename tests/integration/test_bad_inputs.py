@@ -254,7 +254,8 @@ DATA = [
         files={"sales.csv": csv("a,2024-03-01,10", 'b,"2024-03-01,10', "c,2024-03-01")},
         command="train"),
     bad("a line too long to be read", 65, TOO_MANY, "1 x line_unreadable", "row 2",
-        files={"sales.csv": csv("a,2024-03-01,10", "b" * 3_000_000 + ",2024-03-01,10")}),
+        files={"sales.csv": csv("a,2024-03-01,10", "b" * 3_000_000 + ",2024-03-01,10")},
+        command="train"),
     bad("another encoding after a broken line", 65, "not UTF-8", "Line: 3003",
         files={"sales.csv": csv("a", *["a,2024-03-01,10"] * 3_000, "M\xfc,2024-03-01,10")
                .encode("cp1252")}),
