@@ -613,6 +613,16 @@ class TestACsvFileInAnotherEncoding:
         [row] = engine.collect(engine.scan([tmp_path / "a.csv"], written)).to_pylist()
         assert (row["id"], row["x"], row["_row"]) == ("a;b", "1", 1)
 
+    @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+    def test_with_a_broken_line_keeps_its_rows_below_what_stands_before_its_header(
+        self, engine, tmp_path, end
+    ):
+        lines = ["Sales", "id,x", "a,1", "b", "c,2", ""]
+        (tmp_path / "a.csv").write_text(end.join(lines), newline="")
+        rows = engine.collect(engine.scan([tmp_path / "a.csv"], CsvFormat(skip_lines=1)))
+        assert rows["id"].to_pylist() == ["a", None, "c"]
+        assert rows["_line"].to_pylist() == [None, "b", None]
+
 
 def test_a_product_of_two_columns_is_read_and_shown(engine):
     table = pa.table({"p": ["2.5", None], "q": ["-2", "1"], "_row": [1, 2], "_source": ["t", "t"]})
