@@ -110,7 +110,8 @@ def judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Sn
         bootstrap=settings.backtest.bootstrap,
         progress=say,
     )
-    judgements["churn"] = replace(judgements["churn"], acting=_advice(portfolio, judgements))
+    advice = _advice(portfolio, judgements, sample)
+    judgements["churn"] = replace(judgements["churn"], acting=advice)
     return judgements, snapshots, sample
 
 
@@ -131,14 +132,17 @@ def activity_days(portfolio: Opened, as_of_days: Sequence[int]) -> dict[int, int
     return dict.fromkeys(as_of_days, configured)
 
 
-def _advice(portfolio: Opened, judgements: Mapping[Supervised, Judgement]) -> Advice | None:
+def _advice(
+    portfolio: Opened, judgements: Mapping[Supervised, Judgement], sample: Sample
+) -> Advice | None:
     """Whom it would have paid to act on; None where nothing says what that costs, or nobody was."""
     settings, recipe = portfolio.settings, portfolio.recipe
     campaigns = campaigns_of(judgements, horizons=recipe.horizons)
     if settings.acting is None or not campaigns.customer.size:
         return None
     economics = Economics(**settings.acting.model_dump())
-    return advise(campaigns, economics, n=settings.backtest.bootstrap, seed=recipe.seed)
+    n, weight = settings.backtest.bootstrap, sample.weight
+    return advise(campaigns, economics, n=n, seed=recipe.seed, weight=weight)
 
 
 def campaigns_of(judgements: Mapping[Supervised, Judgement], *, horizons: Horizons) -> Campaigns:
