@@ -179,7 +179,9 @@ class Advice:
         return cls(**{each.name: values[each.name] for each in fields(cls)} | parts)
 
 
-def advise(campaigns: Campaigns, economics: Economics, *, n: int, seed: int) -> Advice:
+def advise(
+    campaigns: Campaigns, economics: Economics, *, n: int, seed: int, weight: float = 1.0
+) -> Advice:
     """The threshold that would have earned most at the past cutoffs, and how sure that is.
 
     Args:
@@ -188,15 +190,17 @@ def advise(campaigns: Campaigns, economics: Economics, *, n: int, seed: int) -> 
         economics: What a contact costs and brings.
         n: How often customers are drawn anew.
         seed: Decides the draws.
+        weight: How many customers each one stands for: contacts, capacity and profits are those
+            of the whole portfolio.
     """
-    ranked = _Ranked.of(campaigns, economics)
+    ranked = _Ranked.of(campaigns, economics, weight)
     places = np.unique(np.linspace(0, len(ranked.thresholds) - 1, CURVE_POINTS).round().astype(int))
-    own = ranked.profits(ranked.ones)
+    own = ranked.profits(ranked.weight)
     best = ranked.best(own)
     marks = np.array([best, ranked.place(economics.break_even), len(own.within) - 1])
     chosen, optimism, marked, curves = [], [], [], []
-    for multiplicity in draws(len(ranked.ones), n, seed):
-        drawn = ranked.profits(multiplicity)
+    for multiplicity in draws(len(ranked.weight), n, seed):
+        drawn = ranked.profits(multiplicity * ranked.weight)
         its_best = ranked.best(drawn)
         chosen.append(ranked.thresholds[its_best])
         optimism.append(drawn.within[its_best] - own.within[its_best])
@@ -257,7 +261,7 @@ class _Ranked:
         customer: Each row's place among the customers.
         cutoffs: The places of each cutoff's rows, of which there may be none.
         capacity: How many contacts a campaign has.
-        ones: One for each customer.
+        weight: How many customers each one stands for.
     """
 
     thresholds: Floats
@@ -266,10 +270,10 @@ class _Ranked:
     customer: NDArray[np.intp]
     cutoffs: tuple[NDArray[np.intp], ...]
     capacity: float
-    ones: Floats
+    weight: Floats
 
     @classmethod
-    def of(cls, campaigns: Campaigns, economics: Economics) -> "_Ranked":
+    def of(cls, campaigns: Campaigns, economics: Economics, weight: float) -> "_Ranked":
         worth = campaigns.value_at_risk
         order = np.argsort(-worth, kind="stable")
         order = order[worth[order] > 0]
@@ -285,12 +289,12 @@ class _Ranked:
             customer=place[order],
             cutoffs=tuple(np.flatnonzero(days == day) for day in np.unique(campaigns.cutoff)),
             capacity=np.inf if economics.capacity is None else economics.capacity,
-            ones=np.ones(len(customers)),
+            weight=np.full(len(customers), weight),
         )
 
-    def profits(self, multiplicity: Floats) -> _Profits:
+    def profits(self, times: Floats) -> _Profits:
         """Profits when each customer counts that often."""
-        weight = multiplicity[self.customer]
+        weight = times[self.customer]
         within = weight
         if np.isfinite(self.capacity):
             within = np.empty_like(weight)

@@ -8,18 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from portfolio_ml import scratch
 from portfolio_ml.errors import ConfigError
-from portfolio_ml.learning import Learned
+from portfolio_ml.learning import Learned, training_table
 from portfolio_ml.models.cluster import connected, demand_dask
 from portfolio_ml.models.grown import Grower
 from portfolio_ml.opening import Opened, Say
 from portfolio_ml.partitions import lay_out
-from portfolio_ml.snapshots import TrainingTable
 from portfolio_ml.steps import told
-from portfolio_ml.training import is_few, recency_weight
+from portfolio_ml.training import is_few
 from portfolio_ml.wording import counted
 
 
@@ -78,19 +75,6 @@ def with_note(
         f"and the backtest rest on at most {max_rows:,} of them"
     )
     return {target: [*told, note] for target, told in notes.items()}
-
-
-def training_table(portfolio: Opened) -> TrainingTable:
-    """Features and outcomes of every customer at the recipe's snapshot days."""
-    recipe, span = portfolio.recipe, portfolio.span
-    days = recipe.snapshot_days(span.first_day, span.last_day)
-    weights = recency_weight(np.array(days, np.int32)).tolist()
-    return TrainingTable(
-        inputs=portfolio.inputs,
-        weights=dict(zip(days, weights, strict=True)),
-        horizons=recipe.horizons,
-        measure=recipe.measure,
-    )
 
 
 def _folder(portfolio: Opened) -> Path | None:

@@ -7,17 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
-from portfolio_ml.features.sample import drawn
+from portfolio_ml import learning
 from portfolio_ml.features.table import computed, definitions_hash
 from portfolio_ml.opening import Opened
 from portfolio_ml.sinks.files import write_batches
 from portfolio_ml.snapshots import TrainingTable
-from portfolio_ml.steps import Progress, Say, told
+from portfolio_ml.steps import Progress, Say, told, unheard
 from portfolio_ml.timeline import to_date
-from portfolio_ml.training import demand_history, recency_weight
+from portfolio_ml.training import demand_history
 from portfolio_ml.wording import counted
 
 
@@ -78,7 +77,7 @@ def write_snapshots(portfolio: Opened, path: Path, *, say: Say) -> Export:
         DataError: The history is too short for a single snapshot.
         ServiceUnavailableError: The file cannot be written.
     """
-    table = training_table(portfolio)
+    table = training_table(portfolio, say)
     days = tuple(sorted(table.weights))
     dates = f"{counted(len(days), 'date')}, {to_date(days[0])} to {to_date(days[-1])}"
     progress = told(say, f"computing features and outcomes at {dates}")
@@ -86,7 +85,7 @@ def write_snapshots(portfolio: Opened, path: Path, *, say: Say) -> Export:
     return _export(portfolio, path, rows, days)
 
 
-def training_table(portfolio: Opened) -> TrainingTable:
+def training_table(portfolio: Opened, say: Say = unheard) -> TrainingTable:
     """Features and outcomes at the recipe's snapshot days, weighted as the recipe does.
 
     Beyond `training.max_rows` they are those of customers drawn from all, who weigh as much more.
@@ -97,14 +96,7 @@ def training_table(portfolio: Opened) -> TrainingTable:
     recipe, span = portfolio.recipe, portfolio.span
     demand_history(span, recipe)
     days = recipe.snapshot_days(span.first_day, span.last_day)
-    sample = drawn(portfolio.inputs, days, most=recipe.max_rows, seed=recipe.seed)
-    weights = (sample.weight * recency_weight(np.array(days, np.int32))).tolist()
-    return TrainingTable(
-        inputs=sample.inputs,
-        weights=dict(zip(days, weights, strict=True)),
-        horizons=recipe.horizons,
-        measure=recipe.measure,
-    )
+    return learning.training_table(portfolio, learning.drawn_for(portfolio, days, say))
 
 
 def _features(portfolio: Opened, progress: Progress) -> Iterator[pa.RecordBatch]:

@@ -17,11 +17,11 @@ from portfolio_ml.features.table import Horizons
 from portfolio_ml.judgement import Judgement, Supervised
 from portfolio_ml.opening import Opened, Say
 from portfolio_ml.season import Season, seasons
-from portfolio_ml.snapshots import Snapshots, labelled
+from portfolio_ml.snapshots import Snapshots, TrainingTable, labelled
 from portfolio_ml.standing import activity_windows
 from portfolio_ml.steps import told, unheard
 from portfolio_ml.timeline import to_day
-from portfolio_ml.training import Recipe, demand_history, few_note
+from portfolio_ml.training import Recipe, demand_history, few_note, recency_weight
 from portfolio_ml.wording import counted
 
 
@@ -110,7 +110,8 @@ def judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Sn
         bootstrap=settings.backtest.bootstrap,
         progress=say,
     )
-    judgements["churn"] = replace(judgements["churn"], acting=_advice(portfolio, judgements))
+    advice = _advice(portfolio, judgements, sample)
+    judgements["churn"] = replace(judgements["churn"], acting=advice)
     return judgements, snapshots, sample
 
 
@@ -123,6 +124,25 @@ def drawn_for(portfolio: Opened, as_of_days: Sequence[int], say: Say = unheard) 
     return sample
 
 
+def training_table(portfolio: Opened, sample: Sample | None = None) -> TrainingTable:
+    """Features and outcomes at the recipe's snapshot days, weighted as the recipe does.
+
+    Args:
+        portfolio: The history.
+        sample: The customers, each of whom weighs as many as they stand for; everybody if not
+            given.
+    """
+    recipe, span = portfolio.recipe, portfolio.span
+    days = recipe.snapshot_days(span.first_day, span.last_day)
+    weights = (1.0 if sample is None else sample.weight) * recency_weight(np.array(days, np.int32))
+    return TrainingTable(
+        inputs=portfolio.inputs if sample is None else sample.inputs,
+        weights=dict(zip(days, weights.tolist(), strict=True)),
+        horizons=recipe.horizons,
+        measure=recipe.measure,
+    )
+
+
 def activity_days(portfolio: Opened, as_of_days: Sequence[int]) -> dict[int, int]:
     """The activity window as known at each as-of day, in days."""
     configured = portfolio.settings.activity.window_days
@@ -131,14 +151,17 @@ def activity_days(portfolio: Opened, as_of_days: Sequence[int]) -> dict[int, int
     return dict.fromkeys(as_of_days, configured)
 
 
-def _advice(portfolio: Opened, judgements: Mapping[Supervised, Judgement]) -> Advice | None:
+def _advice(
+    portfolio: Opened, judgements: Mapping[Supervised, Judgement], sample: Sample
+) -> Advice | None:
     """Whom it would have paid to act on; None where nothing says what that costs, or nobody was."""
     settings, recipe = portfolio.settings, portfolio.recipe
     campaigns = campaigns_of(judgements, horizons=recipe.horizons)
     if settings.acting is None or not campaigns.customer.size:
         return None
     economics = Economics(**settings.acting.model_dump())
-    return advise(campaigns, economics, n=settings.backtest.bootstrap, seed=recipe.seed)
+    n, weight = settings.backtest.bootstrap, sample.weight
+    return advise(campaigns, economics, n=n, seed=recipe.seed, weight=weight)
 
 
 def campaigns_of(judgements: Mapping[Supervised, Judgement], *, horizons: Horizons) -> Campaigns:

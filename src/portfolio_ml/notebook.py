@@ -118,7 +118,8 @@ def training_table(settings: Settings, *, as_of: AsOf = None, transactions: Tabl
     Returns:
         A table of the kind that was given (pandas where none was): a row per customer and
         snapshot date whose outcomes are known, with the columns of `schema.TRAINING_ROWS` and a
-        float32 column per feature. All rows of a `group` belong on one side of a fold.
+        float32 column per feature. All rows of a `group` belong on one side of a fold. Where there
+        would be more than `training.max_rows`, they are of customers drawn from all.
 
     Raises:
         DataError: The data cannot be used, or is too short for a single snapshot.

@@ -41,6 +41,7 @@ def folder(within: Path | None = None) -> Iterator[Path]:
         try:
             yield own / _FILES
         finally:
+            _emptied(own)
             shutil.rmtree(own, ignore_errors=True)
 
 
@@ -106,9 +107,14 @@ def _is_own(found: Path) -> bool:
 
 def _remove(found: Path) -> None:
     with left(found / _HELD) as is_left:
-        if is_left:  # what is held goes last, so that half a removal can be finished
-            shutil.rmtree(found / _FILES, ignore_errors=True)
+        if is_left:
+            _emptied(found)
             shutil.rmtree(found)
             return
     if not any(found.iterdir()):
         found.rmdir()
+
+
+def _emptied(found: Path) -> None:
+    """What is held goes last, so that the next process can finish half a removal."""
+    shutil.rmtree(found / _FILES, ignore_errors=True)

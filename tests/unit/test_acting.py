@@ -71,6 +71,21 @@ def test_capacity_holds_at_every_cutoff():
     assert advice.curve[-1].contacts == advice.candidates == 800
 
 
+def test_of_customers_drawn_from_all_the_figures_are_those_of_all():
+    few, all_of_them = campaigns(50, cutoffs=2), campaigns(200, cutoffs=2)
+    economics = replace(TENTH, capacity=300)
+    drawn = advise(few, economics, n=100, seed=7, weight=4.0)
+    whole = advised(all_of_them, economics)
+    assert points(drawn) == pytest.approx(points(whole))
+    assert (drawn.threshold, drawn.verdict) == (whole.threshold, whole.verdict)
+    assert drawn.advised.contacts == 200
+    assert drawn.everybody.contacts == 300  # the capacity is not the sample's
+    assert drawn.candidates == 800
+    assert drawn.advised.profit.high - drawn.advised.profit.low > (
+        whole.advised.profit.high - whole.advised.profit.low
+    )
+
+
 def test_where_capacity_ends_before_profit_does_it_is_the_limit():
     advice = advised(campaigns(200), replace(TENTH, capacity=100))
     assert (advice.verdict, advice.threshold, advice.advised.contacts) == ("capacity", 50, 100)

@@ -613,6 +613,30 @@ class TestACsvFileInAnotherEncoding:
         [row] = engine.collect(engine.scan([tmp_path / "a.csv"], written)).to_pylist()
         assert (row["id"], row["x"], row["_row"]) == ("a;b", "1", 1)
 
+    @pytest.mark.parametrize("title", ['"Sales\n', '"S;a";"b"\n', "Sales\r\n", "Sales\r"])
+    @pytest.mark.parametrize("broken", ["", "b\n"])
+    def test_keeps_its_rows_below_a_title_that_ends_otherwise_or_not_in_its_quotes(
+        self, engine, tmp_path, title, broken
+    ):
+        file = tmp_path / "a.csv"
+        file.write_text(f"{title}id,x\na,1\n{broken}c,2\n", newline="")
+        (tmp_path / "b.csv").write_text("Sales\nid,x\nd,3\n", newline="")
+        scan = engine.scan([file, tmp_path / "b.csv"], CsvFormat(skip_lines=1))
+        rows = engine.collect(scan.sort("_source", "_row"))
+        assert [i for i in rows["id"].to_pylist() if i] == ["a", "c", "d"]
+        assert rows["_line"].null_count == 3
+        assert {*rows["_source"].to_pylist()} == {str(file), str(tmp_path / "b.csv")}
+
+    @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+    def test_with_a_broken_line_keeps_its_rows_below_what_stands_before_its_header(
+        self, engine, tmp_path, end
+    ):
+        lines = ["Sales", "id,x", "a,1", "b", "c,2", ""]
+        (tmp_path / "a.csv").write_text(end.join(lines), newline="")
+        rows = engine.collect(engine.scan([tmp_path / "a.csv"], CsvFormat(skip_lines=1)))
+        assert rows["id"].to_pylist() == ["a", None, "c"]
+        assert rows["_line"].to_pylist() == [None, "b", None]
+
 
 def test_a_product_of_two_columns_is_read_and_shown(engine):
     table = pa.table({"p": ["2.5", None], "q": ["-2", "1"], "_row": [1, 2], "_source": ["t", "t"]})

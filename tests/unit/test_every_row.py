@@ -1,5 +1,6 @@
 """What is asked before a training that workers are to end, and what is told of it after."""
 
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -73,3 +74,17 @@ def test_the_notes_tell_how_many_rows_the_trees_saw_and_what_did_not():
     )
     assert notes == {"churn": ["a", note], "lifetime_value": [note]}
     assert every_row.with_note({"churn": ["a"]}, None, max_rows=500) == {"churn": ["a"]}
+
+
+def test_an_interrupt_ends_what_the_workers_do():
+    """The thread that waits for them would otherwise be waited for, as long as trees take."""
+    closed = Event()
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    client = SimpleNamespace(nthreads=interrupted, close=closed.set)
+    own = cluster.Cluster(client, ("tcp://127.0.0.1:1",), "this machine", is_own=True)
+    with pytest.raises(KeyboardInterrupt):
+        own.watched(lambda: closed.wait(60))
+    assert closed.is_set()

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.small_shop import NOW, TRAINED, quietly, settings_of
 
-from portfolio_ml import every_row, partitions, pipeline
+from portfolio_ml import learning, partitions, pipeline
 from portfolio_ml.config import settings_from
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError
 from portfolio_ml.models.grown import read
@@ -28,7 +28,7 @@ def shop(tmp_path_factory):
     settings = settings.model_copy(update={"training": training})
     opened = partial(pipeline.opened, today=NOW.date(), as_of=TRAINED, say=quietly)
     with opened(settings) as portfolio:
-        table = every_row.training_table(portfolio)
+        table = learning.training_table(portfolio)
         rows = labelled(portfolio.inputs, sorted(table.weights), horizons=table.horizons)
         yield table, rows
 

@@ -28,6 +28,19 @@ def die_in_a_folder(place: Path) -> None:
         die()
 
 
+def die_while_leaving_a_folder(place: Path) -> None:
+    """Where a removal may be half done: as soon as a file's name is to go."""
+    with scratch.folder(place) as own:
+        (own / "part").write_text("whole")
+        kept = os.unlink
+
+        def unlink(name, **told) -> None:
+            kept(name, **told)
+            die()
+
+        os.unlink = unlink
+
+
 def die_while_replacing(path: Path) -> None:
     def write(file) -> None:
         file.write(b"half")
@@ -149,3 +162,11 @@ def test_a_file_that_is_held_is_not_left(tmp_path):
             assert not is_left_too
     with left(tmp_path / "missing") as is_left:
         assert not is_left
+
+
+def test_a_folder_whose_removal_was_cut_off_is_removed_by_the_next(tmp_path):
+    killed(die_while_leaving_a_folder, tmp_path)
+    [found] = names(tmp_path)
+    assert (tmp_path / found / "held").is_file()
+    with scratch.folder(tmp_path):
+        assert found not in names(tmp_path)

@@ -9,7 +9,15 @@ from pathlib import Path
 import duckdb
 
 from portfolio_ml.config import CsvFormat
-from portfolio_ml.engine.files import BROKEN, FILE, Layout, copy_as_utf8
+from portfolio_ml.engine.files import (
+    BROKEN,
+    CODECS,
+    FILE,
+    Layout,
+    copy_as_utf8,
+    copy_with_blanks,
+    skipped_lines,
+)
 from portfolio_ml.engine.ragged import LINE_END, mend
 from portfolio_ml.engine.readings import literal, quoted
 
@@ -66,6 +74,9 @@ def csv_scan(
 ) -> CsvScan:
     """The files, and a copy in UTF-8 of those that are written otherwise.
 
+    A file whose lines before the header would hide its rows is read from a copy where they are
+    blank.
+
     Args:
         layouts: The files with their layouts.
         names: The columns to give.
@@ -80,8 +91,25 @@ def csv_scan(
         read = path
         if written.encoding != "utf-8":
             copy_as_utf8(path, read := new(), written.encoding)
+        if written.skip_lines and _hide_rows(_before_header(read, written), layout, written):
+            copy_with_blanks(read, copy := new(), layout, written)
+            read = copy
         files.append(CsvFile(path, layout, read))
     return CsvScan(tuple(files), tuple(names), written)
+
+
+def _before_header(file: Path, written: CsvFormat) -> str:
+    with file.open(encoding=CODECS["utf-8"], errors="surrogateescape", newline="") as text:
+        return skipped_lines(text, written)
+
+
+def _hide_rows(before: str, layout: Layout, written: CsvFormat) -> bool:
+    """Whether DuckDB, asked to skip these lines, may find no row below them and say nothing.
+
+    So it is where one ends otherwise than the header, or has quotes that are none of a value's.
+    """
+    rest = before.replace(layout.line_end or "\r", "")
+    return "\r" in rest or "\n" in rest or bool(written.quote and written.quote in rest)
 
 
 def mended(scan: CsvScan, new: Callable[[], Path]) -> CsvScan:

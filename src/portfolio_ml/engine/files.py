@@ -255,3 +255,21 @@ def copy_as_utf8(file: Path, copy: Path, encoding: str) -> None:
             saw=str(error),
             do="give its encoding in data.transactions.format.encoding",
         ) from None
+
+
+def copy_with_blanks(file: Path, copy: Path, layout: Layout, written: CsvFormat) -> None:
+    """Write a copy of a file in UTF-8 whose lines before the header are blank, and end as it does.
+
+    Args:
+        file: A CSV file in UTF-8.
+        copy: Where to write.
+        layout: How the file's text is parted.
+        written: How it is written.
+    """
+    with (
+        file.open(encoding=CODECS["utf-8"], errors="surrogateescape", newline="") as source,
+        copy.open("w", encoding="utf-8", errors="surrogateescape", newline="") as target,
+    ):
+        skipped_lines(source, written)
+        target.write((layout.line_end or "\r") * written.skip_lines)
+        shutil.copyfileobj(source, target)

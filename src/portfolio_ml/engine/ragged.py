@@ -46,7 +46,8 @@ def mend(file: Path, copy: Path, layout: Layout, written: CsvFormat) -> bool:
         file.open(encoding=CODECS["utf-8"], errors="surrogateescape", newline="") as source,
         copy.open("w", encoding="utf-8", errors="surrogateescape", newline="") as target,
     ):
-        target.write(skipped_lines(source, written))
+        skipped_lines(source, written)
+        target.write(end * written.skip_lines)  # as they are, their ends and quotes hide the rows
         target.write(header_of(source, written).rstrip("\r\n") + delimiter + end)
         for text, is_row in _rows(_lines(source, ends), grammar):
             if is_row:

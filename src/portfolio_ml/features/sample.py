@@ -52,12 +52,12 @@ class Sample:
 
         Example:
             >>> print(Sample(None, customers=181_000, of=5_000_000, rate=0.0362).note)
-            learnt from 181,000 of 5,000,000 customers, drawn by training.max_rows
+            rests on 181,000 of 5,000,000 customers, drawn by training.max_rows
         """
         if self.rate == 1:
             return None
         return (
-            f"learnt from {self.customers:,} of {counted(self.of, 'customer')}, "
+            f"rests on {self.customers:,} of {counted(self.of, 'customer')}, "
             "drawn by training.max_rows"
         )
 

@@ -8,7 +8,7 @@ import io
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -57,14 +57,25 @@ class Cluster:
         """
         with ThreadPoolExecutor(1) as pool:
             doing = pool.submit(work)
-            while not wait([doing], timeout=LOOK_SECONDS).done:
-                if lost := self._lost():
-                    self._let_go()
-                    raise _gone(lost, self.where)
+            try:
+                lost = self._lost_before(doing)
+            except BaseException:  # Ctrl-C, say: the pool would wait until the trees are fitted
+                self._let_go()
+                raise
+            if lost:
+                self._let_go()
+                raise _gone(lost, self.where)
             try:
                 return doing.result()
             except (OSError, TimeoutError) as error:
                 raise _gone(self._lost() or self.where, self.where) from error
+
+    def _lost_before(self, doing: Future[Result]) -> str | None:
+        """Who was lost before the work was done; None where it is done."""
+        while not wait([doing], timeout=LOOK_SECONDS).done:
+            if lost := self._lost():
+                return lost
+        return None
 
     def _lost(self) -> str | None:
         """The first worker that is there no more, or the scheduler; None where all are."""
