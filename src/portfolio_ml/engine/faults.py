@@ -60,6 +60,8 @@ def of_parquet(error: Exception, files: Sequence[Path]) -> DataError | None:
     """
     if not isinstance(error, duckdb.Error) or isinstance(error, duckdb.OutOfMemoryException):
         return None
+    if "No space left" in str(error):
+        return None  # nor is any file read for it
     if "failed to cast column" in str(error):
         return DataError(
             "a column is not of one type in all files",
