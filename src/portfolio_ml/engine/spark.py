@@ -10,6 +10,7 @@ was computed from, and a lost worker loses nothing of it.
 """
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -211,7 +212,7 @@ class SparkEngine:
                 yield from opened_file.iter_batches(_BATCH_ROWS)
 
     def stored(self, frame: Frame, schema: pa.Schema) -> pa.Table:
-        """The frame's rows in order, in a file of this machine that the table maps.
+        """The frame's rows in order, in a file that this process maps.
 
         Errors are those of `keep`.
         """
@@ -286,6 +287,11 @@ class SparkEngine:
         errors are those of `keep`.
         """
         return tuple(sorted(self._written(frame).glob("part-*.parquet")))
+
+    def forget(self, files: Iterable[Path]) -> None:
+        """Remove what `files` gave, where the engine goes on for long."""
+        for folder in {file.parent for file in files}:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def each(self, count: int, work: Callable[[int], str]) -> list[str]:
         """What a function that Spark's workers run gives for every number below `count`.
