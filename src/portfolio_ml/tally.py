@@ -65,7 +65,8 @@ class Tally:
     def few(self) -> tuple[pa.Table, pa.Table]:
         """The customer rows of those with most to lose, and their features, in the same order."""
         features = [json.loads(text) for text in self.most[FEATURES].to_pylist()]
-        columns = {name: [row[name] for row in features] for name in (features or [{}])[0]}
+        names = features[0] if features else (*_KEYS, *PROFILED)  # where everybody was erased
+        columns = {name: [row[name] for row in features] for name in names}
         return self.most.select(CUSTOMER_ROWS.names), pa.table(
             {
                 name: pa.array(values, None if name in _KEYS else pa.float32())

@@ -131,7 +131,7 @@ def parsed(
         if name in raw.columns or (kind == "minute" and not _is_date(raw, "timestamp"))
         for reading in _readings(name, kind, raw.factors("timestamp" if kind == "minute" else name))
     ]
-    _demand_plain(raw, kinds, of)
+    _demand_plain(raw, kinds, engine, of=of)
     source: TableSource = getattr(settings.data, of.name)
     return engine.parsed(raw.frame, readings, timezone=settings.timezone, written=source.format)
 
@@ -153,9 +153,9 @@ def values_of(name: str, raw: Unread, engine: Reader, *, of: Table, settings: Se
     return found.select(value(name).alias(name)).filter(~nw.col(name).is_null())
 
 
-def _demand_plain(raw: Unread, kinds: Mapping[str, Kind], of: Table) -> None:
+def _demand_plain(raw: Unread, kinds: Mapping[str, Kind], engine: Reader, *, of: Table) -> None:
     """Refuse columns whose type can hold no such values, whatever the row: lists, or true as 1."""
-    types = raw.frame.collect_schema()
+    types = engine.types(raw.frame)
     needed = {column.name for column in of.columns}
     for name in (name for name in kinds if name in raw.columns and name in needed):
         for column in raw.factors(name):

@@ -78,10 +78,11 @@ def test_a_part_that_two_workers_bring_is_taken_once(postgresql, tmp_path):
 
 
 def test_a_row_that_the_database_refuses_is_told_by_its_place(postgresql, tmp_path):
-    given = rows(MONDAY, {}, {}, {}, {"segment_name": "nul \0"}, {})
+    given = rows(MONDAY, {}, {}, {}, {"ltv": float("inf")}, {"segment_name": "nul \0"}, {})
     receipt = delivered(postgresql, in_parts(given, tmp_path / "parts", as_of=MONDAY))
-    assert told(receipt) == (5, 4, 0, 1, "delivered")
-    assert postgresql.ask("SELECT row_number, customer_id FROM portfolio_rejects") == [(4, "d")]
+    assert told(receipt) == (6, 4, 0, 2, "delivered")
+    rejects = postgresql.ask("SELECT row_number, customer_id FROM portfolio_rejects ORDER BY 1")
+    assert rejects == [(4, "d"), (5, "e")]
 
 
 def test_what_a_run_that_died_has_left_the_next_one_drops(postgresql, tmp_path):

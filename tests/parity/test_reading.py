@@ -192,7 +192,7 @@ def odd_types() -> pa.Table:
             "order_id": pa.array([2**64 - 1, 1, 2, None], pa.uint64()),
             "product_id": pa.array([1.0, 2.5, float("nan"), None]),
             "category": pa.array([b"x", b"\xff", None, b""]),
-            "channel": pa.array([[1, 2], [], None, [3]]),
+            "channel": pa.array([True, False, None, True]),
             "quantity": pa.array([1, 2, 3, 4], pa.int8()),
             "recorded_at": pa.array([date(2024, 2, n) for n in (1, 2, 3, 4)]),
         }
@@ -210,6 +210,28 @@ def test_parquet_files_of_odd_and_differing_types_are_read_alike(engines, tmp_pa
     expected, found = (load(data, engine) for engine in engines)
     assert_same(engines, expected, found)
     assert found.history.quarantined == 4
+
+
+@pytest.mark.parametrize(("name", "values"), [("amount", [True, None]), ("channel", [[1, 2], []])])
+def test_a_column_that_can_hold_no_such_values_is_refused_on_both(engines, tmp_path, name, values):
+    rows = {"customer_id": ["a", "b"], "timestamp": [date(2024, 1, 1)] * 2, "amount": [1.0, 2.0]}
+    pq.write_table(pa.table(rows | {name: values}), tmp_path / "a.parquet")
+    told = []
+    for engine in engines:
+        with pytest.raises(DataError, match="can hold no") as raised:
+            load({"transactions": {"source": str(tmp_path)}}, engine)
+        told.append(str(raised.value))
+    assert told[0] == told[1]
+
+
+def test_whole_ids_are_alike_where_only_some_files_have_them_as_numbers(engines, tmp_path):
+    rows = {"timestamp": [date(2024, 1, 1)] * 2, "amount": [1.0, 2.0]}
+    for name, ids in {"a": [7.0, None], "b": ["7", "x"]}.items():
+        pq.write_table(pa.table({"customer_id": ids, **rows}), tmp_path / f"{name}.parquet")
+    data = {"transactions": {"source": str(tmp_path)}}
+    expected, found = (load(data, engine) for engine in engines)
+    assert_same(engines, expected, found)
+    assert found.history.kept == 3
 
 
 def test_a_table_in_memory_is_read_alike(engines):

@@ -23,7 +23,7 @@ from portfolio_ml.frozen import FILE
 from portfolio_ml.pipeline import scoring
 from portfolio_ml.scoring import champions_from
 from portfolio_ml.sinks.brought import Bringing
-from portfolio_ml.sinks.parts import Part
+from portfolio_ml.sinks.parts import FATE, Part
 from portfolio_ml.sinks.sql import deliver_sql
 from portfolio_ml.sinks.suppression import suppress
 
@@ -150,7 +150,7 @@ def alike(ours: pa.Table, theirs: pa.Table) -> bool:
     return True
 
 
-def test_spark_rehearses_some_customers_without_a_trace(shop):
+def test_spark_rehearses_some_customers_without_a_trace_and_fills_dates(shop):
     target = {"kind": "sql", "url": "sqlite:///none.db", "table": "scores"}
     settings = shop.settings(SPARK, target, state="some.db")
     suppress(settings, "buyer#0002", now=small_shop.NOW)
@@ -166,8 +166,17 @@ def test_spark_rehearses_some_customers_without_a_trace(shop):
                 command(portfolio, now=lambda: small_shop.NOW, say=small_shop.quietly)
         with pytest.raises(ConfigError, match="holds all customers in one process"):
             pipeline.monitor(portfolio, say=small_shop.quietly)
+        assert not (shop.folder / "none.db").exists()
+        [(day, done)] = pipeline.fill(
+            portfolio, TODAY, now=lambda: small_shop.NOW, say=small_shop.quietly
+        )
+        files = portfolio.engine._folder.rglob("part-*.parquet")
+        left = {file.parent for file in files if FATE in pq.read_schema(file).names}
     assert (seen.receipt.rows, seen.receipt.sent, seen.receipt.suppressed) == (3, 2, 1)
-    assert not (shop.folder / "none.db").exists()
+    assert [(day, r.sent, r.suppressed) for r in done.receipts] == [
+        (TODAY, small_shop.CUSTOMERS - 1, 1)
+    ]
+    assert len(left) == 1  # the rows that were rehearsed, and no more those that were filled
 
 
 @dataclass(frozen=True)

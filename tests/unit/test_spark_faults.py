@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from portfolio_ml.engine import pieces
-from portfolio_ml.engine.faults import FaultOfWorkerError, computing, sent_home
 from portfolio_ml.engine.pieces import Piece, Scan
+from portfolio_ml.engine.spark_faults import FaultOfWorkerError, computing, sent_home
 from portfolio_ml.errors import ConfigError, DataError, PortfolioError
 
 pytestmark = pytest.mark.unit
@@ -29,7 +29,7 @@ def test_an_error_comes_home_with_all_that_it_says():
     sent = DataError('the file is not "UTF-8"', where="ä.csv", saw="\n", do="save it again")
     with pytest.raises(FaultOfWorkerError) as raised, sent_home():
         raise sent
-    told = raised_here(f"portfolio_ml.engine.faults.FaultOfWorkerError: {raised.value}")
+    told = raised_here(f"portfolio_ml.engine.spark_faults.FaultOfWorkerError: {raised.value}")
     assert isinstance(told, DataError)
     assert (str(told), told.where, told.do) == (str(sent), sent.where, sent.do)
 

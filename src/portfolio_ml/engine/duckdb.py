@@ -104,6 +104,10 @@ class DuckDBEngine:
         rows = self._connection.from_arrow(table.select(theirs).append_column("_row", numbers))
         return nw.from_native(rows.project(f"*, {literal(source)} AS _source"))
 
+    def types(self, frame: Frame) -> nw.Schema:
+        """The columns of what `scan` or `listed` gave, with the types that the source has."""
+        return frame.collect_schema()
+
     def parsed(
         self,
         frame: Frame,

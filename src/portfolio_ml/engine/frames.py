@@ -97,6 +97,12 @@ class Reader(Engine, Protocol):
     def listed(self, table: pa.Table, source: str) -> Frame:
         """The rows of a table in memory, likewise, `_source` being what it is called."""
 
+    def types(self, frame: Frame) -> nw.Schema:
+        """The columns of what `scan` or `listed` gave, with the types that the source has.
+
+        The frame's own may be others: Spark's is text, whatever the file holds.
+        """
+
     def parsed(
         self,
         frame: Frame,

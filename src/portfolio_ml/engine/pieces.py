@@ -16,7 +16,7 @@ from portfolio_ml.config import CsvFormat, DuckDB
 from portfolio_ml.engine import duckdb
 from portfolio_ml.engine.files import is_parquet
 from portfolio_ml.engine.frames import PLAIN, Told
-from portfolio_ml.engine.readings import literal, quoted
+from portfolio_ml.engine.readings import FLOATS, literal, quoted, text_of_float
 from portfolio_ml.engine.spark_faults import sent_home
 from portfolio_ml.errors import ConfigError
 
@@ -158,9 +158,17 @@ def _read(scan: Scan, piece: Piece, columns: Mapping[str, str]) -> Iterator[pa.R
 def _projected(found: DuckDBPyRelation, scan: Scan, columns: Mapping[str, str]) -> DuckDBPyRelation:
     source = "_source" if scan.source is None else f"{literal(scan.source)} AS _source"
     # One file's integers are another's fractions: all are read as what they are together.
-    typed = (f"CAST({quoted(n)} AS {of}) AS {quoted(n)}" for n, of in scan.types.items())
+    own = dict(zip(found.columns, map(str, found.types), strict=True))
+    typed = (f"{_cast(n, own[n], of)} AS {quoted(n)}" for n, of in scan.types.items())
     alike = found.project(", ".join([source, *_LINEAGE[: 1 + scan.is_text], *typed]))
     return alike.project(", ".join(f"{sql} AS {quoted(n)}" for n, sql in columns.items()))
+
+
+def _cast(name: str, own: str, of: str) -> str:
+    """A column of one file as what it is together with the others; see `DuckDBEngine.scan`."""
+    if of == "VARCHAR" and own in FLOATS:
+        return text_of_float(name)
+    return f"CAST({quoted(name)} AS {of})"
 
 
 def _seen(path: Path) -> Path:

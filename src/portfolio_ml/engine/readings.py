@@ -11,9 +11,9 @@ from portfolio_ml.engine.frames import Kind, Reading
 
 _LOCAL_TIME_TYPES = {"DATE", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"}
 _INSTANT_TYPES = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"}
-_FLOATS = {"FLOAT", "DOUBLE"}
+FLOATS = {"FLOAT", "DOUBLE"}
 _WHOLE_TYPES = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
-_NUMBER_TYPES = {*_FLOATS, *_WHOLE_TYPES, *(f"U{name}" for name in _WHOLE_TYPES), "DECIMAL"}
+_NUMBER_TYPES = {*FLOATS, *_WHOLE_TYPES, *(f"U{name}" for name in _WHOLE_TYPES), "DECIMAL"}
 _BLANKS = r"[\x09-\x0d\x1c-\x20\x{85}\p{Z}]+"
 _BLANKS_AROUND = f"^{_BLANKS}|{_BLANKS}$"
 _LARGEST_WHOLE = 2**53
@@ -71,7 +71,7 @@ def _read(kind: Kind, name: str, type_name: str, timezone: str, written: CsvForm
     if kind == "number":
         return _number(text, written) if type_name == "VARCHAR" else f"TRY_CAST({column} AS DOUBLE)"
     if kind == "text":
-        return text_of_float(name) if type_name in _FLOATS else text
+        return text_of_float(name) if type_name in FLOATS else text
     local = _local(column, text, type_name, timezone, written)
     if kind == "minute":
         return _minute(local, _tells_time(text, type_name, written))

@@ -10,6 +10,7 @@ was computed from, and a lost worker loses nothing of it.
 """
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -66,7 +67,7 @@ class SparkEngine:
         self._reader = reader
         self._folder = folder
         self._names = (f"kept_{n}.parquet" for n in itertools.count())
-        self._scans: list[tuple[DataFrame, Scan]] = []
+        self._scans: list[tuple[DataFrame, Scan, nw.Schema]] = []
 
     def numbered(self, ids: Frame) -> Frame:
         """Distinct `customer_id`s with their number `customer` in ascending order, from 0.
@@ -98,14 +99,16 @@ class SparkEngine:
             DataError: A file is not what its name says, or its columns are other ones.
         """
         if is_parquet(files[0]):
-            found: duckdb.DuckDBPyRelation = nw.to_native(self._reader.scan(files))
-            types = _types(found)
+            found = self._reader.scan(files)
+            types, schema = _types(nw.to_native(found)), found.collect_schema()
         else:
             names = common_columns(layouts_of(files, written))
             types = {name: "VARCHAR" for name in names if name.casefold() not in LINEAGE}
+            schema = nw.Schema(dict.fromkeys(types, nw.String()))
         others = beside(told or {}, types)
         types |= dict.fromkeys(others, "VARCHAR")
-        return self._found(Scan(tuple(files), types, self._folder, written, others))
+        schema = nw.Schema({**schema, **dict.fromkeys(others, nw.String())})
+        return self._found(Scan(tuple(files), types, self._folder, written, others), schema)
 
     def listed(self, table: pa.Table, source: str) -> Frame:
         """The rows of a table in memory, through a file, with what it is called and their number.
@@ -117,7 +120,13 @@ class SparkEngine:
         rows = self._reader.from_arrow(table.select(theirs))
         file = self._folder / next(self._names)
         self._reader.write(rows, file)
-        return self._found(Scan((file,), _types(nw.to_native(rows)), self._folder, source=source))
+        scan = Scan((file,), _types(nw.to_native(rows)), self._folder, source=source)
+        return self._found(scan, rows.collect_schema())
+
+    def types(self, frame: Frame) -> nw.Schema:
+        """The columns of what `scan` or `listed` gave, with the types that the source has."""
+        _, schema = self._scanned(frame)
+        return schema
 
     def parsed(
         self,
@@ -131,8 +140,7 @@ class SparkEngine:
 
         The frame must be theirs itself, not one that was made of it: tasks read files.
         """
-        native = nw.to_native(frame)
-        scan = next(scan for found, scan in self._scans if found is native)
+        scan, _ = self._scanned(frame)
         read = {
             r.name: (read_as(r, scan.types, timezone=timezone, written=written), _KINDS[r.kind])
             for r in readings
@@ -204,13 +212,17 @@ class SparkEngine:
                 yield from opened_file.iter_batches(_BATCH_ROWS)
 
     def stored(self, frame: Frame, schema: pa.Schema) -> pa.Table:
-        """The frame's rows in order, in a file of this machine that the table maps.
+        """The frame's rows in order, in a file that this process maps.
 
         Errors are those of `keep`.
         """
         return self.spooled((batch.cast(schema) for batch in self.batches(frame)), schema)
 
-    def _found(self, scan: Scan) -> Frame:
+    def _scanned(self, frame: Frame) -> tuple[Scan, nw.Schema]:
+        native = nw.to_native(frame)
+        return next((scan, types) for found, scan, types in self._scans if found is native)
+
+    def _found(self, scan: Scan, types: nw.Schema) -> Frame:
         """The rows of a scan as text, but for dates."""
         read = {
             name: (quoted(name), "date")
@@ -219,7 +231,7 @@ class SparkEngine:
             for name, of in scan.types.items()
         }
         found = self._read(scan, read)
-        self._scans.append((found, scan))
+        self._scans.append((found, scan, types))
         return _framed(found)
 
     def _read(self, scan: Scan, read: Mapping[str, tuple[str, str]]) -> "DataFrame":
@@ -275,6 +287,11 @@ class SparkEngine:
         errors are those of `keep`.
         """
         return tuple(sorted(self._written(frame).glob("part-*.parquet")))
+
+    def forget(self, files: Iterable[Path]) -> None:
+        """Remove what `files` gave, where the engine goes on for long."""
+        for folder in {file.parent for file in files}:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def each(self, count: int, work: Callable[[int], str]) -> list[str]:
         """What a function that Spark's workers run gives for every number below `count`.

@@ -83,10 +83,14 @@ def dates_by_workers(
     now: Clock,
     say: Say,
 ) -> Iterator[tuple[ScoredByWorkers, Run]]:
-    """The same for every date from the first to the portfolio's on which somebody had bought."""
+    """The same for every date from the first to the portfolio's on which somebody had bought.
+
+    The rows of one date are there until the next is asked for: a year's would fill the disk.
+    """
     for day in range(to_day(first), portfolio.as_of_day + 1):
         found, run = found_by_workers(
             portfolio, champions, workers, as_of=to_date(day), now=now, say=say
         )
         if found.tally.handed:
             yield found, run
+        workers.forget(part.file for part in found.rows.parts)

@@ -77,9 +77,8 @@ def score(
         parts, run = _found_by_workers(chosen, champions, workers, now=now, say=say)
         done = delivering.deliver(parts.rows, settings, run, some=some, say=say)
         facts = _facts_of_parts(portfolio, parts, champions, judgements, now)
-        return ScoringResult(
-            portfolio.as_of, parts.tally.rows, done.receipts, facts, faults=done.faults
-        )
+        count = parts.tally.handed - parts.tally.erased
+        return ScoringResult(portfolio.as_of, count, done.receipts, facts, faults=done.faults)
     found = _scored(portfolio, champions, customers, now=now, say=say)
     found, run = delivering.allowed(found, portfolio, champions, now=now)
     done = delivering.deliver(found.rows, settings, run, some=some, say=say)

@@ -5,6 +5,7 @@ file to the next. Everything here reads a batch at a time.
 """
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -80,13 +81,16 @@ class Parts:
 
     def refused(self, reasons: Mapping[int, str]) -> tuple[Reject, ...]:
         """The rows that a database refuses, by their places from 1, as rejects."""
+        # A reject stands behind so many rows that are delivered.
+        before = [reject.row_number - n for n, reject in enumerate(self.rejects, start=1)]
         found: list[Reject] = []
         place = 1
         for batch in self.batches():
             here = [n for n in sorted(reasons) if place <= n < place + batch.num_rows]
             if here:
                 rows = pa.Table.from_batches([batch.take(pa.array([n - place for n in here]))])
-                found += rejects_of(rows, here, [reasons[n] for n in here])
+                numbers = (n + bisect_left(before, n) for n in here)
+                found += rejects_of(rows, numbers, [reasons[n] for n in here])
             place += batch.num_rows
         return tuple(found)
 

@@ -52,12 +52,13 @@ class Suppression:
     key: bytes = b""
     hashes: frozenset[str] = frozenset()
 
-    def holds(self, ids: pa.ChunkedArray) -> pa.Array:
+    def holds(self, ids: pa.Array | pa.ChunkedArray) -> pa.Array:
         """Which of the customers were erased, shape (customers,)."""
         if not self.hashes:
             return pa.array(np.zeros(len(ids), bool))
-        chunks = (chunk.to_pylist() for chunk in ids.chunks)
-        return pa.array([each is not None and self.has(each) for ids in chunks for each in ids])
+        chunks = ids.chunks if isinstance(ids, pa.ChunkedArray) else [ids]
+        told = (each for chunk in chunks for each in chunk.to_pylist())
+        return pa.array([each is not None and self.has(each) for each in told], pa.bool_())
 
     def has(self, customer_id: str) -> bool:
         """Whether a customer was erased."""

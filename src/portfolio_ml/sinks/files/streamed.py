@@ -71,8 +71,9 @@ def seen_in(file: Path, form: StreamedForm, contract: Table) -> Seen | None:
     try:
         for batch in form.read(file, contract):
             total += sum_of([batch], contract)
-            days = [newest, pc.max(batch["as_of"]).as_py()]
-            newest = max((day for day in days if day is not None), default=None)
+            if pa.types.is_date32(batch["as_of"].type):  # else it is another's file
+                days = [newest, pc.max(batch["as_of"]).as_py()]
+                newest = max((day for day in days if day is not None), default=None)
     except UNREADABLE:
         return None
     return Seen(newest, digest_of([total]))
