@@ -6,7 +6,6 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from portfolio_ml import delivering
 from portfolio_ml.champions import champions_in_force, source_of_champions
@@ -16,7 +15,12 @@ from portfolio_ml.engine import SparkEngine, workers_of
 from portfolio_ml.errors import DataError, PortfolioError
 from portfolio_ml.judgement import PRIMARY
 from portfolio_ml.opening import Opened, Say
-from portfolio_ml.pipeline.by_workers import NO_FIGURES, dates_by_workers, found_by_workers
+from portfolio_ml.pipeline.by_workers import (
+    NO_FIGURES,
+    dates_by_workers,
+    demand_one_process,
+    found_by_workers,
+)
 from portfolio_ml.reckoned import with_portfolio
 from portfolio_ml.report.facts import Facts
 from portfolio_ml.report.gathered import gather, history_facts
@@ -155,6 +159,7 @@ def contributions(portfolio: Opened, customers: Sequence[str] | None, *, say: Sa
         say: Told what is being done.
 
     Raises:
+        ConfigError: Everybody's are asked for on Spark.
         DataError: There is no champion, or it has no trees.
     """
     champions, _ = champions_in_force(portfolio.settings, say)
@@ -164,9 +169,10 @@ def contributions(portfolio: Opened, customers: Sequence[str] | None, *, say: Sa
             "the churn champion is the customer-base model, whose score no feature adds to",
             where=f"version {champions.versions['churn']}",
         )
-    rows = champions.frozen["churn"].table(portfolio.inputs, portfolio.as_of_day).rows
-    if customers is not None:
-        rows = rows.filter(pc.is_in(rows["customer_id"], pa.array(customers, pa.string())))
+    if customers is None:
+        demand_one_process(portfolio, "contributions")
+    inputs = portfolio.inputs if customers is None else portfolio.inputs.only(customers)
+    rows = champions.frozen["churn"].table(inputs, portfolio.as_of_day).rows
     added = model.contributions(matrix(rows, model.names))
     columns = dict(zip(model.names, added.T, strict=True))
     return pa.table({"customer_id": rows["customer_id"], **columns})
