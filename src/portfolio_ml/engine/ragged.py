@@ -73,15 +73,16 @@ class _Grammar:
         sign, mark = re.escape(delimiter), re.escape(quote)
         opened, empty, plain = "(?!)", "", f"[^{sign}]*+"
         if quote:
-            opened = f" ?{mark}[^{mark}]*+(?:{mark} *{mark}[^{mark}]*+)*+"
+            opened = f" ?{mark}[^{mark}]*+(?:{mark} *{mark}[^{mark}]*+)*"
             empty = f"(?: ?{mark}{mark} *)?"
             plain = f"(?! ?{mark}){plain}"
+        # No group is possessive: Python 3.11.2, which Debian 12 has, matches such ones wrongly.
         value = f"(?:{opened}{mark} *(?={sign}|\\Z)|{plain})"
         self._row = re.compile(f"{value}(?:{sign}{value}){{{width - 1}}}(?:{sign}{empty})*")
-        self._values = re.compile(f"{value}(?:{sign}{value})*+")
-        self._opens = re.compile(f"(?:{value}{sign})*+{opened}")
-        inside = f"[^{mark}]*+(?:{mark} *{mark}[^{mark}]*+)*+" if quote else "(?!)"
-        self._stays_open = re.compile(f"{inside}(?:{mark} *{sign}(?:{value}{sign})*+{opened})?")
+        self._values = re.compile(f"{value}(?:{sign}{value})*")
+        self._opens = re.compile(f"(?:{value}{sign})*{opened}")
+        inside = f"[^{mark}]*+(?:{mark} *{mark}[^{mark}]*+)*" if quote else "(?!)"
+        self._stays_open = re.compile(f"{inside}(?:{mark} *{sign}(?:{value}{sign})*{opened})?")
 
     def is_row(self, text: str) -> bool:
         """Whether there is a value per column, and not more than can be read."""
