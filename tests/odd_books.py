@@ -313,7 +313,7 @@ def _history(lines: pa.Table, engine: Engine) -> History:
     return History(
         numbered=engine.keep(engine.from_arrow(numbered)),
         customers=engine.keep(engine.from_arrow(customers)),
-        days=days.set_column(1, "amount", days["amount"].cast(pa.float64())),
+        days=days.set_column(1, "amount", days["amount"].cast(pa.float64(), safe=False)),
         quarantine=QUARANTINE.arrow.empty_table(),
         columns=frozenset(lines.column_names) - {*REQUIRED["lines"]},
     )
