@@ -196,7 +196,7 @@ def test_a_built_in_data_set_without_customers_says_so(load, tmp_path, engine):
 def test_a_database_is_told_apart_from_that_of_the_transactions(engine, monkeypatch):
     monkeypatch.setattr(
         "portfolio_ml.sources.read_table",
-        lambda url, name, *, base: pa.table({"customer_id": ["a", "a"]}),
+        lambda url, name, **_: pa.table({"customer_id": ["a", "a"]}),
     )
     customers_source = {"source": "postgresql://ann:s3cret@db/crm", "table": "people"}
     data = {

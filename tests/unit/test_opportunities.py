@@ -287,7 +287,7 @@ def test_a_database_is_a_source_like_any_other(engine, monkeypatch):
             "closed_at": [date(2024, 1, 1)] * 3,
         }
     )
-    monkeypatch.setattr("portfolio_ml.sources.read_table", lambda url, name, *, base: deals)
+    monkeypatch.setattr("portfolio_ml.sources.read_table", lambda url, name, **_: deals)
     data = {
         "transactions": {"source": "x.csv"},
         "opportunities": {"source": "postgresql://ann:s3cret@db/crm", "table": "deals"},

@@ -603,7 +603,7 @@ class TestADatabasesPassword:
         table = pa.table(
             {"customer_id": ["a", None], "timestamp": ["2024-03-01"] * 2, "amount": [1, 1]}
         )
-        monkeypatch.setattr(sources, "read_table", lambda url, name, *, base: table)
+        monkeypatch.setattr(sources, "read_table", lambda url, name, **_: table)
 
     def test_is_not_in_the_quarantine(self, load):
         quarantine = load(self.URL, table="sales").quarantine
