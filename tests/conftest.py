@@ -1,6 +1,7 @@
 """What tests of every level share."""
 
 import random
+import sys
 
 import pytest
 from tests import examples  # noqa: F401 - the profile `long`
@@ -10,6 +11,9 @@ from tests.servers import server
 
 from portfolio_ml.config import DuckDB
 from portfolio_ml.engine import opened
+
+SPARKS_SOCKETS = "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+"""What is not told any more where Spark has run in this process."""
 
 DEAREST = ("cdnow", "spark", "serving", "tracking_server")
 """The groups that take longest: they begin first, so that at the end no core waits for them."""
@@ -44,6 +48,12 @@ def drawn(items: list[pytest.Item], seed: int) -> list[pytest.Item]:
     for group in groups:
         chance.shuffle(group)
     return [item for group in groups for item in group]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """PySpark leaves sockets to the garbage collector, which may find them in any later test."""
+    if "pyspark" in sys.modules and SPARKS_SOCKETS not in item.config.getini("filterwarnings"):
+        item.config.addinivalue_line("filterwarnings", SPARKS_SOCKETS)
 
 
 def _place(item: pytest.Item) -> int:

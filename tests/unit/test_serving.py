@@ -77,7 +77,7 @@ def test_columns_are_found_by_name(models, table, target):
 
 
 def test_a_missing_column_is_named_with_those_that_are_there(models, table):
-    with pytest.raises(DataError, match=r"'recency_days' is missing .*'tenure_days'"):
+    with pytest.raises(DataError, match=r"'recency_days' is missing .*'gap_change'"):
         outputs(models["churn"].to_files(), table.drop(columns="recency_days"))
 
 

@@ -6,6 +6,7 @@ are left as they were, but for what a lost one has left hanging.
 
 import io
 import logging
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -69,6 +70,12 @@ class Cluster:
                 return doing.result()
             except (OSError, TimeoutError) as error:
                 raise _gone(self._lost() or self.where, self.where) from error
+            except ServiceUnavailableError as error:
+                time.sleep(LOOK_SECONDS)  # the scheduler may miss the worker later than the others
+                if lost := self._lost():
+                    self._let_go()
+                    raise _gone(lost, self.where) from error
+                raise
 
     def _lost_before(self, doing: Future[Result]) -> str | None:
         """Who was lost before the work was done; None where it is done."""
