@@ -3,10 +3,7 @@
 Run it as `python -m benchmarks.scale_child STEPS COMMAND --config FILE ...`.
 """
 
-import sys
-from pathlib import Path
-
-from benchmarks.steps import Steps
+from benchmarks.steps import run_with_clocks
 
 LOAD, DAYS, WINDOWS = "load and validate", "customers' days", "windows and seasons"
 FEATURES, DELIVER = "features of everybody", "deliver"
@@ -39,15 +36,7 @@ FOLLOWED = {
 
 def main() -> None:
     """Run the command line with clocks."""
-    steps = Steps()
-    with steps.timed("import"):
-        from portfolio_ml.cli import app  # noqa: PLC0415 - on the clock
-
-        for function, step in FOLLOWED.items():
-            steps.follow(function, step)
-    code = app.run(sys.argv[2:])
-    steps.write(Path(sys.argv[1]))
-    sys.exit(code)
+    run_with_clocks(FOLLOWED)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,7 @@ steps are, and costs nothing to speak of.
 Run it as `python -m benchmarks.score_package STEPS score --config FILE --as-of DATE`.
 """
 
-import sys
-from pathlib import Path
-
-from benchmarks.steps import Steps
+from benchmarks.steps import run_with_clocks
 
 CONNECT = "connect, lock, commit"
 FOLLOWED = {
@@ -42,15 +39,7 @@ DELIVERY = ("prepare", "create tables", "stage (COPY)", "write", "receipts", CON
 
 def main() -> None:
     """Run the command line with clocks."""
-    steps = Steps()
-    with steps.timed("import"):
-        from portfolio_ml.cli import app  # noqa: PLC0415 - on the clock
-
-        for function, step in FOLLOWED.items():
-            steps.follow(function, step)
-    code = app.run(sys.argv[2:])
-    steps.write(Path(sys.argv[1]))
-    sys.exit(code)
+    run_with_clocks(FOLLOWED)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -94,3 +95,20 @@ def read(path: Path) -> Mapping[str, Spent]:
 
 def _now() -> Spent:
     return Spent(time.perf_counter(), time.process_time())
+
+
+def run_with_clocks(followed: Mapping[str, str]) -> None:
+    """Run the command line that the arguments tell, and write its steps to the first of them.
+
+    Args:
+        followed: The functions that the steps are, where they are looked up, with the steps' names.
+    """
+    steps = Steps()
+    with steps.timed("import"):
+        from portfolio_ml.cli import app  # noqa: PLC0415 - on the clock
+
+        for function, step in followed.items():
+            steps.follow(function, step)
+    code = app.run(sys.argv[2:])
+    steps.write(Path(sys.argv[1]))
+    sys.exit(code)

@@ -5,9 +5,9 @@ files that this process reads, if at all, a batch at a time.
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from portfolio_ml.customer_rows import Lineage
 from portfolio_ml.engine import Frame, SparkEngine
 from portfolio_ml.opening import Opened, Say
 from portfolio_ml.schema import CUSTOMER_ROWS
+from portfolio_ml.scored import Clock
 from portfolio_ml.scorer import (
     BAND_BEFORE,
     SCORED,
@@ -31,7 +32,6 @@ from portfolio_ml.sinks.suppression import Suppression
 from portfolio_ml.tally import Tally, Tallying, together
 from portfolio_ml.timeline import to_day
 
-Clock = Callable[[], datetime]
 SAMPLED = 50_000
 """Of so many customers medians are told; of all, where there are no more."""
 

@@ -19,6 +19,7 @@ from portfolio_ml.customer_rows import Lineage, customer_rows
 from portfolio_ml.features.reference import FACTS
 from portfolio_ml.features.table import with_expectations
 from portfolio_ml.frozen import Frozen
+from portfolio_ml.report.customers import SHOWN
 from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.scoring import Champions, champions_from, predict
 from portfolio_ml.sinks.parts import FATE, nullable
@@ -31,8 +32,6 @@ ERASED, REJECTED = "erased", "rejected"
 """The fates of rows that are not delivered."""
 PROFILED = ("net_spend", "recency_days", "purchase_days", "ticket")
 """The features that a report tells of segments."""
-SHOWN = 20
-"""Of so many customers of a batch, those with most to lose, all features come along."""
 FEATURES, REJECT = "_features", "_reject"
 BAND_BEFORE = "_band_before"
 

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from portfolio_ml.report.customers import SHOWN
 from portfolio_ml.schema import CUSTOMER_ROWS
-from portfolio_ml.scorer import ERASED, FEATURES, PROFILED, REJECT, REJECTED, SHOWN
+from portfolio_ml.scorer import ERASED, FEATURES, PROFILED, REJECT, REJECTED
 from portfolio_ml.sinks.parts import FATE, ROWS_AT_ONCE, nullable, sum_of
 from portfolio_ml.sinks.rows import Reject
 
