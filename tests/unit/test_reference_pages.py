@@ -16,7 +16,7 @@ from portfolio_ml.cli import page as cli_page
 from portfolio_ml.cli.app import app
 from portfolio_ml.config import Settings
 from portfolio_ml.config import page as config_page
-from portfolio_ml.config.sections import Section
+from portfolio_ml.config.section import Section
 from portfolio_ml.metrics import METRICS, interval_metrics
 from portfolio_ml.metrics import page as metrics_page
 from portfolio_ml.schema import page as schema_page
