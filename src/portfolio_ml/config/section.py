@@ -1,4 +1,4 @@
-"""What every section of a config is made of: frozen, no unknown keys, numbers that are no switches."""
+"""What each section of a config is made of: frozen, no unknown keys, numbers no switches."""
 
 from typing import Annotated
 
