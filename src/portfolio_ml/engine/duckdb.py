@@ -151,6 +151,24 @@ class DuckDBEngine:
         self._computed(lambda: nw.to_native(frame).create(name))
         return nw.from_native(self._connection.table(name))
 
+    def keep_each(self, frames: Iterable[Frame]) -> Frame:
+        """The rows of frames, in a table where those of one lie together; errors as of `keep`."""
+        name = next(self._names)
+        for place, frame in enumerate(frames):
+            relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
+            write = relation.insert_into if place else relation.create
+            self._computed(functools.partial(write, name))
+        return nw.from_native(self._connection.table(name))
+
+    def together(self, frame: Frame, column: str, *, size: int) -> Frame:
+        """The frame in Parquet files, one or more for each range; errors are those of `keep`."""
+        relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
+        folder = self._folder / next(self._names)
+        parted = relation.project(f"*, {quoted(column)} // {size} AS _range")
+        self._computed(lambda: parted.write_parquet(str(folder), partition_by=["_range"]))
+        files = str(folder / "*" / "*.parquet")
+        return nw.from_native(self._connection.read_parquet(files, hive_partitioning=False))
+
     def collect(self, frame: Frame) -> pa.Table:
         """The frame's rows as one Arrow table; errors are those of `keep`."""
         return self._computed(lambda: nw.to_native(frame).to_arrow_table())

@@ -57,6 +57,15 @@ class Engine(Protocol):
     def keep(self, frame: Frame) -> Frame:
         """The frame, computed once, for those who read it more than once."""
 
+    def keep_each(self, frames: Iterable[Frame]) -> Frame:
+        """The rows of frames with the same columns, one frame computed after the other."""
+
+    def together(self, frame: Frame, column: str, *, size: int) -> Frame:
+        """The frame, kept so that rows whose whole number lies in one range of `size` lie together.
+
+        A filter for such a range then reads little else.
+        """
+
     def collect(self, frame: Frame) -> pa.Table:
         """The frame's rows, held in this process: for aggregates and samples."""
 

@@ -186,6 +186,14 @@ class SparkEngine:
         """
         return self._taken(self._written(frame))
 
+    def keep_each(self, frames: Iterable[Frame]) -> Frame:
+        """The rows of frames, which Spark parts by itself; errors are those of `keep`."""
+        return self.keep(nw.concat([*frames]))
+
+    def together(self, frame: Frame, column: str, *, size: int) -> Frame:  # noqa: ARG002
+        """The frame itself: Spark shuffles by what a query asks for."""
+        return frame
+
     def collect(self, frame: Frame) -> pa.Table:
         """The frame's rows as one Arrow table; errors are those of `keep`."""
         with computing():
