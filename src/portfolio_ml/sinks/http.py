@@ -25,11 +25,12 @@ from portfolio_ml.sinks.crm import Crm, opened
 from portfolio_ml.sinks.desired import desired_in_sql
 from portfolio_ml.sinks.lease import LEASES, leased
 from portfolio_ml.sinks.ledger import as_date
+from portfolio_ml.sinks.order import Rows
 from portfolio_ml.sinks.outbox import OUTBOX, Outbox
 from portfolio_ml.sinks.parts import Parts
 from portfolio_ml.sinks.receipts import REJECTS, RUNS, Receipt, Run
 from portfolio_ml.sinks.reconciling import send, settle
-from portfolio_ml.sinks.sql import Rows, deliver_sql
+from portfolio_ml.sinks.sql import deliver_sql
 from portfolio_ml.sinks.tables import create_or_check
 from portfolio_ml.sinks.vendors.vendor import Vendor
 

@@ -13,11 +13,12 @@ from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.sinks.crm import Crm, opened
 from portfolio_ml.sinks.desired import desired
 from portfolio_ml.sinks.lease import LEASES
+from portfolio_ml.sinks.order import Rows
 from portfolio_ml.sinks.outbox import OUTBOX
 from portfolio_ml.sinks.parts import Parts
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.rows import prepare
-from portfolio_ml.sinks.sql import Rows, rehearse_sql
+from portfolio_ml.sinks.sql import rehearse_sql
 from portfolio_ml.sinks.tables import create_or_check
 from portfolio_ml.sinks.vendors.values import parsed
 
