@@ -1,6 +1,7 @@
 """What the steps ask of an engine, and what it gives them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -56,6 +57,13 @@ class Engine(Protocol):
 
     def keep(self, frame: Frame) -> Frame:
         """The frame, computed once, for those who read it more than once."""
+
+    def scope(self) -> AbstractContextManager["Engine"]:
+        """The same engine for a `with` block, at whose end goes what it kept in there.
+
+        What was made of that can be read no more; tables of Arrow that it collected or spooled
+        can. What the engine itself keeps ends with it.
+        """
 
     def collect(self, frame: Frame) -> pa.Table:
         """The frame's rows, held in this process: for aggregates and samples."""
