@@ -75,7 +75,7 @@ class Account:
                     "reason": reason,
                     "row": wanted,
                 }
-                for number, (customer, reason, wanted) in zip(numbers, page, strict=False)
+                for (customer, reason, wanted), number in zip(page, numbers, strict=False)
                 if self.customers is None or customer in place
             ]
             database.load(REJECTS.name, pa.Table.from_pylist(rows, schema=REJECTS.arrow))
