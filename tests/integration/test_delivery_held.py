@@ -1,6 +1,7 @@
 """However many customers there are, a delivery to a CRM holds few of their rows at once."""
 
 from collections import deque
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -94,6 +95,36 @@ def test_few_rows_are_held_at_once_and_all_comes_out_the_same(held, monkeypatch,
     assert len(left) == COUNT
     assert [row[:2] for row in rejects[:22]] == [("again", number) for number in range(1, 23)]
     assert {run_id for run_id, *_ in rejects[22:]} == {"r2"}
+
+
+def test_a_state_on_postgresql_is_read_in_pages_too(postgresql, monkeypatch, tmp_path):
+    for module, size in {desired: "ROWS_AT_ONCE", outbox_rows: "PAGE_ROWS"}.items():
+        monkeypatch.setattr(module, size, 20)
+    time = FakeClock()
+    with hubspot(seconds=time.seconds) as (server, address):
+        server.have(names(50))
+        server.weather.refuses = lambda customer, _: "no" if customer.endswith("3") else None
+        server.weather.script = deque(["silent"])
+        to = replace(crm(address, tmp_path, clock=time.clock), url=postgresql.url)
+        given = scores(50, 2, changed=lambda n: int(n < 9))
+        ids = pa.array([*names(49), "nul \0"])
+        odd = given.set_column(0, "customer_id", ids)
+        told = [
+            rehearse_http(scores(50), to, run=run()),
+            deliver_http(scores(50), to, run=run()).receipt,
+            rehearse_http(odd, to, run=run(2)),
+            deliver_http(given, to, run=run(2)).receipt,
+            retry_http(to, run=run(2, "again")).receipt,
+        ]
+    assert [(r.rows, r.unchanged, r.rejected) for r in told] == [
+        (50, 0, 0),
+        (50, 0, 5),
+        (50, 36, 5),  # who has no id that the database can hold is no customer of its
+        (50, 37, 5),
+        (50, 45, 5),
+    ]
+    rejects = postgresql.ask("SELECT row_number FROM portfolio_rejects WHERE run_id = 'again'")
+    assert sorted(number for (number,) in rejects) == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("is_in_parts", [False, True], ids=["whole", "in-parts"])
