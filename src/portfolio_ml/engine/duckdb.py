@@ -1,5 +1,6 @@
 """DuckDB, in this process and out of core."""
 
+import copy
 import functools
 import glob
 import itertools
@@ -46,6 +47,7 @@ class DuckDBEngine:
         self._scans: dict[str, CsvScan] = {}
         self._parquet_files: list[Path] = []
         self._names = (f"kept_{n}" for n in itertools.count())
+        self._kept: list[str] = []
         self.rows_at_once: int | None = max(_memory(connection) // _BYTES_OF_ROW, 1)
 
     def numbered(self, ids: Frame) -> Frame:
@@ -149,6 +151,7 @@ class DuckDBEngine:
         """
         name = next(self._names)
         self._computed(lambda: nw.to_native(frame).create(name))
+        self._kept.append(name)
         return nw.from_native(self._connection.table(name))
 
     def keep_each(self, frames: Iterable[Frame]) -> Frame:
@@ -158,6 +161,7 @@ class DuckDBEngine:
             relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
             write = relation.insert_into if place else relation.create
             self._computed(functools.partial(write, name))
+        self._kept.append(name)
         return nw.from_native(self._connection.table(name))
 
     def together(self, frame: Frame, column: str, *, size: int) -> Frame:
@@ -168,6 +172,28 @@ class DuckDBEngine:
         self._computed(lambda: parted.write_parquet(str(folder), partition_by=["_range"]))
         files = str(folder / "*" / "*.parquet")
         return nw.from_native(self._connection.read_parquet(files, hive_partitioning=False))
+
+    @contextmanager
+    def scope(self) -> Iterator["DuckDBEngine"]:
+        """The same engine for a `with` block, at whose end the tables that it kept are dropped.
+
+        Example:
+            >>> with opened() as engine:
+            ...     with engine.scope() as briefly:
+            ...         kept = briefly.keep(engine.from_arrow(pa.table({"amount": [1, 2]})))
+            ...         found = briefly.collect(kept)
+            ...     found["amount"].to_pylist()
+            [1, 2]
+        """
+        own, kept = copy.copy(self), list[str]()
+        own._kept = kept  # noqa: SLF001 - one of this class
+        try:
+            yield own
+        finally:
+            # Where the engine is closed, or rows are read no further, they end with the engine.
+            with suppress(duckdb.Error):
+                for name in kept:
+                    self._connection.execute(f"DROP TABLE {quoted(name)}")
 
     def collect(self, frame: Frame) -> pa.Table:
         """The frame's rows as one Arrow table; errors are those of `keep`."""

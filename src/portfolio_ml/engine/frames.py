@@ -1,6 +1,7 @@
 """What the steps ask of an engine, and what it gives them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -64,6 +65,13 @@ class Engine(Protocol):
         """The frame, kept so that rows whose whole number lies in one range of `size` lie together.
 
         A filter for such a range then reads little else.
+        """
+
+    def scope(self) -> AbstractContextManager["Engine"]:
+        """The same engine for a `with` block, at whose end goes what it kept in there.
+
+        What was made of that can be read no more; tables of Arrow that it collected or spooled
+        can. What the engine itself keeps ends with it.
         """
 
     def collect(self, frame: Frame) -> pa.Table:

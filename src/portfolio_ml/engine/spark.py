@@ -9,10 +9,11 @@ a database or from memory, so all of its workers must see it. Files cut a kept t
 was computed from, and a lost worker loses nothing of it.
 """
 
+import copy
 import itertools
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,7 @@ class SparkEngine:
         self._reader = reader
         self._folder = folder
         self._names = (f"kept_{n}.parquet" for n in itertools.count())
+        self._kept: list[Path] = []
         self._scans: list[tuple[DataFrame, Scan, nw.Schema]] = []
 
     def numbered(self, ids: Frame) -> Frame:
@@ -174,7 +176,7 @@ class SparkEngine:
         """
         if not isinstance(nw.to_native(frame), duckdb.DuckDBPyRelation):
             return frame
-        file = self._folder / next(self._names)
+        file = self._new()
         self._reader.write(frame, file)
         return self._taken(file)
 
@@ -193,6 +195,20 @@ class SparkEngine:
     def together(self, frame: Frame, column: str, *, size: int) -> Frame:  # noqa: ARG002
         """The frame itself: Spark shuffles by what a query asks for."""
         return frame
+
+    @contextmanager
+    def scope(self) -> Iterator["SparkEngine"]:
+        """The same engine for a `with` block, at whose end go the files that it wrote in there.
+
+        Those that `files` gave are among them.
+        """
+        own, kept = copy.copy(self), list[Path]()
+        own._kept = kept  # noqa: SLF001 - one of this class
+        try:
+            yield own
+        finally:
+            for path in kept:
+                _remove(path)
 
     def collect(self, frame: Frame) -> pa.Table:
         """The frame's rows as one Arrow table; errors are those of `keep`."""
@@ -215,9 +231,13 @@ class SparkEngine:
 
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """The frame's rows in order, streamed from files; errors are those of `keep`."""
-        for file in sorted(self._written(frame).glob("part-*.parquet")):
-            with pq.ParquetFile(file) as opened_file:
-                yield from opened_file.iter_batches(_BATCH_ROWS)
+        folder = self._written(frame)
+        try:
+            for file in sorted(folder.glob("part-*.parquet")):
+                with pq.ParquetFile(file) as opened_file:
+                    yield from opened_file.iter_batches(_BATCH_ROWS)
+        finally:
+            _remove(folder)
 
     def stored(self, frame: Frame, schema: pa.Schema) -> pa.Table:
         """The frame's rows in order, in a file that this process maps.
@@ -265,7 +285,7 @@ class SparkEngine:
         Raises:
             ConfigError: Spark does not see the folder that it passes through.
         """
-        file = self._folder / next(self._names)
+        file = self._new()
         with pq.ParquetWriter(file, schema) as writer:
             for batch in batches:
                 writer.write_batch(batch)
@@ -289,17 +309,12 @@ class SparkEngine:
             return _framed(nw.to_native(frame).mapInArrow(Sent(work), types))
 
     def files(self, frame: Frame) -> tuple[Path, ...]:
-        """Parquet files with the frame's rows in order, which end with the engine.
+        """Parquet files with the frame's rows in order, which end with the engine or its scope.
 
         Of parts that Spark tried more than once, only the attempt that it took is among them;
         errors are those of `keep`.
         """
         return tuple(sorted(self._written(frame).glob("part-*.parquet")))
-
-    def forget(self, files: Iterable[Path]) -> None:
-        """Remove what `files` gave, where the engine goes on for long."""
-        for folder in {file.parent for file in files}:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def each(self, count: int, work: Callable[[int], str]) -> list[str]:
         """What a function that Spark's workers run gives for every number below `count`.
@@ -320,10 +335,15 @@ class SparkEngine:
         return [told[number] for number in range(count)]
 
     def _written(self, frame: Frame) -> Path:
-        folder = self._folder / next(self._names)
+        folder = self._new()
         with computing():
             nw.to_native(frame).write.parquet(str(folder))
         return folder
+
+    def _new(self) -> Path:
+        """A name in the folder for what ends with the engine, or with the scope that it is."""
+        self._kept.append(self._folder / next(self._names))
+        return self._kept[-1]
 
     def _taken(self, path: Path) -> Frame:
         with computing():
@@ -354,6 +374,12 @@ def opened(settings: Spark, reader: DuckDBEngine) -> Iterator[SparkEngine]:
         )
     with scratch.folder(shared and shared.resolve()) as folder, session(settings, folder) as own:
         yield SparkEngine(own, reader, folder)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, as far as they are there."""
+    with suppress(OSError):
+        path.unlink() if path.is_file() else shutil.rmtree(path)
 
 
 def _types(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Score a portfolio by Spark's workers, where nobody holds all customers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 from portfolio_ml import delivering
@@ -88,9 +89,15 @@ def dates_by_workers(
     The rows of one date are there until the next is asked for: a year's would fill the disk.
     """
     for day in range(to_day(first), portfolio.as_of_day + 1):
-        found, run = found_by_workers(
-            portfolio, champions, workers, as_of=to_date(day), now=now, say=say
-        )
-        if found.tally.handed:
-            yield found, run
-        workers.forget(part.file for part in found.rows.parts)
+        with workers.scope() as briefly:
+            inputs = replace(portfolio.inputs, engine=briefly)
+            found, run = found_by_workers(
+                replace(portfolio, inputs=inputs),
+                champions,
+                briefly,
+                as_of=to_date(day),
+                now=now,
+                say=say,
+            )
+            if found.tally.handed:
+                yield found, run

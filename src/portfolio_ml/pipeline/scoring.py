@@ -28,8 +28,8 @@ from portfolio_ml.report.summed import with_sums
 from portfolio_ml.scored import Clock, Scored, scored, scored_dates
 from portfolio_ml.scored_by_workers import ScoredByWorkers
 from portfolio_ml.scoring import Champions
+from portfolio_ml.sinks.order import Rows
 from portfolio_ml.sinks.receipts import Receipt, Run
-from portfolio_ml.sinks.sql import Rows
 from portfolio_ml.snapshots import matrix
 from portfolio_ml.steps import told
 from portfolio_ml.timeline import to_date, to_day

@@ -14,8 +14,8 @@ from portfolio_ml.databases import read_batches, read_query, there_are, written_
 from portfolio_ml.sinks.crm import table_of
 from portfolio_ml.sinks.delivered import SCORES, Delivered
 from portfolio_ml.sinks.ledger import as_date
+from portfolio_ml.sinks.order import history_name
 from portfolio_ml.sinks.receipts import RUNS
-from portfolio_ml.sinks.sql import history_name
 
 BAND = "churn_band"
 BANDS = pa.schema([("customer_id", pa.string()), (BAND, pa.string())])
