@@ -170,7 +170,7 @@ def test_spark_rehearses_some_customers_without_a_trace_and_fills_dates(shop):
         [(day, done)] = pipeline.fill(
             portfolio, TODAY, now=lambda: small_shop.NOW, say=small_shop.quietly
         )
-        files = portfolio.engine._folder.rglob("part-*.parquet")
+        files = portfolio.engine.folder.rglob("part-*.parquet")
         left = {file.parent for file in files if FATE in pq.read_schema(file).names}
     assert (seen.receipt.rows, seen.receipt.sent, seen.receipt.suppressed) == (3, 2, 1)
     assert [(day, r.sent, r.suppressed) for r in done.receipts] == [

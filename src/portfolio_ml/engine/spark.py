@@ -58,6 +58,9 @@ class SparkEngine:
         session: The session.
         reader: What looks at files in this process, and streams tables that are in it.
         folder: What tables pass through; this process and Spark's workers see it.
+
+    Attributes:
+        folder: The same.
     """
 
     rows_at_once: int | None = None
@@ -65,7 +68,7 @@ class SparkEngine:
     def __init__(self, session: "SparkSession", reader: DuckDBEngine, folder: Path) -> None:
         self._session = session
         self._reader = reader
-        self._folder = folder
+        self.folder = folder
         self._names = (f"kept_{n}.parquet" for n in itertools.count())
         self._scans: list[tuple[DataFrame, Scan, nw.Schema]] = []
 
@@ -108,7 +111,7 @@ class SparkEngine:
         others = beside(told or {}, types)
         types |= dict.fromkeys(others, "VARCHAR")
         schema = nw.Schema({**schema, **dict.fromkeys(others, nw.String())})
-        return self._found(Scan(tuple(files), types, self._folder, written, others), schema)
+        return self._found(Scan(tuple(files), types, self.folder, written, others), schema)
 
     def listed(self, table: pa.Table, source: str) -> Frame:
         """The rows of a table in memory, through a file, with what it is called and their number.
@@ -118,9 +121,9 @@ class SparkEngine:
         """
         theirs = [name for name in table.column_names if name.casefold() not in LINEAGE]
         rows = self._reader.from_arrow(table.select(theirs))
-        file = self._folder / next(self._names)
+        file = self.folder / next(self._names)
         self._reader.write(rows, file)
-        scan = Scan((file,), _types(nw.to_native(rows)), self._folder, source=source)
+        scan = Scan((file,), _types(nw.to_native(rows)), self.folder, source=source)
         return self._found(scan, rows.collect_schema())
 
     def types(self, frame: Frame) -> nw.Schema:
@@ -174,7 +177,7 @@ class SparkEngine:
         """
         if not isinstance(nw.to_native(frame), duckdb.DuckDBPyRelation):
             return frame
-        file = self._folder / next(self._names)
+        file = self.folder / next(self._names)
         self._reader.write(frame, file)
         return self._taken(file)
 
@@ -203,7 +206,7 @@ class SparkEngine:
     def spooled(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
         """The batches as a table that lies in a file; errors are those of `keep`."""
         with computing():
-            return spooled(batches, schema, self._folder / f"{next(self._names)}.arrow")
+            return spooled(batches, schema, self.folder / f"{next(self._names)}.arrow")
 
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """The frame's rows in order, streamed from files; errors are those of `keep`."""
@@ -257,11 +260,15 @@ class SparkEngine:
         Raises:
             ConfigError: Spark does not see the folder that it passes through.
         """
-        file = self._folder / next(self._names)
+        return self._taken(self.passed(batches, schema))
+
+    def passed(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Path:
+        """A Parquet file of rows that come a batch at a time, which the workers see."""
+        file = self.folder / next(self._names)
         with pq.ParquetWriter(file, schema) as writer:
             for batch in batches:
                 writer.write_batch(batch)
-        return self._taken(file)
+        return file
 
     def mapped(self, frame: Frame, work: Work, schema: pa.Schema) -> Frame:
         """The frame's rows through a function that Spark's workers run, a batch at a time.
@@ -311,8 +318,13 @@ class SparkEngine:
         told = dict(zip(done["number"].to_pylist(), done["told"].to_pylist(), strict=True))
         return [told[number] for number in range(count)]
 
+    def once(self, work: Callable[[], str]) -> str:
+        """What a function gives that one of Spark's workers runs; all else is as of `each`."""
+        [told] = self.each(1, lambda _: work())
+        return told
+
     def _written(self, frame: Frame) -> Path:
-        folder = self._folder / next(self._names)
+        folder = self.folder / next(self._names)
         with computing():
             nw.to_native(frame).write.parquet(str(folder))
         return folder

@@ -14,6 +14,7 @@ from portfolio_ml.sinks.receipts import Run
 from portfolio_ml.sinks.suppression import suppression
 from portfolio_ml.timeline import to_date, to_day
 
+BY_A_WORKER = "computing the portfolio's figures on one of Spark's workers"
 NO_FIGURES = "the portfolio's own columns are null: its figures are not computed on Spark"
 
 

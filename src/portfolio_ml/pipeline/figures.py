@@ -4,16 +4,19 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from portfolio_ml import delivering, registry, watching
-from portfolio_ml.champions import champions_in_force
+from portfolio_ml.champions import champions_if_any, champions_in_force
 from portfolio_ml.config import Settings
 from portfolio_ml.delivering import Deliveries
+from portfolio_ml.engine import workers_of
 from portfolio_ml.figure_delivery import deliver_figures
 from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.opening import Opened, Say
-from portfolio_ml.pipeline.by_workers import demand_one_process
+from portfolio_ml.pipeline.by_workers import BY_A_WORKER, demand_one_process
 from portfolio_ml.portfolio.catalogue import demand_known
 from portfolio_ml.reckoned import Reckoned, contacts_brought, reckoned
+from portfolio_ml.reckoned_by_a_worker import reckoned_by_a_worker
 from portfolio_ml.scored import Clock, tables_of
+from portfolio_ml.sinks.suppression import suppression
 from portfolio_ml.steps import told
 
 
@@ -32,14 +35,27 @@ def portfolio_figures(
         write: Whether they are delivered.
 
     Raises:
-        ConfigError: There is no figure of a name, or the engine is Spark.
+        ConfigError: There is no figure of a name.
         DataError: A champion cannot be used.
+        ServiceUnavailableError: Spark gave the work up.
     """
     demand_known(names)
-    demand_one_process(portfolio, "portfolio")
     settings = portfolio.settings
-    bands = delivering.bands_before(settings)
-    found = reckoned(portfolio, bands_before=bands, names=names, now=now, say=say)
+    champions = champions_if_any(settings, say)
+    workers = workers_of(portfolio.engine)
+    if workers is None:
+        found = reckoned(
+            portfolio,
+            champions,
+            bands_before=delivering.bands_before(settings),
+            erased=suppression(settings),
+            names=names,
+            now=now,
+            say=say,
+        )
+    else:
+        say(BY_A_WORKER)
+        found = reckoned_by_a_worker(portfolio, champions, workers, names=names, now=now)
     if not write:
         return found, Deliveries(())
     return found, delivered_figures(found, settings, now=now, say=say)
@@ -72,7 +88,9 @@ def monitor(portfolio: Opened, *, say: Say) -> Monitoring:
     champions, judgements = champions_in_force(settings, say)
     tables = tables_of(portfolio, champions, [portfolio.as_of_day])
     found = watching.watched(portfolio, champions, judgements, tables, say=say)
-    found = replace(found, contacts=contacts_brought(portfolio, champions))
+    found = replace(
+        found, contacts=contacts_brought(portfolio, champions, erased=suppression(settings))
+    )
     with registry.opened(settings) as store:
         watching.logged(found, store)
     return found

@@ -19,6 +19,7 @@ from portfolio_ml.report.page import data_beside
 from portfolio_ml.report.page import write as write_page
 from portfolio_ml.report.purchases import purchases_of
 from portfolio_ml.scored import Clock, tables_of
+from portfolio_ml.sinks.suppression import suppression
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,14 @@ def report(portfolio: Opened, *, now: Clock, say: Say) -> Reported:
     settings = portfolio.settings
     champions, judgements = champions_in_force(settings, say)
     bands = delivering.bands_before(settings)
-    seen = surveyed(portfolio, champions, bands_before=bands, now=now, say=say)
+    seen = surveyed(
+        portfolio,
+        champions,
+        bands_before=bands,
+        erased=suppression(settings),
+        now=now,
+        say=say,
+    )
     drifts, unknown = watching.drift_today(
         portfolio, champions, partial(tables_of, portfolio, champions, [portfolio.as_of_day])
     )

@@ -30,6 +30,7 @@ from portfolio_ml.scored_by_workers import ScoredByWorkers
 from portfolio_ml.scoring import Champions
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import Rows
+from portfolio_ml.sinks.suppression import suppression
 from portfolio_ml.snapshots import matrix
 from portfolio_ml.steps import told
 from portfolio_ml.timeline import to_date, to_day
@@ -145,7 +146,7 @@ def fill(
         progress=progress,
     ):
         if settings.scoring.portfolio:
-            found = with_portfolio(found, portfolio, champions)  # noqa: PLW2901 - the same, fuller
+            found = with_portfolio(found, portfolio, champions, erased=suppression(settings))  # noqa: PLW2901 - the same, fuller
         kept, run = delivering.allowed(found, portfolio, champions, now=now)
         yield found.as_of, delivering.deliver(kept.rows, settings, run)
 
@@ -246,7 +247,7 @@ def _scored(
         return scored(chosen, champions, bands_before=bands_before, now=now, say=say)
     found = scored(portfolio, champions, bands_before=bands_before, now=now, say=say)
     say("computing the portfolio's figures")
-    found = with_portfolio(found, portfolio, champions)
+    found = with_portfolio(found, portfolio, champions, erased=suppression(settings))
     return found if customers is None else found.only(customers)
 
 
