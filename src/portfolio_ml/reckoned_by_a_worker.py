@@ -18,11 +18,20 @@ import pyarrow.parquet as pq
 
 from portfolio_ml import delivering
 from portfolio_ml.config import DuckDB, Settings, Spark
+from portfolio_ml.customer_rows import CUSTOMER_FIGURES
 from portfolio_ml.engine import Moved, SparkEngine, moved
 from portfolio_ml.opening import Opened
 from portfolio_ml.portfolio.catalogue import contracts
 from portfolio_ml.portfolio.figure import Figure
-from portfolio_ml.reckoned import Clock, Reckoned, compared_with, reckoned
+from portfolio_ml.reckoned import (
+    Clock,
+    Reckoned,
+    columns_of_customers,
+    compared_with,
+    reckoned,
+)
+from portfolio_ml.schema import CUSTOMER_ROWS
+from portfolio_ml.scored import scored_dates
 from portfolio_ml.scoring import Champions, champions_from
 from portfolio_ml.sinks.parts import FATE, Parts, digest_of, parts_of, sum_of
 from portfolio_ml.sinks.past_sql import BANDS
@@ -80,21 +89,66 @@ def reckoned_by_a_worker(
     return found_in(Path(workers.once(work)), workers)
 
 
+def columns_by_a_worker(
+    portfolio: Moved[Opened],
+    champions: Champions,
+    workers: SparkEngine,
+    *,
+    as_of: date,
+    bands_before: Path,
+    erased: Suppression,
+    now: Clock,
+) -> Path:
+    """What the figures of a date say of each customer, as `reckoned.columns_of_customers` has it.
+
+    The scores that they need are made once more, by that worker: the delivered ones are rounded.
+
+    Args:
+        portfolio: The history; it may go on after the date.
+        champions: The models in force.
+        workers: Of whom one reckons.
+        as_of: The date.
+        bands_before: A Parquet file of what was delivered before.
+        erased: Who was erased; they have no row.
+        now: The wall clock.
+
+    Returns:
+        A Parquet file, alone in its folder.
+
+    Raises:
+        ServiceUnavailableError: Spark gave the work up.
+    """
+    work = _Columns(
+        portfolio=portfolio,
+        champions=files_of(champions),
+        as_of=as_of,
+        bands={as_of: bands_before},
+        erased=erased,
+        at=now(),
+    )
+    return Path(workers.once(work))
+
+
 def carried(portfolio: Opened, workers: SparkEngine) -> Moved[Opened]:
     """The portfolio for a worker, without refused rows, and without addresses of databases."""
     settings = portfolio.settings
-    engine = settings.engine
+    own = settings.engine
+    limit = (own if isinstance(own, Spark) else Spark(kind="spark")).memory_limit
     slim = replace(
         portfolio,
-        settings=settings.model_copy(
-            update={"delivery": (), "state": type(settings.state)(), "tracking": type(settings.tracking)(), "data": None, "engine": DuckDB()}
-            | {"portfolio": settings.portfolio.model_copy(update={"delivery": ()})}
-        ),
+        settings=_without_addresses(settings),
         merged=None,
         **{name: _without_refused(getattr(portfolio, name)) for name in _TABLES},
     )
-    limit = engine.memory_limit if isinstance(engine, Spark) else Spark(kind="spark").memory_limit
     return moved(slim, workers, memory_limit=limit)
+
+
+def _without_addresses(settings: Settings) -> Settings:
+    """The settings that say what is reckoned; where the data are and go, a worker need not know."""
+    usual = {name: type(getattr(settings, name))() for name in ("state", "tracking")}
+    figures = settings.portfolio.model_copy(update={"delivery": ()})
+    nowhere = {"data": None, "delivery": (), "engine": DuckDB(), "portfolio": figures}
+    return settings.model_copy(update=usual | nowhere)
 
 
 _TABLES = (
@@ -149,6 +203,43 @@ class _Figures:
         folder = new_folder(self.portfolio.folder)
         write_figures(found, folder, is_delivered=self.is_delivered)
         return str(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What the worker does for the customer rows: likewise in a folder of this attempt's own."""
+
+    portfolio: Moved[Opened]
+    champions: Files
+    as_of: date
+    bands: Bands
+    erased: Suppression
+    at: datetime
+
+    def __call__(self) -> str:
+        """The file."""
+        champions = self.champions.read()
+        file = new_folder(self.portfolio.folder) / "columns.parquet"
+        with self.portfolio.opened() as portfolio:
+            found = scored_dates(
+                portfolio,
+                champions,
+                [self.as_of],
+                bands_before=lambda day: pq.read_table(self.bands[day]),
+                now=lambda: self.at,
+            )
+            rows = [
+                columns_of_customers(each, portfolio, champions, erased=self.erased)
+                for each in found
+            ]
+        pq.write_table(pa.concat_tables(rows) if rows else _NOBODY, file)
+        return str(file)
+
+
+_FIGURES = [field.with_nullable(True) for field in CUSTOMER_ROWS.arrow]
+_NOBODY = pa.schema(
+    [field for field in _FIGURES if field.name in ("customer_id", *CUSTOMER_FIGURES)]
+).empty_table()
 
 
 def new_folder(within: Path) -> Path:

@@ -81,7 +81,7 @@ def moved(thing: Thing, workers: SparkEngine, *, memory_limit: str) -> Moved[Thi
     numbers = itertools.count()
     frames: dict[int, tuple[int, Frame]] = {}
 
-    class Leaving(cloudpickle.Pickler):  # type: ignore[misc, name-defined]  # it has no types
+    class Leaving(cloudpickle.Pickler):
         """Leaves frames and their engine out; a frame that is held twice is one table."""
 
         def persistent_id(self, of: object) -> str | int | None:
@@ -94,6 +94,6 @@ def moved(thing: Thing, workers: SparkEngine, *, memory_limit: str) -> Moved[Thi
             return frames[id(of)][0]
 
     pickled = io.BytesIO()
-    Leaving(pickled).dump(thing)
+    Leaving(pickled).dump(thing)  # type: ignore[no-untyped-call]  # cloudpickle has no types
     tables = tuple(workers.files(frame) for _, frame in frames.values())
     return Moved(pickled.getvalue(), tables, workers.folder, memory_limit)

@@ -179,7 +179,7 @@ class SparkEngine:
             return frame
         file = self.folder / next(self._names)
         self._reader.write(frame, file)
-        return self._taken(file)
+        return self.written([file])
 
     def keep(self, frame: Frame) -> Frame:
         """The frame, written once to Parquet files.
@@ -187,7 +187,7 @@ class SparkEngine:
         Raises:
             ServiceUnavailableError: Spark gave the work up.
         """
-        return self._taken(self._written(frame))
+        return self.written([self._written(frame)])
 
     def collect(self, frame: Frame) -> pa.Table:
         """The frame's rows as one Arrow table; errors are those of `keep`."""
@@ -260,7 +260,12 @@ class SparkEngine:
         Raises:
             ConfigError: Spark does not see the folder that it passes through.
         """
-        return self._taken(self.passed(batches, schema))
+        return self.written([self.passed(batches, schema)])
+
+    def written(self, files: Sequence[Path]) -> Frame:
+        """The rows of Parquet files of our own, which the workers see; errors as of `streamed`."""
+        with computing():
+            return _framed(self._session.read.parquet(*(file.as_uri() for file in files)))
 
     def passed(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Path:
         """A Parquet file of rows that come a batch at a time, which the workers see."""
@@ -328,10 +333,6 @@ class SparkEngine:
         with computing():
             nw.to_native(frame).write.parquet(str(folder))
         return folder
-
-    def _taken(self, path: Path) -> Frame:
-        with computing():
-            return _framed(self._session.read.parquet(path.as_uri()))
 
 
 @contextmanager
