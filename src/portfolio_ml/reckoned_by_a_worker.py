@@ -137,7 +137,6 @@ def carried(portfolio: Opened, workers: SparkEngine) -> Moved[Opened]:
     slim = replace(
         portfolio,
         settings=_without_addresses(settings),
-        merged=None,
         **{name: _without_refused(getattr(portfolio, name)) for name in _TABLES},
     )
     return moved(slim, workers, memory_limit=limit)

@@ -5,7 +5,8 @@ import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from portfolio_ml.sinks.suppression import suppress
 
 from .trained_shop import SPARK, TODAY, Shop
 
+MATURED = date(2023, 10, 20)
+"""So long ago that it is known what became of whom was scored."""
+PAST = {"kind": "sql", "url": "sqlite:///past.db", "table": "scores"}
 pytestmark = [pytest.mark.parity, pytest.mark.xdist_group("spark")]
 
 
@@ -50,11 +54,17 @@ def seen_here(monkeypatch) -> list[pa.Table]:
     return found
 
 
-def reckoned(shop: Shop, name: str, engine: dict[str, Any]) -> tuple[Any, Any, dict[str, list]]:
-    """The figures, what became of them, and every table of them as it was delivered."""
+def reckoned(shop: Shop, name: str, engine: dict[str, Any]) -> tuple[Any, ...]:
+    """The figures, their delivery, every table of it, the report, and what a monitoring sees."""
     crm = shop.folder / f"figures_{name}.db"
     wanted = {"compare_days": 100, "delivery": [{"kind": "sql", "url": f"sqlite:///{crm.name}"}]}
-    settings = shop.settings(engine, state=f"figures_{name}_state.db", portfolio=wanted)
+    settings = shop.settings(
+        engine,
+        PAST,
+        state=f"figures_{name}_state.db",
+        portfolio=wanted,
+        report={"path": f"{name}.html"},
+    )
     suppress(settings, "buyer#0007", now=small_shop.NOW)
     with pipeline.opened(
         settings, today=small_shop.NOW.date(), as_of=TODAY, say=small_shop.quietly
@@ -62,26 +72,29 @@ def reckoned(shop: Shop, name: str, engine: dict[str, Any]) -> tuple[Any, Any, d
         found, done = pipeline.portfolio_figures(
             portfolio, now=lambda: small_shop.NOW, say=small_shop.quietly
         )
+        report = pipeline.report(portfolio, now=lambda: small_shop.NOW, say=small_shop.quietly)
+        seen = pipeline.monitor(portfolio, say=small_shop.quietly)
     with closing(sqlite3.connect(crm)) as database:
         tables = {
             of.name: database.execute(f"SELECT * FROM portfolio_{of.name}").fetchall()
             for of in found.present
         }
-    return found, done, tables
+    return found, done, tables, report, seen
 
 
 @pytest.mark.usefixtures("sent_to_workers")
 def test_a_worker_reckons_and_delivers_what_duckdb_does_though_another_died(
     shop, seen_here, monkeypatch, tmp_path
 ):
-    ours, there, crm = reckoned(shop, "duckdb", {"threads": 1})
+    shop.scored(shop.settings({}, PAST, state="past_state.db"), as_of=MATURED)
+    ours, there, crm, report, seen = reckoned(shop, "duckdb", {"threads": 1})
     once = SparkEngine.once
     monkeypatch.setattr(
         SparkEngine,
         "once",
         lambda self, work: once(self, DyingAtTheEnd(work, tmp_path / "died")),
     )
-    theirs, done, delivered = reckoned(shop, "spark", SPARK)
+    theirs, done, delivered, same, seen_there = reckoned(shop, "spark", SPARK)
     assert (tmp_path / "died").exists()
     assert [f.name for f in theirs.figures] == [f.name for f in ours.figures]
     for own, other in zip(ours.figures, theirs.figures, strict=True):
@@ -93,5 +106,14 @@ def test_a_worker_reckons_and_delivers_what_duckdb_does_though_another_died(
         (r.rows, r.sent, r.rejected) for r in there.receipts
     ]
     assert delivered == crm
-    # Here came sums by day and ids, of whom none may be left; no customer.
+    assert same.page.stat().st_size > 0
+    run_id = report.facts.lineage.run_id
+    lineage = replace(same.facts.lineage, run_id=run_id)
+    assert replace(same.facts, lineage=lineage).to_json() == report.facts.to_json()
+    assert [f.rows.num_rows for f in same.reckoned.figures] == [
+        f.rows.num_rows for f in report.reckoned.figures
+    ]
+    assert {m.target for m in seen.matured} == {"churn", "lifetime_value"}
+    assert seen_there.to_dict() == seen.to_dict()
+    # What comes to this process are sums: by day, say; no table of customers.
     assert not any("customer_id" in table.column_names for table in seen_here)

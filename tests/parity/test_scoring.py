@@ -111,9 +111,7 @@ def test_spark_rehearses_some_customers_without_a_trace_and_fills_dates(shop):
             portfolio, now=lambda: small_shop.NOW, say=small_shop.quietly, customers=chosen
         )
         with pytest.raises(ConfigError, match="holds all customers in one process"):
-            pipeline.report(portfolio, now=lambda: small_shop.NOW, say=small_shop.quietly)
-        with pytest.raises(ConfigError, match="holds all customers in one process"):
-            pipeline.monitor(portfolio, say=small_shop.quietly)
+            pipeline.contributions(portfolio, None, say=small_shop.quietly)
         assert not (shop.folder / "none.db").exists()
         [(day, done)] = pipeline.fill(
             portfolio, TODAY, now=lambda: small_shop.NOW, say=small_shop.quietly

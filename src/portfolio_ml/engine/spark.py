@@ -254,16 +254,12 @@ class SparkEngine:
             numbers = self._session.range(0, len(pieces), 1, len(pieces))
             return numbers.mapInArrow(function, types)
 
-    def streamed(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Frame:
-        """A frame over rows that come a batch at a time, through a file.
+    def written(self, files: Sequence[Path]) -> Frame:
+        """The rows of Parquet files of our own, in this engine's folder.
 
         Raises:
-            ConfigError: Spark does not see the folder that it passes through.
+            ConfigError: Spark does not see the folder.
         """
-        return self.written([self.passed(batches, schema)])
-
-    def written(self, files: Sequence[Path]) -> Frame:
-        """The rows of Parquet files of our own, which the workers see; errors as of `streamed`."""
         with computing():
             return _framed(self._session.read.parquet(*(file.as_uri() for file in files)))
 
