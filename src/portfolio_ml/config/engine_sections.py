@@ -8,6 +8,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from portfolio_ml.config.section import Count, Section
 
+_MEMORY = r"^\d+(\.\d+)?\s?([KMGT]i?B|%)$"
+
 
 class DuckDB(Section):
     """Tables are computed in this process, out of core.
@@ -21,7 +23,7 @@ class DuckDB(Section):
 
     kind: Literal["duckdb"] = "duckdb"
     threads: Count | None = None
-    memory_limit: str | None = Field(default=None, pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B|%)$")
+    memory_limit: str | None = Field(default=None, pattern=_MEMORY)
     temp_directory: Path | None = None
 
 
@@ -50,6 +52,9 @@ class Spark(Section):
         options: Spark's own settings by name, such as `spark.executor.memory`.
         temp_directory: A folder that this process and all of Spark's workers see; tables pass
             through it, and what is left behind by a worker that died is removed from it.
+        memory_limit: How much memory the one worker that reckons the portfolio's figures may give
+            to tables before it spills to that folder, such as `8GB`; arrays of one number for
+            each customer come on top.
     """
 
     kind: Literal["spark"]
@@ -60,6 +65,7 @@ class Spark(Section):
     remote: str | None = Field(default=None, pattern=r"^sc://.+", repr=False)
     options: dict[str, SparkOption] = Field(default={}, repr=False)
     temp_directory: Path | None = None
+    memory_limit: str = Field(default="4GB", pattern=_MEMORY)
 
     @model_validator(mode="after")
     def _is_in_one_place(self) -> Self:

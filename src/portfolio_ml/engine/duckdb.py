@@ -228,6 +228,15 @@ class DuckDBEngine:
         """The frame's rows in order, in a file that the table maps; errors are those of `keep`."""
         return self.spooled((batch.cast(schema) for batch in self.batches(frame)), schema)
 
+    def written(self, files: Sequence[Path]) -> Frame:
+        """The rows of Parquet files of our own, in order, as they were written."""
+        self._parquet_files.extend(files)
+        names = ", ".join(literal(glob.escape(str(file))) for file in files)
+        own = "union_by_name = true, hive_partitioning = false"
+        return nw.from_native(
+            self._connection.sql(f"SELECT * FROM read_parquet([{names}], {own})")  # noqa: S608 - quoted by us
+        )
+
     def write(self, frame: Frame, file: Path) -> None:
         """Stream the frame's rows into a Parquet file; errors are those of `keep`."""
         self._computed(lambda: nw.to_native(frame).write_parquet(str(file)))
