@@ -27,6 +27,10 @@ DELIVERY = (
     {"kind": "sql", "url": "sqlite:///crm.db", "table": "customer_scores"},
     {"kind": "parquet", "path": "scores.parquet"},
 )
+FIGURES = (
+    {"kind": "sql", "url": "sqlite:///figures.db", "prefix": "figure_"},
+    {"kind": "parquet", "path": "figures"},
+)
 _LEFT = ("*.part", "*.tmp", "*-journal", "*-wal", ".artifact.uploading.*", "portfolio-ml-*")
 
 HALF_DONE = {
@@ -41,6 +45,11 @@ HALF_DONE = {
         " WHERE key LIKE 'move.%' AND value LIKE '%\"is_done\": false%'"
     ),
 }
+FILES = (
+    "SELECT a.name, t.key, t.value FROM registered_model_aliases a JOIN model_version_tags t"
+    " ON t.name = a.name AND t.version = a.version AND t.key LIKE 'sha256.%'"
+    " WHERE a.alias = 'champion' ORDER BY 1, 2"
+)
 CHAMPIONS = (
     "SELECT a.name, a.version, t.value FROM registered_model_aliases a LEFT JOIN"
     " model_version_tags t ON t.name = a.name AND t.version = a.version AND t.key = 'state'"
@@ -107,6 +116,11 @@ class Shop:
         assert {state for *_, state in found} == {"complete"}, found
         return {str(name): str(version) for name, version, _ in found}
 
+    def champions_files(self) -> list[tuple[object, ...]]:
+        """The files of each champion, by their digests."""
+        assert self.champions()
+        return self.told(FILES)
+
     def half_done(self) -> dict[str, object]:
         """What dead trainings left in the registry."""
         found = {what: self.told(question)[0][0] for what, question in HALF_DONE.items()}
@@ -138,10 +152,15 @@ class Shop:
 
 
 @contextmanager
-def shops(folder: Path) -> Iterator[Shop]:
-    """A shop that has trained and delivered on the first date, for the length of a block."""
-    with commands(folder) as by:
-        there = folder / "shop"
+def shops(folder: Path, *, within: Path | None = None) -> Iterator[Shop]:
+    """A shop that has trained and delivered on the first date, for the length of a block.
+
+    Args:
+        folder: For what its commands tell, and for the shop itself.
+        within: Where the shop and its temporary files are instead.
+    """
+    with commands(folder, within=within) as by:
+        there = (within or folder) / "shop"
         there.mkdir()
         small_shop.settings_of(there)
         (there / CONFIG).write_text(json.dumps(config()), "utf-8")
@@ -166,6 +185,7 @@ def config(uri: str = "sqlite:///mlflow.db") -> dict[str, object]:
         "tracking": {"uri": uri},
         "delivery": [*DELIVERY],
         "report": {"path": "report.html"},
+        "portfolio": {"delivery": [*FIGURES]},
     }
 
 

@@ -46,8 +46,8 @@ def _expected(error: Exception, address: str) -> PortfolioError:
     where, saw = redacted(address), without_secrets(str(error), address)
     if any(words in str(error) for words in _LOCKED):
         return _locked(where)
-    if any(words in str(error) for words in _FULL):
-        return _full(where, saw)
+    if full := next((words for words in _FULL if words in str(error)), None):
+        return _full(where, full)  # the rest can be pages long, where many files are fetched
     return meaning(error.__cause__, where) or ServiceUnavailableError(
         "the tracking store does not do what is asked",
         where=where,
