@@ -6,15 +6,18 @@ nobody disturbs it.
 """
 
 import json
+import re
+import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from tests.commands import Ended
+from tests.commands import Ended, commands
 from tests.disks import Disk, disk
+from tests.pairs import rows_of
 from tests.walks import SECOND, Shop, shops
 
 from portfolio_ml.portfolio.catalogue import contracts
@@ -32,30 +35,38 @@ def cramped_shops(folder: Path) -> Iterator[tuple[Shop, Disk]]:
 
 
 def filled(
-    shop: Shop, small: Disk, command: str, shares: Iterable[float]
-) -> tuple[Counter[str], list[str]]:
+    shop: Shop, small: Disk, command: str, shares: Iterable[float], *, roomy: Path | None = None
+) -> Counter[str]:
     """A command on a disk with room for shares of what it needs, each time begun again.
 
-    Gives how often it ran out of room, how often it had done its work, and the sentences told.
+    Gives how often it ran out of room with which sentence, and how often it had done its work.
+
+    Args:
+        shop: The shop, on the disk.
+        small: The disk.
+        command: One of `COMMANDS`.
+        shares: Of what it needs at most.
+        roomy: A folder elsewhere for temporary files, so that what is to stay runs out of room.
     """
     words = (command, "--as-of", SECOND, *(["--json"] if command == "monitor" else []))
+    how = {} if roomy is None else {"TMPDIR": str(roomy)}
     shop.begin_again()
     before = _made(command, shop, None)
-    need, wanted = _undisturbed(shop, small, words)
+    need, wanted = _undisturbed(shop, small, words, how)
     assert need > 0
-    seen, told = Counter[str](), list[str]()
+    seen = Counter[str]()
     for share in shares:
         shop.begin_again()
         small.leave(int(share * need))
-        ended = shop.run(*words)
+        ended = shop.run(*words, **how)
         small.widen()
         assert ended.code in {0, NO_ROOM}, ended.told
         assert "Traceback" not in ended.told
         if ended.code:
             assert ended.sentence.startswith("portfolio-ml: "), ended.told
-            told.append(ended.sentence)
-        seen["no room" if ended.code else "room enough"] += 1
+        seen[_plain(ended.sentence) if ended.code else "room enough"] += 1
         assert shop.left_files() == []
+        assert roomy is None or [*roomy.iterdir()] == []
         _demand_whole(_made(command, shop, ended), before, wanted, is_done=not ended.code)
         again = shop.run(*words)
         assert again.code == 0, again.told
@@ -64,7 +75,38 @@ def filled(
         if command == "train":
             assert shop.half_done() == {}
         seen["finished"] += 1
-    return seen, told
+    return seen
+
+
+def demos_filled(folder: Path, shares: Iterable[float]) -> Counter[str]:
+    """The same for demos, each in an empty folder of a disk of its own."""
+    seen = Counter[str]()
+    words = ("demo", "cdnow", "--dir", "demo")
+    with disk(folder / "disk") as small, commands(folder, within=small.folder) as by:
+        how = {"at": small.folder, "calls": "tests.light_demo:main"}
+        began = small.used
+        done = by.run(*words, **how)
+        assert done.code == 0, done.told
+        need, wanted = small.used - began, rows_of(small.folder / "demo" / "scores.parquet")
+        for share in shares:
+            shutil.rmtree(small.folder / "demo")
+            small.leave(int(share * need))
+            ended = by.run(*words, **how)
+            small.widen()
+            assert ended.code == NO_ROOM, ended.told
+            assert "Traceback" not in ended.told
+            seen[_plain(ended.sentence)] += 1
+            again = by.run(*words, **how)
+            assert again.code == 0, again.told
+            assert rows_of(small.folder / "demo" / "scores.parquet").equals(wanted)
+            assert [*by.temporary.iterdir()] == []
+            seen["finished"] += 1
+    return seen
+
+
+def _plain(sentence: str) -> str:
+    """What was wrong, without where: that has the test's folders."""
+    return re.sub(r" \(in .*", "", sentence).removeprefix("portfolio-ml: ")
 
 
 def _demand_whole(
@@ -82,7 +124,7 @@ def _demand_whole(
 
 
 def _undisturbed(
-    shop: Shop, small: Disk, words: tuple[str, ...]
+    shop: Shop, small: Disk, words: tuple[str, ...], how: Mapping[str, str]
 ) -> tuple[int, dict[str, object]]:
     """How much room a command takes at most, and what it makes."""
     began = small.used
@@ -95,7 +137,7 @@ def _undisturbed(
     looking = threading.Thread(target=look)
     looking.start()
     try:
-        ended = shop.run(*words)
+        ended = shop.run(*words, **how)
     finally:
         is_over.set()
         looking.join()

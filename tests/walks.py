@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from tests import small_shop
-from tests.commands import Commands, Ended, commands
+from tests.commands import Commands, Ended, Running, commands
 
 CONFIG = "shop.yaml"
 FIRST, SECOND = "2023-10-31", "2023-11-29"
@@ -65,11 +65,13 @@ class Shop:
         folder: The shop.
         by: What begins its commands.
         seconds: What each command takes where nobody disturbs it.
+        config: The config that they are given.
     """
 
     folder: Path
     by: Commands
     seconds: dict[str, float] = field(default_factory=dict)
+    config: str = CONFIG
 
     @property
     def _copy(self) -> Path:
@@ -77,7 +79,11 @@ class Shop:
 
     def run(self, *words: str, **how: object) -> Ended:
         """A command on the shop's config, to its end."""
-        return self.by.run(*words, "--config", CONFIG, at=self.folder, **how)
+        return self.begin(*words, **how).end()
+
+    def begin(self, *words: str, **how: object) -> Running:
+        """Begin one."""
+        return self.by.begin(*words, "--config", self.config, at=self.folder, **how)
 
     def keep(self) -> None:
         """Have it begin from here."""
@@ -99,7 +105,7 @@ class Shop:
 
     def killed(self, moment: float, *words: str) -> bool:
         """Kill a command at a share of its usual time; gives whether it had not ended before."""
-        begun = self.by.begin(*words, "--config", CONFIG, at=self.folder)
+        begun = self.begin(*words)
         time.sleep(moment * self.seconds[words[0]])
         begun.kill()
         return begun.end().code < 0
