@@ -58,8 +58,8 @@ def demo(
             reckoned = (report.reckoned, delivered)
     page = report.page
     if as_json:
-        told = {"training": training(trained), "scoring": scoring(scored), "report": str(page)}
-        print_json(told if reckoned is None else {**told, "portfolio": figures(reckoned)})
+        facts = {"training": training(trained), "scoring": scoring(scored), "report": str(page)}
+        print_json(facts if reckoned is None else {**facts, "portfolio": figures(reckoned)})
         return
     print_demo(chosen, trained, scored, config=config, page=page)
     if reckoned is not None:
