@@ -24,10 +24,11 @@ PAIRS: tuple[tuple[Words, Words], ...] = (
     (TRAIN, TRAIN),
     (TRAIN, SCORE),
     (SCORE, SCORE),
-    (SCORE, PROMOTE),
+    (PROMOTE, SCORE),
     (REPORT, SCORE),
     (MONITOR, TRAIN),
 )
+"""Whatever changes the champions comes first: by whom a date is scored depends on it."""
 _VOLATILE = {
     "run_id",
     "scored_at",
