@@ -29,7 +29,7 @@ class Disk:
 
     def leave(self, room: int) -> None:
         """Leave room for so many bytes more."""
-        self._resize(self.used + room)
+        self._resize(max(self.used + room, os.sysconf("SC_PAGE_SIZE")))  # 0 would be no limit
 
     def widen(self) -> None:
         """Leave room for all that a test may want."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from tests.disks import disk
 from tests.limits import files_up_to
 from tests.small_shop import published, settings_of, trained
 
@@ -207,3 +208,19 @@ def test_without_room_nothing_is_promoted(shop, monkeypatch, method):
     tidied(shop)
     assert running(shop) == 0
     assert champions(shop) == before
+
+
+def test_a_store_begun_on_a_full_disk_is_begun_by_the_next(tmp_path):
+    """MLflow makes its tables in one transaction, which is all or nothing."""
+    with disk(tmp_path / "disk") as small:
+        settings = settings_of(small.folder)
+        before = {*small.folder.iterdir()}
+        for room in (0, 400_000):
+            small.leave(room)
+            with pytest.raises(ServiceUnavailableError, match="disk is full"):
+                champions(settings)  # which opens the store
+            found = {*small.folder.iterdir()} - before
+            assert [(file.name, file.stat().st_size) for file in found] == [("mlflow.db", 0)]
+        small.widen()
+        with registry.opened(settings) as store:
+            assert store.aliases("churn") == {}

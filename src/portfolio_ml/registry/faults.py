@@ -31,6 +31,10 @@ def told(mlflow: Any, address: str) -> Iterator[None]:  # noqa: ANN401 - a modul
         raise _expected(error, address) from None  # its own message may show the password
     except OSError as error:  # those of HTTP are among them
         raise _of_files(error, address) from error
+    except Exception as error:
+        if (expected := meaning(error, redacted(address))) is None:
+            raise
+        raise expected from None  # of a store's database, before MLflow itself is at it
 
 
 def is_lost(error: Exception) -> bool:
