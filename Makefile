@@ -54,7 +54,7 @@ test-monitor: install-dev ## the monitor and the gate on twenty portfolios of ea
 test-portfolio: install-dev ## what the figures find of what is planted, and claim where nothing is, in thirty portfolios
 	$(PYTEST) -n 0 tests/campaign/test_b2b_truth.py --timeout 7200
 
-test-faults: install-dev ## trainings and scorings killed; deliveries killed, cut off, late or refused, to every kind of target
+test-faults: install-dev ## commands killed, on full disks, at once, on jumping clocks; deliveries killed, cut off, late or refused, to every kind of target
 	$(PYTEST) -n 2 -m campaign --deselect tests/campaign/test_monitor.py \
 		--deselect tests/campaign/test_b2b_truth.py --timeout 14400
 	PORTFOLIO_ML_KILLS=30 $(PYTEST) -n 2 -m "faults and not campaign" -k kill --timeout 14400

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from portfolio_ml.databases import Writer as Database
+from portfolio_ml.sinks.ledger import last_finished
 from portfolio_ml.sinks.outbox import Outbox
 from portfolio_ml.sinks.receipts import REJECTS, RUNS, Receipt
 
@@ -54,8 +55,7 @@ class Account:
             status="unfinished" if pending + unknown else "delivered",
             finished_at=self.now(),
         )
-        leave(receipt, database)
-        return receipt
+        return leave(receipt, database)
 
     def keep_rejected(self, database: Database) -> None:
         """Add the rows that the CRM rejected to `portfolio_rejects`."""
@@ -121,12 +121,17 @@ class Account:
         return self.first.run_id, self.first.table, self.first.as_of
 
 
-def leave(receipt: Receipt, database: Database) -> None:
-    """Put the receipt into `portfolio_runs`, in the place of one of the same delivery."""
+def leave(receipt: Receipt, database: Database) -> Receipt:
+    """Put the receipt into `portfolio_runs` as the newest, in the place of the delivery's own.
+
+    Gives it as it was left.
+    """
+    left = receipt.after(last_finished(receipt, database, runs=RUNS.name))
     database.run(
         f"DELETE FROM portfolio_runs WHERE {_SAME_RECEIPT}",  # noqa: S608 - constants
         receipt.run_id,
         receipt.table,
         receipt.as_of,
     )
-    database.load(RUNS.name, receipt.as_table())
+    database.load(RUNS.name, left.as_table())
+    return left

@@ -245,8 +245,7 @@ def _of_history(delivery: _Delivery, held: Receipt, *, suppressed: int) -> Recei
     """The receipt of rows that went to the history only."""
     receipt = replace(held, suppressed=held.suppressed + suppressed, rows=held.rows + suppressed)
     with delivery.outbox.lease.writing() as database:
-        leave(receipt, database)
-    return receipt
+        return leave(receipt, database)
 
 
 def _last_digest(delivery: _Delivery) -> str:

@@ -184,5 +184,4 @@ def _sign(
         suppressed=run.suppressed,
         retired=outcome.retired,
     )
-    ledger.sign(receipt)
-    return receipt
+    return ledger.sign(receipt)
