@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.hostile_inputs.case import GOOD, HEADER, csv, read, told
+from tests.hostile_inputs.case import GOOD, read, told
+from tests.laid_out import HEADER, csv
 
 LINE = {"line_unreadable": 1}
 MANY = 10_000
