@@ -64,8 +64,9 @@ coverage: install-dev ## which branches of the walk the tests of single modules 
 		$(WALK:%=--cov=portfolio_ml.%) --cov-branch --cov-report=term:skip-empty
 
 FUZZ_SECONDS ?= 600
+FUZZ ?= --seconds $(FUZZ_SECONDS)
 fuzz: install-dev ## configs, CSV, Parquet and model files mutated for FUZZ_SECONDS (600), and docs/reference/hardening.md anew
-	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --write
+	$(BIN)/python -m tests.fuzz $(FUZZ) --write
 
 mutants: install-dev ## small faults put into the package, a sample of each part: the tests must notice
 	$(BIN)/python -m tests.mutants $(MUTANTS)

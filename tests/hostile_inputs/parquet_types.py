@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tests.hostile_inputs.case import GOOD, HEADER, csv, read, told
+from tests.hostile_inputs.case import GOOD, read, told
+from tests.laid_out import HEADER, csv
 
 DAY = date(2024, 3, 5)
 MOMENT = datetime(2024, 3, 5, 12, tzinfo=UTC).replace(tzinfo=None)

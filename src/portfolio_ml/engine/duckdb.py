@@ -21,7 +21,7 @@ from portfolio_ml.engine import faults
 from portfolio_ml.engine.csv_files import CsvScan, csv_rows, csv_scan, mended
 from portfolio_ml.engine.files import FILE, Layout, common_columns, is_parquet, layouts_of
 from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading, Told, distinct
-from portfolio_ml.engine.readings import literal, quoted, read_as, text_of_float
+from portfolio_ml.engine.readings import bare_text, literal, quoted, read_as, text_of_float
 from portfolio_ml.engine.spool import spooled
 from portfolio_ml.errors import ConfigError, DataError
 
@@ -121,12 +121,20 @@ class DuckDBEngine:
         """The frame's lineage and one column per reading; the unreadable is null."""
         relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
         types = dict(zip(relation.columns, map(str, relation.types), strict=True))
-        read = (
-            f"{read_as(r, types, timezone=timezone, written=written)} AS {quoted(r.name)}"
-            for r in readings
+        columns = dict.fromkeys(column for r in readings for column in r.columns)
+        texts = {column for column in columns if types[column] == "VARCHAR"}
+        # Each text is stripped once, by itself: a date looks at its text eight times, and DuckDB
+        # compiles each pattern that it meets, at every step that is added.
+        bare = (
+            f"{bare_text(quoted(c))} AS {quoted(c)}" if c in texts else quoted(c) for c in columns
         )
+        read = functools.partial(
+            read_as, types=types, timezone=timezone, written=written, bare=texts
+        )
+        values = (f"{read(r)} AS {quoted(r.name)}" for r in readings)
         lineage = [name for name in LINEAGE if name in types]
-        return nw.from_native(relation.project(", ".join([*lineage, *read])))
+        stripped = relation.project(", ".join([*lineage, *bare]))
+        return nw.from_native(stripped.project(", ".join([*lineage, *values])))
 
     def values(
         self,
@@ -138,7 +146,7 @@ class DuckDBEngine:
     ) -> Frame:
         """The distinct rows of what `parsed` gives, without their lineage."""
         # Values that differ are fewer than rows, and reading one costs more than telling it apart.
-        columns = {c: None for r in readings for c in (r.column, r.times) if c is not None}
+        columns = dict.fromkeys(column for r in readings for column in r.columns)
         found = distinct(frame.select(*columns))
         return distinct(self.parsed(found, readings, timezone=timezone, written=written))
 

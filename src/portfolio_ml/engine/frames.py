@@ -37,6 +37,11 @@ class Reading:
     kind: Kind
     times: str | None = None
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column, or the two whose product it is."""
+        return (self.column,) if self.times is None else (self.column, self.times)
+
 
 def distinct(frame: Frame) -> Frame:
     """The frame's distinct rows, by grouping: `unique` numbers all rows, at thrice the cost."""
