@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from tests.commands import Ended, commands
 from tests.disks import Disk, disk
@@ -87,7 +88,7 @@ def demos_filled(folder: Path, shares: Iterable[float]) -> Counter[str]:
         began = small.used
         done = by.run(*words, **how)
         assert done.code == 0, done.told
-        need, wanted = small.used - began, rows_of(small.folder / "demo" / "scores.parquet")
+        need, wanted = small.used - began, _scores(small.folder)
         for share in shares:
             shutil.rmtree(small.folder / "demo")
             small.leave(int(share * need))
@@ -98,10 +99,15 @@ def demos_filled(folder: Path, shares: Iterable[float]) -> Counter[str]:
             seen[_plain(ended.sentence)] += 1
             again = by.run(*words, **how)
             assert again.code == 0, again.told
-            assert rows_of(small.folder / "demo" / "scores.parquet").equals(wanted)
+            assert _scores(small.folder).equals(wanted)
             assert [*by.temporary.iterdir()] == []
             seen["finished"] += 1
     return seen
+
+
+def _scores(folder: Path) -> pa.Table:
+    """A demo's rows without the numbers of segments: one that was cut off has used up its own."""
+    return rows_of(folder / "demo" / "scores.parquet").drop_columns(["segment_id"])
 
 
 def _plain(sentence: str) -> str:

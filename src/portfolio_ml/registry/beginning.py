@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
+from typing import Any
 
 from portfolio_ml.databases import redacted, writing
 from portfolio_ml.errors import TryAgainLaterError
@@ -61,8 +62,9 @@ def make_whole(address: str) -> None:
     path = Path(address.removeprefix(SQLITE))
     if not address.startswith(SQLITE) or (path.exists() and path.stat().st_size):
         return
-    from mlflow.store.db import utils  # noqa: PLC0415 - only those who begin a store wait for it
+    from mlflow.store.db import utils as untyped  # noqa: PLC0415 - who begins a store waits for it
 
+    utils: Any = untyped
     _remove_parts(path)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     engine = utils.create_sqlalchemy_engine(f"{SQLITE}{part}")
