@@ -69,6 +69,8 @@ BROKEN = [
          parquet=WHOLE[:4] + b"\xff" * 90 + WHOLE[94:]),
     told("Parquet with statistics of other values", 65, "tells wrongly", "contradict",
          parquet=_with_wrong_statistics()),
+    told("Parquet with a name that is no UTF-8", 65, "no readable Parquet file",
+         parquet=WHOLE.replace(b"amount", b"amoun\xff")),
     told("Parquet that is encrypted", 65, "no readable Parquet file",
          parquet=b"PARE" + WHOLE[4:-4] + b"PARE"),
     told("Parquet of no columns", 65, "the file has no columns",
