@@ -50,7 +50,7 @@ def csv(data: bytes, written: Mapping[str, Any]) -> None:
 
 def parquet(data: bytes, *, rows: int | None = None) -> None:
     """The bytes as a Parquet file; its rows are those of its footer where they are not told."""
-    with suppress(pa.ArrowException, OSError):
+    with suppress(pa.ArrowException, OSError, UnicodeDecodeError):
         footer = pq.read_metadata(pa.BufferReader(data))
         groups = range(footer.num_row_groups)
         rows = sum(footer.row_group(n).num_rows for n in groups) if rows is None else rows
