@@ -46,7 +46,7 @@ walk: install-dev ## the whole walks, on real data
 	$(PYTEST) $(TWO) -m integration
 
 test-long: install-dev ## the properties on twenty times as many examples, the walks as shipped
-	$(PYTEST) $(TWO) -m "property or integration" --hypothesis-profile=long --timeout 7200
+	$(PYTEST) $(TWO) -m "property or integration or parity" --hypothesis-profile=long --timeout 7200
 
 test-monitor: install-dev ## the monitor and the gate on twenty portfolios of each kind
 	$(PYTEST) -n 2 tests/campaign/test_monitor.py --timeout 7200
@@ -54,7 +54,7 @@ test-monitor: install-dev ## the monitor and the gate on twenty portfolios of ea
 test-portfolio: install-dev ## what the figures find of what is planted, and claim where nothing is, in thirty portfolios
 	$(PYTEST) -n 0 tests/campaign/test_b2b_truth.py --timeout 7200
 
-test-faults: install-dev ## trainings and scorings killed; deliveries killed, cut off, late or refused, to every kind of target
+test-faults: install-dev ## commands killed, on full disks, at once, on jumping clocks; deliveries killed, cut off, late or refused, to every kind of target
 	$(PYTEST) -n 2 -m campaign --deselect tests/campaign/test_monitor.py \
 		--deselect tests/campaign/test_b2b_truth.py --timeout 14400
 	PORTFOLIO_ML_KILLS=30 $(PYTEST) -n 2 -m "faults and not campaign" -k kill --timeout 14400
@@ -64,8 +64,9 @@ coverage: install-dev ## which branches of the walk the tests of single modules 
 		$(WALK:%=--cov=portfolio_ml.%) --cov-branch --cov-report=term:skip-empty
 
 FUZZ_SECONDS ?= 600
+FUZZ ?= --seconds $(FUZZ_SECONDS)
 fuzz: install-dev ## configs, CSV, Parquet and model files mutated for FUZZ_SECONDS (600), and docs/reference/hardening.md anew
-	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --write
+	$(BIN)/python -m tests.fuzz $(FUZZ) --write
 
 mutants: install-dev ## small faults put into the package, a sample of each part: the tests must notice
 	$(BIN)/python -m tests.mutants $(MUTANTS)

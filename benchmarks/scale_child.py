@@ -27,9 +27,9 @@ FOLLOWED = {
     "portfolio_ml.scored:customer_rows": "rows",
     "portfolio_ml.pipeline.scoring:facts_of": "facts",
     "portfolio_ml.delivering:deliver": DELIVER,
-    "portfolio_ml.sinks.sql:prepare": "deliver: prepare",
-    "portfolio_ml.sinks.sql:stage": "deliver: stage",
-    "portfolio_ml.sinks.sql:Upsert.write": "deliver: write",
+    "portfolio_ml.sinks.order:prepare": "deliver: prepare",
+    "portfolio_ml.sinks.order:stage": "deliver: stage",
+    "portfolio_ml.sinks.transaction:Upsert.write": "deliver: write",
 }
 """The functions that the steps are, where they are looked up, with the names of the steps."""
 

@@ -23,13 +23,13 @@ FOLLOWED = {
     "portfolio_ml.pipeline.scoring:gather": "facts",
     "portfolio_ml.pipeline.scoring:history_facts": "facts",
     "portfolio_ml.delivering:deliver": CONNECT,
-    "portfolio_ml.sinks.sql:prepare": "prepare",
-    "portfolio_ml.sinks.sql:create_or_check": "create tables",
-    "portfolio_ml.sinks.sql:stage": "stage (COPY)",
-    "portfolio_ml.sinks.sql:Upsert.write": "write",
-    "portfolio_ml.sinks.sql:Ledger.reject": "receipts",
-    "portfolio_ml.sinks.sql:Ledger.set_newest": "receipts",
-    "portfolio_ml.sinks.sql:Ledger.sign": "receipts",
+    "portfolio_ml.sinks.order:prepare": "prepare",
+    "portfolio_ml.sinks.transaction:create_or_check": "create tables",
+    "portfolio_ml.sinks.order:stage": "stage (COPY)",
+    "portfolio_ml.sinks.transaction:Upsert.write": "write",
+    "portfolio_ml.sinks.transaction:Ledger.reject": "receipts",
+    "portfolio_ml.sinks.transaction:Ledger.set_newest": "receipts",
+    "portfolio_ml.sinks.transaction:Ledger.sign": "receipts",
 }
 """The functions that the steps are, where they are looked up, with the names of the steps."""
 

@@ -73,9 +73,9 @@ class Commands:
         temporary: Their folder for temporary files.
     """
 
-    def __init__(self, process: "subprocess.Popen[str]", folder: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[str]", folder: Path, temporary: Path) -> None:
         self._process, self._folder, self._count = process, folder, 0
-        self.temporary = folder / "tmp"
+        self.temporary = temporary
         self.temporary.mkdir(exist_ok=True)
 
     def begin(
@@ -118,8 +118,13 @@ class Commands:
 
 
 @contextmanager
-def commands(folder: Path) -> Iterator[Commands]:
-    """Such a process, ready, for the length of a `with` block."""
+def commands(folder: Path, *, within: Path | None = None) -> Iterator[Commands]:
+    """Such a process, ready, for the length of a `with` block.
+
+    Args:
+        folder: For what commands write on standard output and error.
+        within: The folder that has that for their temporary files; the same if not given.
+    """
     root = Path(__file__).parents[1]
     with (folder / "forking.err").open("w") as log:
         process = subprocess.Popen(
@@ -132,7 +137,7 @@ def commands(folder: Path) -> Iterator[Commands]:
             env=os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *sys.path])},
         )
     try:
-        yield Commands(process, folder)
+        yield Commands(process, folder, (within or folder) / "tmp")
     finally:
         process.kill()
         process.communicate()
@@ -146,7 +151,8 @@ def _main() -> None:
     import sklearn.cluster  # noqa: F401, PLC0415 - likewise
 
     from portfolio_ml import pipeline, transfer  # noqa: F401, PLC0415 - likewise
-    from portfolio_ml.cli import app, show_report  # noqa: F401, PLC0415 - likewise
+    from portfolio_ml.cli import app  # noqa: F401, PLC0415 - likewise
+    from portfolio_ml.cli.show import report  # noqa: F401, PLC0415 - likewise
 
     for line in sys.stdin:
         order = json.loads(line)

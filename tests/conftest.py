@@ -4,8 +4,8 @@ import random
 import sys
 
 import pytest
-from tests import examples  # noqa: F401 - the profile `long`
 from tests.crm import Crm, postgresql_crm, sqlite_crm
+from tests.examples import is_long
 from tests.mariadb import mariadb
 from tests.servers import server
 
@@ -51,7 +51,11 @@ def drawn(items: list[pytest.Item], seed: int) -> list[pytest.Item]:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """PySpark leaves sockets to the garbage collector, which may find them in any later test."""
+    """What is marked `long` waits for `make test-long`.
+
+    PySpark leaves sockets to the garbage collector, which may find them in any later test."""
+    if item.get_closest_marker("long") and not is_long():
+        pytest.skip("run by make test-long")
     if "pyspark" in sys.modules and SPARKS_SOCKETS not in item.config.getini("filterwarnings"):
         item.config.addinivalue_line("filterwarnings", SPARKS_SOCKETS)
 

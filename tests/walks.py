@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from tests import small_shop
-from tests.commands import Commands, Ended, commands
+from tests.commands import Commands, Ended, Running, commands
 
 CONFIG = "shop.yaml"
 FIRST, SECOND = "2023-10-31", "2023-11-29"
@@ -26,6 +26,10 @@ FIRST, SECOND = "2023-10-31", "2023-11-29"
 DELIVERY = (
     {"kind": "sql", "url": "sqlite:///crm.db", "table": "customer_scores"},
     {"kind": "parquet", "path": "scores.parquet"},
+)
+FIGURES = (
+    {"kind": "sql", "url": "sqlite:///figures.db", "prefix": "figure_"},
+    {"kind": "parquet", "path": "figures"},
 )
 _LEFT = ("*.part", "*.tmp", "*-journal", "*-wal", ".artifact.uploading.*", "portfolio-ml-*")
 
@@ -41,6 +45,11 @@ HALF_DONE = {
         " WHERE key LIKE 'move.%' AND value LIKE '%\"is_done\": false%'"
     ),
 }
+FILES = (
+    "SELECT a.name, t.key, t.value FROM registered_model_aliases a JOIN model_version_tags t"
+    " ON t.name = a.name AND t.version = a.version AND t.key LIKE 'sha256.%'"
+    " WHERE a.alias = 'champion' ORDER BY 1, 2"
+)
 CHAMPIONS = (
     "SELECT a.name, a.version, t.value FROM registered_model_aliases a LEFT JOIN"
     " model_version_tags t ON t.name = a.name AND t.version = a.version AND t.key = 'state'"
@@ -56,11 +65,13 @@ class Shop:
         folder: The shop.
         by: What begins its commands.
         seconds: What each command takes where nobody disturbs it.
+        config: The config that they are given.
     """
 
     folder: Path
     by: Commands
     seconds: dict[str, float] = field(default_factory=dict)
+    config: str = CONFIG
 
     @property
     def _copy(self) -> Path:
@@ -68,7 +79,11 @@ class Shop:
 
     def run(self, *words: str, **how: object) -> Ended:
         """A command on the shop's config, to its end."""
-        return self.by.run(*words, "--config", CONFIG, at=self.folder, **how)
+        return self.begin(*words, **how).end()
+
+    def begin(self, *words: str, **how: object) -> Running:
+        """Begin one."""
+        return self.by.begin(*words, "--config", self.config, at=self.folder, **how)
 
     def keep(self) -> None:
         """Have it begin from here."""
@@ -90,7 +105,7 @@ class Shop:
 
     def killed(self, moment: float, *words: str) -> bool:
         """Kill a command at a share of its usual time; gives whether it had not ended before."""
-        begun = self.by.begin(*words, "--config", CONFIG, at=self.folder)
+        begun = self.begin(*words)
         time.sleep(moment * self.seconds[words[0]])
         begun.kill()
         return begun.end().code < 0
@@ -106,6 +121,11 @@ class Shop:
         found = self.told(CHAMPIONS)
         assert {state for *_, state in found} == {"complete"}, found
         return {str(name): str(version) for name, version, _ in found}
+
+    def champions_files(self) -> list[tuple[object, ...]]:
+        """The files of each champion, by their digests."""
+        assert self.champions()
+        return self.told(FILES)
 
     def half_done(self) -> dict[str, object]:
         """What dead trainings left in the registry."""
@@ -138,10 +158,15 @@ class Shop:
 
 
 @contextmanager
-def shops(folder: Path) -> Iterator[Shop]:
-    """A shop that has trained and delivered on the first date, for the length of a block."""
-    with commands(folder) as by:
-        there = folder / "shop"
+def shops(folder: Path, *, within: Path | None = None) -> Iterator[Shop]:
+    """A shop that has trained and delivered on the first date, for the length of a block.
+
+    Args:
+        folder: For what its commands tell, and for the shop itself.
+        within: Where the shop and its temporary files are instead.
+    """
+    with commands(folder, within=within) as by:
+        there = (within or folder) / "shop"
         there.mkdir()
         small_shop.settings_of(there)
         (there / CONFIG).write_text(json.dumps(config()), "utf-8")
@@ -166,6 +191,7 @@ def config(uri: str = "sqlite:///mlflow.db") -> dict[str, object]:
         "tracking": {"uri": uri},
         "delivery": [*DELIVERY],
         "report": {"path": "report.html"},
+        "portfolio": {"delivery": [*FIGURES]},
     }
 
 

@@ -44,6 +44,19 @@ def champions_in_force(settings: Settings, say: Say) -> tuple[Champions, dict[st
     return champions, {target: judgement_in(files[target], target) for target in files}
 
 
+def champions_if_any(settings: Settings, say: Say) -> Champions | None:
+    """The champions; None where a target has none yet.
+
+    Raises:
+        DataError: The files of one are not the registered ones.
+    """
+    try:
+        champions, _ = champions_in_force(settings, say)
+    except MissingChampionError:
+        return None
+    return champions
+
+
 def source_of_champions(settings: Settings) -> str:
     """Where the champions come from, as it may be shown."""
     bundle = settings.scoring.bundle

@@ -25,10 +25,10 @@ from portfolio_ml.sinks.crm import Crm, table_of
 from portfolio_ml.sinks.differences import Change
 from portfolio_ml.sinks.files import deliver_file, rehearse_file
 from portfolio_ml.sinks.http import Reconciled, deliver_http
+from portfolio_ml.sinks.order import Rows
 from portfolio_ml.sinks.past_sql import BAND, places
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.rehearsal import rehearse_http
-from portfolio_ml.sinks.sql import Rows
 from portfolio_ml.sinks.suppression import suppression
 from portfolio_ml.steps import Progress, Say, numbered, unheard, within
 

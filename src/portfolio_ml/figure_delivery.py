@@ -15,13 +15,13 @@ from portfolio_ml.config import (
 from portfolio_ml.delivering import Deliveries
 from portfolio_ml.errors import PortfolioError
 from portfolio_ml.portfolio.catalogue import contracts
-from portfolio_ml.portfolio.figure import Figure
 from portfolio_ml.reckoned import Reckoned
 from portfolio_ml.replacing import make_folder
 from portfolio_ml.schema import Table
 from portfolio_ml.sinks import erasure, files
 from portfolio_ml.sinks.erasure import Erased
 from portfolio_ml.sinks.files import deliver_file, told
+from portfolio_ml.sinks.order import Rows
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.sql import deliver_sql
 from portfolio_ml.steps import Progress, unheard
@@ -50,7 +50,8 @@ def deliver_figures(
     for target in settings.portfolio.delivery:
         try:
             for figure in found.present:
-                receipts.append(_delivered(figure, target, settings, run))
+                rows = found.delivered(figure)
+                receipts.append(_delivered(rows, figure.contract, target, settings, run))
                 progress(len(receipts) / total)
         except PortfolioError as error:
             faults.append(error)
@@ -78,27 +79,29 @@ def erase_from_figures(settings: Settings, customer_id: str) -> Iterable[Erased]
                 yield from (Erased(place, rows) for place, rows in removed.items())
 
 
-def _delivered(figure: Figure, target: FiguresTarget, settings: Settings, run: Run) -> Receipt:
+def _delivered(
+    rows: Rows, contract: Table, target: FiguresTarget, settings: Settings, run: Run
+) -> Receipt:
     if isinstance(target, FiguresInSql):
-        place = _table(target, figure.contract)
+        place = _table(target, contract)
         return deliver_sql(
-            figure.rows,
+            rows,
             url=place.url,
             table=place.table,
             base=settings.base,
             run=run,
-            contract=figure.contract,
+            contract=contract,
             whole=True,
         )
     folder = settings.resolve(target.path)
     with told(folder):
         make_folder(folder)
     return deliver_file(
-        figure.rows,
-        _file(target, figure.contract),
+        rows,
+        _file(target, contract),
         settings=settings,
         run=run,
-        contract=figure.contract,
+        contract=contract,
     )
 
 

@@ -35,8 +35,8 @@ class Learned:
         unjudged: Why there was no backtest, in a sentence; None where there was one.
         season: The season that the portfolio's years repeat; None without one, or a backtest.
         notes: Per target, what its model rests on beside what it has learnt, in sentences.
+        sample: The customers whose rows these are; without a backtest, those of the as-of day.
         evaluated: The rows of every cutoff of the backtest; None without one.
-        sample: The customers whose rows these are; None without a backtest.
     """
 
     judgements: Mapping[Supervised, Judgement]
@@ -44,8 +44,8 @@ class Learned:
     unjudged: str | None
     season: Season | None
     notes: Mapping[str, Sequence[str]]
+    sample: Sample
     evaluated: Snapshots | None = None
-    sample: Sample | None = None
 
 
 def judgeable(portfolio: Opened, say: Say) -> Opened:
@@ -70,12 +70,14 @@ def learned(portfolio: Opened, say: Say) -> Learned:
         if not is_enough_unjudged(span, recipe):
             raise
         say(f"falling back to the customer-base model: {error}")
-        return Learned({}, None, str(error).rstrip("."), None, _notes(recipe, None, None, None))
+        sample = drawn_for(portfolio, [portfolio.as_of_day], say)
+        notes = _notes(recipe, None, None, sample)
+        return Learned({}, None, str(error).rstrip("."), None, notes, sample)
     rows = snapshots.on(recipe.snapshot_days(span.first_day, span.last_day))
     season = seasons(portfolio.inputs, [portfolio.as_of_day]).get(portfolio.as_of_day)
     evaluated = snapshots.on([to_day(day) for day in judgements["churn"].cutoffs])
     notes = _notes(recipe, rows, season, sample)
-    return Learned(judgements, rows, None, season, notes, evaluated, sample)
+    return Learned(judgements, rows, None, season, notes, sample, evaluated)
 
 
 def judged(portfolio: Opened, say: Say) -> tuple[dict[Supervised, Judgement], Snapshots, Sample]:
@@ -122,6 +124,13 @@ def drawn_for(portfolio: Opened, as_of_days: Sequence[int], say: Say = unheard) 
     if sample.note:
         say(sample.note)
     return sample
+
+
+def today(portfolio: Opened, learned: Learned) -> Sample:
+    """The customers whose features of the as-of day are fitted to, and what a portfolio is."""
+    if learned.snapshots is None:
+        return learned.sample
+    return drawn_for(portfolio, [portfolio.as_of_day])
 
 
 def training_table(portfolio: Opened, sample: Sample | None = None) -> TrainingTable:
@@ -184,9 +193,9 @@ def campaigns_of(judgements: Mapping[Supervised, Judgement], *, horizons: Horizo
 
 
 def _notes(
-    recipe: Recipe, rows: Snapshots | None, season: Season | None, sample: Sample | None
+    recipe: Recipe, rows: Snapshots | None, season: Season | None, sample: Sample
 ) -> dict[str, list[str]]:
-    some = sample and sample.note
+    some = sample.note
     few = None if rows is None else few_note(rows)
     horizons = recipe.horizons
     churn_season = season and season.note(horizons.churn_days)

@@ -1,8 +1,9 @@
 """Delivered scores whose horizon has passed, beside what happened."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import date
+from functools import partial
 
 import narwhals as nw
 import numpy as np
@@ -18,76 +19,112 @@ from portfolio_ml.monitoring.outcomes import MaturedScores
 from portfolio_ml.opening import Opened
 from portfolio_ml.schema import Measure
 from portfolio_ml.sinks.delivered import (
+    PAST,
     Delivered,
     p_no_purchase,
 )
 from portfolio_ml.sinks.files.kept import deliveries_in_files, scores_in_files
-from portfolio_ml.sinks.past_sql import Place, places
+from portfolio_ml.sinks.past_sql import places
 from portfolio_ml.timeline import in_outcome, to_day, touched
 
 MOST_DATES = 6
 """Per target and version; the newest, at least the training's step apart."""
 
-Read = Callable[[Delivered], pa.Table]
+Batches = Callable[[date], Iterator[pa.RecordBatch]]
 
 
-def matured_scores(
-    portfolio: Opened, *, horizons: Horizons, measure: Measure
-) -> tuple[MaturedScores, ...]:
-    """What was delivered and has matured, per target and version; none without a history of it.
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was delivered.
 
-    A date whose outcome window touches an excluded period is left out, and so are the scores of ids
-    that were merged into others since: what their customer did is told of the one who survives.
+    Attributes:
+        deliveries: The dates, ascending; none before the first delivery.
+        batches: Gives what was delivered as of a date, as `sinks.delivered.PAST`, a batch at a
+            time.
+    """
+
+    deliveries: tuple[Delivered, ...]
+    batches: Batches
+
+    def read(self, as_of: date) -> pa.Table:
+        """All of it."""
+        return pa.Table.from_batches(self.batches(as_of), schema=PAST)
+
+
+def past_of(settings: Settings) -> Past:
+    """What was delivered to the first target that has anything."""
+    for place in places(settings):
+        if found := place.deliveries():
+            return Past(found, place.scores)
+    for target in settings.delivery:
+        if isinstance(target, ParquetTarget | CsvTarget):
+            path = settings.resolve(target.path)
+            if found := deliveries_in_files(path):
+                return Past(found, partial(scores_in_files, path))
+    return Past((), lambda _: iter(()))
+
+
+@dataclass(frozen=True, slots=True)
+class Ripe:
+    """The deliveries of one target's version that have matured, ascending."""
+
+    target: Supervised
+    version: str
+    horizon_days: int
+    deliveries: tuple[Delivered, ...]
+
+
+def ripe_of(portfolio: Opened, past: Past, horizons: Horizons) -> tuple[Ripe, ...]:
+    """What is to be judged, by target and version; none without a history of it.
+
+    A date whose outcome window touches an excluded period is left out.
 
     Args:
         portfolio: The history, which says what happened.
+        past: What was delivered.
         horizons: How far the delivered scores looked ahead.
-        measure: What value is.
     """
-    deliveries, read = _history(portfolio.settings)
-    found: list[MaturedScores] = []
+    found: list[Ripe] = []
     ahead: dict[Supervised, int] = {
         "churn": horizons.churn_days,
         "lifetime_value": horizons.value_days,
     }
     for target, horizon_days in ahead.items():
-        ripe = [d for d in deliveries if _is_ripe(d, portfolio, horizon_days)]
+        ripe = [d for d in past.deliveries if _is_ripe(d, portfolio, horizon_days)]
         for version in sorted({d.versions[target] for d in ripe if target in d.versions}):
             own = [d for d in ripe if d.versions.get(target) == version]
-            chosen = _spaced(own, portfolio.recipe.step_days)
-            days = [to_day(d.as_of) for d in chosen]
-            happened = _happened(portfolio, days, horizons, measure)
-            parts = [
-                _beside(
-                    _unmerged(read(d), portfolio.merged),
-                    happened,
-                    _contacted(portfolio, to_day(d.as_of), horizon_days),
-                )
-                for d, happened in zip(chosen, happened, strict=True)
-            ]
-            found.append(_scores_of(target, version, days, parts, measure))
+            chosen = tuple(_spaced(own, portfolio.recipe.step_days))
+            found.append(Ripe(target, version, horizon_days, chosen))
     return tuple(found)
 
 
-def _history(settings: Settings) -> tuple[tuple[Delivered, ...], Read]:
-    """The deliveries of the first target that has any, and how to read one."""
-    for place in places(settings):
-        if found := place.deliveries():
-            return found, _reading(place)
-    for target in settings.delivery:
-        if isinstance(target, ParquetTarget | CsvTarget):
-            found, read = _in_files(settings.resolve(target.path))
-            if found:
-                return found, read
-    return (), lambda _: pa.table({})
+def matured_scores(
+    portfolio: Opened, past: Past, *, horizons: Horizons, measure: Measure
+) -> Iterator[MaturedScores]:
+    """What was delivered and has matured, per target and version, beside what happened.
 
+    The scores of ids that were merged into others since are left out: what their customer did is
+    told of the one who survives.
 
-def _reading(place: Place) -> Read:
-    return lambda delivered: place.scores(delivered.as_of)
-
-
-def _in_files(path: Path) -> tuple[tuple[Delivered, ...], Read]:
-    return deliveries_in_files(path), lambda delivered: scores_in_files(path, delivered.as_of)
+    Args:
+        portfolio: The history, which says what happened.
+        past: What was delivered.
+        horizons: How far the delivered scores looked ahead.
+        measure: What value is.
+    """
+    for ripe in ripe_of(portfolio, past, horizons):
+        days = [to_day(d.as_of) for d in ripe.deliveries]
+        parts = [
+            _beside(
+                _unmerged(past.read(d.as_of), portfolio.merged),
+                happened,
+                _contacted(portfolio, to_day(d.as_of), ripe.horizon_days),
+            )
+            for d, happened in zip(
+                ripe.deliveries, _happened(portfolio, days, horizons, measure), strict=True
+            )
+        ]
+        yield _scores_of(ripe.target, ripe.version, days, parts, measure)
 
 
 def _is_ripe(delivered: Delivered, portfolio: Opened, horizon_days: int) -> bool:

@@ -2,18 +2,16 @@
 
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from portfolio_ml.champions import champions_in_force
-from portfolio_ml.config import Settings
 from portfolio_ml.customer_rows import with_figures
 from portfolio_ml.customers import CustomerTable
 from portfolio_ml.engine import Engine
-from portfolio_ml.errors import DataError, MissingChampionError
+from portfolio_ml.errors import DataError
 from portfolio_ml.events import Events
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.opening import Opened, Say
@@ -28,7 +26,9 @@ from portfolio_ml.portfolio.today.customer_figures import NEEDS, customer_figure
 from portfolio_ml.portfolio.today.daily_list import REPRESENTATIVE
 from portfolio_ml.scored import BandsBefore, Scored, scored_dates
 from portfolio_ml.scoring import Champions
-from portfolio_ml.sinks.suppression import Suppression, suppression
+from portfolio_ml.sinks.order import Rows as Delivered
+from portfolio_ml.sinks.parts import Parts
+from portfolio_ml.sinks.suppression import Suppression
 from portfolio_ml.steps import told
 from portfolio_ml.timeline import to_date
 
@@ -46,6 +46,8 @@ class Reckoned:
         run_id: The run.
         versions: Per target, the champion's version; empty without champions.
         currency: What amounts are in; empty where nothing tells.
+        parts: By figure, its rows ready to be delivered, where a worker of Spark's left them in
+            files; this process then maps the rows of `figures`, and need not hold them.
     """
 
     as_of: date
@@ -53,11 +55,16 @@ class Reckoned:
     run_id: str
     versions: Mapping[str, str]
     currency: str
+    parts: Mapping[str, Parts] = field(default_factory=dict)
 
     @property
     def present(self) -> tuple[Figure, ...]:
         """The figures that are not absent."""
         return tuple(figure for figure in self.figures if not figure.absent)
+
+    def delivered(self, figure: Figure) -> Delivered:
+        """The rows of a figure as they are handed to a delivery."""
+        return self.parts.get(figure.name, figure.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +89,10 @@ class Surveyed:
 
 def reckoned(
     portfolio: Opened,
+    champions: Champions | None,
     *,
     bands_before: BandsBefore,
+    erased: Suppression,
     names: Collection[str] = (),
     now: Clock,
     say: Say,
@@ -92,7 +101,9 @@ def reckoned(
 
     Args:
         portfolio: The history.
+        champions: The models in force; None where there are none.
         bands_before: What was delivered before.
+        erased: Who was erased.
         names: Which figures; all of them where none is named.
         now: The wall clock.
         say: Told what is being done.
@@ -100,16 +111,21 @@ def reckoned(
     Raises:
         DataError: A champion cannot be used, or nobody had bought by the date.
     """
-    champions = _champions(portfolio.settings, say)
     scores: dict[date, pa.Table] = {}
     if champions is not None:
         found = _scored_twice(portfolio, champions, bands_before=bands_before, now=now, say=say)
         scores = {day: each.rows for day, each in found}
-    return _reckoned(portfolio, champions, scores, names, say)[0]
+    return _reckoned(portfolio, champions, scores, erased, names=names, say=say)[0]
 
 
 def surveyed(
-    portfolio: Opened, champions: Champions, *, bands_before: BandsBefore, now: Clock, say: Say
+    portfolio: Opened,
+    champions: Champions,
+    *,
+    bands_before: BandsBefore,
+    erased: Suppression,
+    now: Clock,
+    say: Say,
 ) -> Surveyed:
     """All figures at the portfolio's as-of date, beside the scored customers.
 
@@ -117,6 +133,7 @@ def surveyed(
         portfolio: The history.
         champions: The models in force.
         bands_before: What was delivered before.
+        erased: Who was erased.
         now: The wall clock.
         say: Told what is being done.
 
@@ -130,11 +147,10 @@ def surveyed(
         scores[day], scored = each.rows, each  # of then, the features are not kept
     if scored is None or scored.as_of != portfolio.as_of:
         raise DataError("nobody had bought anything yet", where=f"as of {portfolio.as_of}")
-    done, book = _reckoned(portfolio, champions, scores, (), say)
-    erased = suppression(portfolio.settings)
+    done, book = _reckoned(portfolio, champions, scores, erased, names=(), say=say)
     by_name = {figure.name: figure for figure in done.figures}
     rows = with_figures(erased.without(scored.rows), customer_figures(book, by_name))
-    day_then = _compared_with(portfolio)
+    day_then = compared_with(portfolio)
     then, stock = scores.get(day_then), book.now
     return Surveyed(
         reckoned=done,
@@ -147,20 +163,39 @@ def surveyed(
     )
 
 
-def with_portfolio(found: Scored, portfolio: Opened, champions: Champions) -> Scored:
+def with_portfolio(
+    found: Scored, portfolio: Opened, champions: Champions, *, erased: Suppression
+) -> Scored:
     """The scored customers with what the portfolio's figures say of each.
 
     Args:
         found: Everybody at a date, scored.
         portfolio: The history; it may go on after that date.
         champions: The models in force.
+        erased: Who was erased.
     """
-    book = book_at(portfolio, champions, as_of=found.as_of, scores=found.rows)
-    by_name = {figure.name: figure for figure in figures(book, NEEDS)}
-    return replace(found, rows=with_figures(found.rows, customer_figures(book, by_name)))
+    own = columns_of_customers(found, portfolio, champions, erased=erased)
+    return replace(found, rows=with_figures(found.rows, own))
 
 
-def contacts_brought(portfolio: Opened, champions: Champions) -> tuple[Mapping[str, Any], ...]:
+def columns_of_customers(
+    found: Scored, portfolio: Opened, champions: Champions, *, erased: Suppression
+) -> pa.Table:
+    """One row per customer: customer_id, and the columns that the portfolio's figures give.
+
+    Args:
+        found: Everybody at a date, scored.
+        portfolio: The history; it may go on after that date.
+        champions: The models in force.
+        erased: Who was erased; they have no row.
+    """
+    book = book_at(portfolio, champions, as_of=found.as_of, scores=found.rows, erased=erased)
+    return customer_figures(book, {figure.name: figure for figure in figures(book, NEEDS)})
+
+
+def contacts_brought(
+    portfolio: Opened, champions: Champions, *, erased: Suppression
+) -> tuple[Mapping[str, Any], ...]:
     """What contacts brought beside held-out customers: the rows of the figure `response`.
 
     None where no contacts tell who was held out.
@@ -168,11 +203,12 @@ def contacts_brought(portfolio: Opened, champions: Champions) -> tuple[Mapping[s
     Args:
         portfolio: The history.
         champions: The models in force.
+        erased: Who was erased.
     """
     known = portfolio.contacts
     if known is None or "held_out" not in known.columns:
         return ()
-    book = book_at(portfolio, champions, as_of=portfolio.as_of, scores=None)
+    book = book_at(portfolio, champions, as_of=portfolio.as_of, scores=None, erased=erased)
     [figure] = figures(book, [RESPONSE.name])
     return tuple(figure.rows.drop_columns(["as_of"]).to_pylist())
 
@@ -183,6 +219,7 @@ def book_at(
     *,
     as_of: date,
     scores: pa.Table | None,
+    erased: Suppression,
     then_scores: pa.Table | None = None,
 ) -> Book:
     """The book of a portfolio at a date, without those who were erased.
@@ -192,10 +229,10 @@ def book_at(
         champions: The models in force, with what they froze; None where there are none.
         as_of: The date.
         scores: The customer rows of that date; None where there are no champions.
+        erased: Who was erased.
         then_scores: Those of the date that it is compared with, by the same champions.
     """
     settings, engine = portfolio.settings, portfolio.engine
-    erased = suppression(settings)
     inputs = _without(erased, portfolio.inputs)
     if champions is None:
         window = settings.activity.window_days
@@ -244,7 +281,8 @@ def _rows_without(erased: Suppression, table: Rows, engine: Engine) -> Rows:
     return replace(table, frame=engine.keep(kept))
 
 
-def _compared_with(portfolio: Opened) -> date:
+def compared_with(portfolio: Opened) -> date:
+    """The day that the portfolio's as-of date is compared with; the history may begin later."""
     return portfolio.as_of - timedelta(days=portfolio.settings.portfolio.compare_days)
 
 
@@ -253,7 +291,7 @@ def _scored_twice(
 ) -> Iterator[tuple[date, Scored]]:
     """The customers at the day that is compared with, if there is history, and as of today."""
     first = to_date(portfolio.span.first_day)
-    days = [day for day in (_compared_with(portfolio), portfolio.as_of) if day >= first]
+    days = [day for day in (compared_with(portfolio), portfolio.as_of) if day >= first]
     progress = told(say, f"scoring as of {' and '.join(map(str, days))}")
     for found in scored_dates(
         portfolio, champions, days, bands_before=bands_before, now=now, progress=progress
@@ -265,6 +303,8 @@ def _reckoned(
     portfolio: Opened,
     champions: Champions | None,
     scores: Mapping[date, pa.Table],
+    erased: Suppression,
+    *,
     names: Collection[str],
     say: Say,
 ) -> tuple[Reckoned, Book]:
@@ -274,7 +314,8 @@ def _reckoned(
         champions,
         as_of=portfolio.as_of,
         scores=scores.get(portfolio.as_of),
-        then_scores=scores.get(_compared_with(portfolio)),
+        erased=erased,
+        then_scores=scores.get(compared_with(portfolio)),
     )
     done = figures(book, names, progress=progress)
     found = Reckoned(
@@ -285,11 +326,3 @@ def _reckoned(
         currency=book.currency,
     )
     return found, book
-
-
-def _champions(settings: Settings, say: Say) -> Champions | None:
-    try:
-        champions, _ = champions_in_force(settings, say)
-    except MissingChampionError:
-        return None
-    return champions

@@ -5,14 +5,12 @@ files that this process reads, if at all, a batch at a time.
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import pyarrow as pa
-
-from portfolio_ml.customer_rows import Lineage
+from portfolio_ml.customer_rows import CUSTOMER_FIGURES, Lineage
 from portfolio_ml.engine import Frame, SparkEngine
 from portfolio_ml.opening import Opened, Say
 from portfolio_ml.schema import CUSTOMER_ROWS
@@ -22,12 +20,13 @@ from portfolio_ml.scorer import (
     SCORED,
     Scorer,
     digest_of_files,
+    figure_named,
     portfolios,
     prefixed,
 )
 from portfolio_ml.scoring import Champions
 from portfolio_ml.sinks.parts import Parts, digest_of, parts_of
-from portfolio_ml.sinks.past_sql import BAND, BANDS
+from portfolio_ml.sinks.past_sql import BAND
 from portfolio_ml.sinks.suppression import Suppression
 from portfolio_ml.tally import Tally, Tallying, together
 from portfolio_ml.timeline import to_day
@@ -59,7 +58,8 @@ def scored_by_workers(
     workers: SparkEngine,
     *,
     as_of: date,
-    bands_before: Iterator[pa.RecordBatch],
+    bands_before: Path,
+    figures: Frame | None,
     erased: Suppression,
     now: Clock,
     say: Say,
@@ -71,7 +71,10 @@ def scored_by_workers(
         champions: The models in force.
         workers: Who scores.
         as_of: The date; the history may go on after it.
-        bands_before: customer_id and churn_band, as delivered last before the date.
+        bands_before: A Parquet file of customer_id and churn_band, as delivered last before the
+            date, which the workers see.
+        figures: customer_id and `customer_rows.CUSTOMER_FIGURES` of everybody who has any; None
+            where the rows are to have none.
         erased: Who was erased.
         now: The wall clock.
         say: Told what is being done.
@@ -97,9 +100,11 @@ def scored_by_workers(
         lifecycle=settings.lifecycle,
         erased=erased,
     )
-    features = _with_bands(
-        _features(portfolio, champions, to_day(as_of)), workers.streamed(bands_before, BANDS)
-    )
+    features = _features(portfolio, champions, to_day(as_of))
+    features = _with_bands(features, workers.written([bands_before]))
+    if figures is not None:
+        own = figures.rename({name: figure_named(name) for name in CUSTOMER_FIGURES})
+        features = features.join(own, on="customer_id", how="left")
     files = workers.files(workers.mapped(features.sort("customer_id"), scorer, SCORED))
     sampled = -(-SAMPLED // max(len(files), 1))
     told = workers.each(len(files), Tallying(files, sampled))

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from portfolio_ml.config import Bands, Lifecycle
-from portfolio_ml.customer_rows import Lineage, customer_rows
+from portfolio_ml.customer_rows import CUSTOMER_FIGURES, Lineage, customer_rows, with_figures
 from portfolio_ml.features.reference import FACTS
 from portfolio_ml.features.table import with_expectations
 from portfolio_ml.frozen import Frozen
@@ -103,6 +103,8 @@ class Scorer:
                 [batch["customer_id"], batch[BAND_BEFORE]], names=["customer_id", BAND]
             ),
         )
+        if (figures := _figures(batch)) is not None:
+            rows = with_figures(rows, figures)
         return _told(rows, features, as_of=self.as_of)
 
 
@@ -131,6 +133,16 @@ def prefixed(place: int, name: str) -> str:
     return f"_{place}_{name}" if place else name  # a point would be read by Spark
 
 
+def figure_named(name: str) -> str:
+    """What a column that the portfolio's figures give is called in a batch.
+
+    Example:
+        >>> figure_named("potential_gap")
+        '_figure_potential_gap'
+    """
+    return f"_figure_{name}"
+
+
 def tables_in(batch: pa.RecordBatch, frozen: Mapping[str, Frozen]) -> dict[str, pa.Table]:
     """Per target, the features of a batch's customers under its champion's frozen portfolio."""
     tables: dict[bytes, pa.Table] = {}
@@ -147,6 +159,15 @@ def tables_in(batch: pa.RecordBatch, frozen: Mapping[str, Frozen]) -> dict[str, 
         )
         tables[own.to_json()] = pa.Table.from_batches([known])
     return {target: tables[own.to_json()] for target, own in frozen.items()}
+
+
+def _figures(batch: pa.RecordBatch) -> pa.Table | None:
+    """What the portfolio's figures say of a batch's customers; None where nothing is asked."""
+    columns = {name: figure_named(name) for name in CUSTOMER_FIGURES}
+    if not {*columns.values()} <= {*batch.schema.names}:
+        return None
+    told = {name: batch[theirs] for name, theirs in columns.items()}
+    return pa.table({"customer_id": batch["customer_id"], **told})
 
 
 def _champions(scorer: Scorer) -> Champions:

@@ -1,7 +1,7 @@
 """Features joined to labels, split by time and by customer."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 import narwhals as nw
@@ -193,19 +193,24 @@ class TrainingTable:
     def batches(self, progress: Progress) -> Iterator[pa.RecordBatch]:
         """The rows, one snapshot day after the other, sorted by as_of and customer_id.
 
+        What is kept of a day is dropped before the next: the features of all days would fill the
+        disk.
+
         Args:
             progress: Told which share is done.
         """
         for done, day in enumerate(sorted(self.weights)):
-            found = computed(self.inputs, [day], horizons=self.horizons)
-            after = self.inputs.engine.keep(
-                outcomes(self.inputs, [day], horizons=self.horizons, measure=self.measure)
-            )
-            rows, total = 0, found.count()
-            for batch in found.batches(after):
-                yield self._row_batch(batch, day)
-                rows += batch.num_rows
-                progress((done + rows / total) / len(self.weights))
+            with self.inputs.engine.scope() as engine:
+                inputs = replace(self.inputs, engine=engine)
+                found = computed(inputs, [day], horizons=self.horizons)
+                after = engine.keep(
+                    outcomes(inputs, [day], horizons=self.horizons, measure=self.measure)
+                )
+                rows, total = 0, found.count()
+                for batch in found.batches(after):
+                    yield self._row_batch(batch, day)
+                    rows += batch.num_rows
+                    progress((done + rows / total) / len(self.weights))
 
     def _row_batch(self, batch: pa.RecordBatch, day: int) -> pa.RecordBatch:
         rows = batch.num_rows

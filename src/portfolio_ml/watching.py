@@ -10,7 +10,7 @@ import pyarrow as pa
 from portfolio_ml import registry
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.learning import Learned
-from portfolio_ml.matured import matured_scores
+from portfolio_ml.matured import Past, matured_scores
 from portfolio_ml.monitoring.distribution import Counts
 from portfolio_ml.monitoring.drift import FEWEST_DATES, Drift, Family, drifts
 from portfolio_ml.monitoring.mix import mixes
@@ -55,6 +55,7 @@ def watched(
     champions: Champions,
     judgements: Mapping[str, Mapping[str, Any]],
     tables: Mapping[str, pa.Table],
+    past: Past,
     *,
     say: Say,
 ) -> Monitoring:
@@ -65,12 +66,13 @@ def watched(
         champions: The models in force.
         judgements: Per target, how its champion was judged when it was trained.
         tables: Per target, today's features under its champion's frozen portfolio.
+        past: What was delivered.
         say: Told what is being done.
     """
     say("comparing with training")
     found = _drifts(portfolio, champions, tables)
     say("judging the scores that have matured")
-    matured = _matured(portfolio, champions, judgements)
+    matured = _matured(portfolio, champions, judgements, past)
     return Monitoring(
         as_of=portfolio.as_of,
         versions=champions.versions,
@@ -83,6 +85,14 @@ def watched(
             versions=champions.versions,
             unknown=None if found else _no_drift(portfolio, champions),
         ),
+    )
+
+
+def horizons_of(champions: Champions) -> Horizons:
+    """How far the champions' scores look ahead."""
+    return Horizons(
+        churn_days=champions.churn.horizon_days,
+        value_days=champions.lifetime_value.predicted_days,
     )
 
 
@@ -198,12 +208,15 @@ def _no_drift(portfolio: Opened, champions: Champions) -> str:
 
 
 def _matured(
-    portfolio: Opened, champions: Champions, judgements: Mapping[str, Mapping[str, Any]]
+    portfolio: Opened,
+    champions: Champions,
+    judgements: Mapping[str, Mapping[str, Any]],
+    past: Past,
 ) -> tuple[Matured, ...]:
     value, settings = champions.lifetime_value, portfolio.settings
-    horizons = Horizons(churn_days=champions.churn.horizon_days, value_days=value.predicted_days)
+    horizons = horizons_of(champions)
     found: list[Matured] = []
-    for scores in matured_scores(portfolio, horizons=horizons, measure=value.measure):
+    for scores in matured_scores(portfolio, past, horizons=horizons, measure=value.measure):
         is_champion = scores.version == champions.versions[scores.target]
         found += judge_matured(
             scores,

@@ -57,7 +57,7 @@ class Writer:
             now: The time now; None where nobody told.
         """
         if self.host != socket.gethostname():
-            return now is not None and now - begun > LONGEST
+            return now is not None and abs(now - begun) > LONGEST  # a clock may have gone back
         if self.process == os.getpid():
             return on not in _AT_WORK
         return not _is_there(self.process) or _began(self.process) != self.began

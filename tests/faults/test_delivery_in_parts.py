@@ -9,17 +9,18 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.crm import MONDAY, TUESDAY, Crm, rows, run_of
+from tests.crm import MONDAY, TUESDAY, Crm, accounts, rows, run_of
 from tests.forked import forked
 from tests.parts import each_twice, in_parts, one_by_one
 
 from portfolio_ml.config import settings_from
+from portfolio_ml.errors import ConfigError
 from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.sinks.brought import brought
 from portfolio_ml.sinks.files import deliver_file, rehearse_file
 from portfolio_ml.sinks.parts import Parts
 from portfolio_ml.sinks.receipts import Receipt
-from portfolio_ml.sinks.sql import deliver_sql, rehearse_sql
+from portfolio_ml.sinks.sql import deliver_sql, deliver_to_target, rehearse_sql
 
 pytestmark = pytest.mark.faults
 
@@ -135,6 +136,42 @@ def test_workers_that_give_up_leave_nothing(postgresql, tmp_path):
     with pytest.raises(OSError, match="is gone"):
         delivered(postgresql, parts)
     assert postgresql.tables() == []
+
+
+def test_a_wrong_column_costs_no_worker_a_row(postgresql, tmp_path):
+    delivered(postgresql, monday())
+    postgresql.change(f"ALTER TABLE {TABLE} RENAME COLUMN ltv TO worth")
+    tables = postgresql.tables()
+    parts = replace(in_parts(monday(), tmp_path / "parts", as_of=MONDAY), each=nobody_works)
+    with pytest.raises(ConfigError, match="ltv is missing"):
+        delivered(postgresql, parts)
+    assert postgresql.tables() == tables
+
+
+def test_a_missing_table_of_the_crm_costs_no_worker_a_row(postgresql, tmp_path):
+    parts = replace(in_parts(monday(), tmp_path / "parts", as_of=MONDAY), each=nobody_works)
+    target = accounts(postgresql, {"ltv": "worth"})
+    with pytest.raises(ConfigError, match="accounts"):
+        deliver_to_target(parts, target, base=postgresql.base, run=run_of(MONDAY, "r1"))
+    assert postgresql.tables() == []
+
+
+def test_a_column_that_changes_while_workers_bring_rows_stops_the_delivery(postgresql, tmp_path):
+    def each(count: int, work: Callable[[int], str]) -> list[str]:
+        told = one_by_one(count, work)
+        postgresql.change(f"ALTER TABLE {TABLE} RENAME COLUMN ltv TO worth")
+        return told
+
+    delivered(postgresql, monday())
+    parts = replace(in_parts(monday(), tmp_path / "parts", as_of=MONDAY), each=each)
+    with pytest.raises(ConfigError, match="ltv is missing"):
+        delivered(postgresql, parts)
+    assert staging_tables(postgresql) == []
+
+
+def nobody_works(count: int, work: object) -> list[str]:
+    """In the place of workers who must not be asked."""
+    pytest.fail(f"{count} workers were sent")
 
 
 def test_older_rows_in_parts_go_into_the_history_alone(crm, tmp_path):

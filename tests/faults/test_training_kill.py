@@ -4,6 +4,7 @@ The trainings are processes of their own, forked from one that has imported what
 the first one learnt is kept, and most others begin with writing it: nothing is written before.
 """
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from tests.disks import disk
 from tests.limits import files_up_to
 from tests.small_shop import published, settings_of, trained
 
@@ -207,3 +209,18 @@ def test_without_room_nothing_is_promoted(shop, monkeypatch, method):
     tidied(shop)
     assert running(shop) == 0
     assert champions(shop) == before
+
+
+def test_a_store_begun_on_a_full_disk_is_begun_by_the_next(tmp_path):
+    """MLflow by itself does not go on from half of its tables."""
+    with disk(tmp_path / "disk") as small:
+        settings = settings_of(small.folder)
+        for room in (0, 400_000):
+            small.leave(room)
+            with pytest.raises(ServiceUnavailableError, match="disk is full"):
+                champions(settings)  # which opens the store
+            gc.collect()  # a connection ends with its exception, as with its process
+            assert [*small.folder.glob("*mlflow.db?*")] == []
+        small.widen()
+        with registry.opened(settings) as store:
+            assert store.aliases("churn") == {}

@@ -8,17 +8,21 @@ traceback, and tried again by `python -m tests.fuzz PART --replay FILE`.
 
 import argparse
 import re
+import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
+from benchmarks.machine import machine
+from tests.fuzz.page import Fuzzed, table, told_anew
 from tests.fuzz.promises import PARTS
 from tests.fuzz.seeds import seeds
 
 PAGE = Path("docs/reference/hardening.md")
-BEGIN, END = "<!-- fuzz: begin -->", "<!-- fuzz: end -->"
 
 
 def main() -> int:
@@ -29,18 +33,16 @@ def main() -> int:
         print("it holds")
         return 0
     share = max(1, asked.seconds // len(asked.parts))
-    rows = [(part, *_fuzzed(part, asked.findings, share)) for part in asked.parts]
-    table = ["| part | seeds | inputs tried | seconds | findings |", "|---|---:|---:|---:|---:|"]
-    table += [f"| {p} | {s:,} | {n:,} | {t:,.0f} | {len(f)} |" for p, s, n, t, f in rows]
-    print("\n".join(table))
-    found = [(part, file) for part, *_, files in rows for file in files]
-    for part, file in found:
-        print(f"finding: python -m tests.fuzz {part} --replay {file}")
+    begun = {part: {*_inputs(asked.findings / part)} for part in asked.parts}
+    fuzzed = [_fuzzed(part, asked.findings, share) for part in asked.parts]
+    print(table(fuzzed))
+    for part in asked.parts:
+        for file in sorted({*_inputs(asked.findings / part)} - begun[part]):
+            print(f"finding: python -m tests.fuzz {part} --replay {file}")
     if asked.write:
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        _, _, after = rest.partition(END)
-        PAGE.write_text(before + "\n".join([BEGIN, "", *table, "", END]) + after)
-    return 1 if found else 0
+        where = ", ".join(machine(("atheris", "duckdb", "pyarrow")))
+        PAGE.write_text(told_anew(PAGE.read_text(), fuzzed, PARTS, where))
+    return 1 if any(one.findings for one in fuzzed) else 0
 
 
 def _asked() -> argparse.Namespace:
@@ -57,11 +59,11 @@ def _asked() -> argparse.Namespace:
     return asked
 
 
-def _fuzzed(part: str, findings: Path, seconds: int) -> tuple[int, int, float, list[Path]]:
-    """Seeds, inputs tried, seconds and findings; a worker that dies of one is begun anew."""
+def _fuzzed(part: str, findings: Path, seconds: int) -> Fuzzed:
+    """What became of a part; a worker that dies of an input is begun anew, without that one."""
     folder = findings / part
     folder.mkdir(parents=True, exist_ok=True)
-    before, begun, tried = {*folder.iterdir()}, monotonic(), 0
+    before, begun, begun_cpu, tried = {*_inputs(folder)}, monotonic(), _cpu(), 0
     with tempfile.TemporaryDirectory() as corpus:
         given = seeds(part)
         for number, seed in enumerate(given):
@@ -71,11 +73,33 @@ def _fuzzed(part: str, findings: Path, seconds: int) -> tuple[int, int, float, l
             told = subprocess.run([*command, corpus], capture_output=True, text=True, check=False)
             counts = re.findall(r"^#(\d+)\t|executed_units: (\d+)", told.stderr, re.MULTILINE)
             tried += max((int(a or b) for a, b in counts), default=0)
-            if told.returncode and not re.search("ERROR: libFuzzer", told.stderr):
+            fatal = {file.read_bytes() for file in {*_inputs(folder)} - before}
+            for file in Path(corpus).iterdir():
+                if file.read_bytes() in fatal:
+                    file.unlink()
+            if told.returncode and "ERROR: libFuzzer" not in told.stderr:
                 print(told.stderr[-3_000:], file=sys.stderr)
                 break
-    new = sorted(f for f in {*folder.iterdir()} - before if f.suffix != ".txt")
-    return len(given), tried, monotonic() - begun, new
+    return Fuzzed(
+        part,
+        seeds=len(given),
+        tried=tried,
+        seconds=monotonic() - begun,
+        cpu=_cpu() - begun_cpu,
+        findings=len({*_inputs(folder)} - before),
+        day=datetime.now(tz=UTC).date(),
+    )
+
+
+def _cpu() -> float:
+    """The seconds of a processor that the processes that have ended took."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _inputs(folder: Path) -> Iterable[Path]:
+    """The inputs among the findings of a part; tracebacks lie beside them."""
+    return (file for file in folder.glob("*") if file.suffix != ".txt")
 
 
 if __name__ == "__main__":

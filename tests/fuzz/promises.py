@@ -7,17 +7,18 @@ raised out of here: it is a finding.
 import hashlib
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from tests.hostile_inputs.case import CONFIG, TODAY
+from tests.fuzz import tables
+from tests.fuzz.drawn import parquet_of
+from tests.fuzz.tables import FORMATS
+from tests.laid_out import CONFIG
 from tests.small_models import small_models
 
-from portfolio_ml import bundles, transactions
+from portfolio_ml import bundles
 from portfolio_ml.bundles import MANIFEST, Bundle, Bundled
-from portfolio_ml.config import load_settings, settings_from
-from portfolio_ml.engine import opened
+from portfolio_ml.config import load_settings
 from portfolio_ml.errors import PortfolioError
 from portfolio_ml.frozen import FILE as PORTFOLIO
 from portfolio_ml.frozen import Frozen
@@ -25,7 +26,6 @@ from portfolio_ml.models.serving import model_of
 from portfolio_ml.monitoring.profile import FILE as PROFILE
 from portfolio_ml.monitoring.profile import Profile
 from portfolio_ml.packing import packed, unpacked
-from portfolio_ml.validation import TooManyRefusedError
 
 LONGEST_SENTENCE = 20_000
 
@@ -43,13 +43,21 @@ def config(data: bytes) -> None:
 
 
 def csv(data: bytes) -> None:
-    """The bytes as a CSV file."""
-    _read("sales.csv", data, rows=_rows_of(data))
+    """The first byte names how it is written, the others are a CSV file."""
+    if data:
+        written, text = FORMATS[data[0] % len(FORMATS)], data[1:]
+        _expected(lambda: tables.csv(text, written))
 
 
 def parquet(data: bytes) -> None:
-    """The bytes as a Parquet file."""
-    _read("sales.parquet", data, rows=None)
+    """After an even byte a Parquet file, after an odd one what a table is drawn from."""
+    if not data:
+        return
+    if data[0] % 2 == 0:
+        _expected(lambda: tables.parquet(data[1:]))
+    elif (drawn := parquet_of(data[1:])) is not None:
+        file, rows = drawn
+        _expected(lambda: tables.parquet(file, rows=rows))
 
 
 def models(data: bytes) -> None:
@@ -125,35 +133,6 @@ def _bundle(models) -> Path:
 def _manifest(models) -> bytes:
     _bundle(models)
     return _bundles[0][1]
-
-
-def _read(name: str, data: bytes, *, rows: int | None) -> None:
-    """Read a table: each of its rows is kept or quarantined."""
-    (_folder() / name).write_bytes(data)
-    sources = {"transactions": {"source": name}, "max_quarantined_share": 1}
-    settings = settings_from({"name": "shop", "data": sources}, base=_folder())
-
-    def load() -> None:
-        with opened(settings.engine.model_copy(update={"threads": 1})) as engine:
-            try:
-                history = transactions.load(settings, engine, today=TODAY)
-            except TooManyRefusedError as refused:
-                counted = refused.quarantine.num_rows
-            else:
-                counted = history.kept + history.quarantined
-        assert rows in (None, counted), f"{counted} rows of {rows}"
-
-    _expected(load)
-
-
-def _rows_of(data: bytes) -> int | None:
-    """How many rows a file has, where that is plain: without quotes, a line that is not blank."""
-    if b'"' in data:
-        return None
-    with suppress(UnicodeDecodeError):
-        text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-        return sum(line != "" for line in text.split("\n")[1:])
-    return None
 
 
 def _expected(act: Callable[[], object]) -> None:

@@ -1,21 +1,20 @@
 """What an input is, and what is promised of it."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from tests import laid_out
+from tests.laid_out import Content, csv
 
-TODAY = date(2024, 3, 10)
-HEADER = "customer_id,timestamp,amount"
 GOOD = "good,2024-03-05,10"
-CONFIG = "shop.yaml"
 
-Content = str | bytes | pa.Table | Callable[[Path], object] | None
+_SMALLEST = {
+    "name": "shop",
+    "data": {"transactions": {"source": "sales.csv"}, "max_quarantined_share": 1},
+    "engine": {"threads": 1},
+}
 
 
 @dataclass(frozen=True)
@@ -71,37 +70,12 @@ def _whole(how: dict[str, Any]) -> dict[str, Any]:
     return how
 
 
-def csv(*rows: str, header: str = HEADER, end: str = "\n") -> str:
-    """Rows under a header."""
-    return end.join([header, *rows, ""])
-
-
 def written(config: Mapping[str, Any]) -> str:
-    """The smallest config with these differences; JSON is YAML."""
-    data = {"transactions": {"source": "sales.csv"}, "max_quarantined_share": 1}
-    values: dict[str, Any] = {"name": "shop", "data": data, "engine": {"threads": 1}}
-    for path, value in config.items():
-        *inner, last = path.split(".")
-        section = values
-        for name in inner:
-            section = section.setdefault(name, {})
-        section[last] = value
-    return json.dumps(values)
+    """The smallest config of which every row may be quarantined, with these differences."""
+    return laid_out.written(config, _SMALLEST)
 
 
 def lay_out(case: Case, folder: Path) -> None:
     """Put the case's files and config into a folder."""
-    for name, content in case.files.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if content is None:
-            file.mkdir()
-        elif isinstance(content, pa.Table):
-            pq.write_table(content, file)
-        elif callable(content):
-            content(file)
-        else:
-            file.write_bytes(content if isinstance(content, bytes) else content.encode())
     text = written(case.config) if isinstance(case.config, Mapping) else case.config
-    if CONFIG not in case.files:
-        (folder / CONFIG).write_bytes(text if isinstance(text, bytes) else text.encode())
+    laid_out.lay_out(case.files, text, folder)

@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from tests.hostile_inputs.case import CONFIG, Case, read, told, written
+from tests.hostile_inputs.case import Case, read, told, written
+from tests.laid_out import CONFIG
 
 PLAIN = "name: shop\ndata: {transactions: {source: sales.csv}}\n"
 NO_YAML = "the config is no valid YAML"

@@ -3,7 +3,8 @@
 import codecs
 from typing import Any
 
-from tests.hostile_inputs.case import GOOD, HEADER, csv, read, told
+from tests.hostile_inputs.case import GOOD, read, told
+from tests.laid_out import HEADER, csv
 
 NAMED = csv("Müller,2024-03-05,10", "Żółć,2024-03-05,5")
 WESTERN = csv("Müller,2024-03-05,10")

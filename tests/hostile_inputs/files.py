@@ -11,7 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tests.hostile_inputs.case import GOOD, HEADER, csv, read, told
+from tests.hostile_inputs.case import GOOD, read, told
+from tests.laid_out import HEADER, csv
 
 SALES = csv(GOOD)
 

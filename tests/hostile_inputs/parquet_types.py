@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tests.hostile_inputs.case import GOOD, HEADER, csv, read, told
+from tests.hostile_inputs.case import GOOD, read, told
+from tests.laid_out import HEADER, csv
 
 DAY = date(2024, 3, 5)
 MOMENT = datetime(2024, 3, 5, 12, tzinfo=UTC).replace(tzinfo=None)
@@ -45,6 +46,11 @@ def _named_twice(path: Path) -> None:
     pq.write_table(rows, path)
 
 
+def _with_wrong_statistics() -> bytes:
+    """The only id is empty, where the footer says that all lie between `a` and `a`."""
+    return _bytes(table(), compression="none").replace(b"\1\0\0\0a", b"\0\0\0\0a", 1)
+
+
 WHOLE = _bytes(table())
 FOOTER = struct.unpack("<I", WHOLE[-8:-4])[0]
 
@@ -61,6 +67,10 @@ BROKEN = [
          parquet=WHOLE[: -8 - FOOTER] + bytes(range(256)) * (FOOTER // 256 + 1) + WHOLE[-8:]),
     told("Parquet with pages of noise", 65, "cannot be read",
          parquet=WHOLE[:4] + b"\xff" * 90 + WHOLE[94:]),
+    told("Parquet with statistics of other values", 65, "tells wrongly", "contradict",
+         parquet=_with_wrong_statistics()),
+    told("Parquet with a name that is no UTF-8", 65, "no readable Parquet file",
+         parquet=WHOLE.replace(b"amount", b"amoun\xff")),
     told("Parquet that is encrypted", 65, "no readable Parquet file",
          parquet=b"PARE" + WHOLE[4:-4] + b"PARE"),
     told("Parquet of no columns", 65, "the file has no columns",

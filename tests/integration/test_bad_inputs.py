@@ -13,18 +13,15 @@ import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.laid_out import CONFIG, HEADER, TODAY, Content, csv, lay_out, written
 from tests.servers import postgresql
 
 from portfolio_ml.cli import app, commands, delivery, options
 
 pytestmark = pytest.mark.integration
 
-TODAY = date(2024, 3, 10)
 LAST = date(2024, 3, 5)
-HEADER = "customer_id,timestamp,amount"
 TOO_MANY = "more than the allowed share"
-
-Content = str | bytes | pa.Table | Callable[[Path], object] | None
 
 
 @dataclass(frozen=True)
@@ -50,10 +47,6 @@ class Bad:
 
 def bad(name: str, code: int, *said: str, **how: Any) -> Any:
     return pytest.param(Bad(name, code, said, **how), id=name)
-
-
-def csv(*rows: str, header: str = HEADER) -> str:
-    return "\n".join([header, *rows, ""])
 
 
 def history(
@@ -531,33 +524,10 @@ def clock(monkeypatch):
     monkeypatch.setattr(options, "now", lambda: datetime.combine(TODAY, time(), UTC))
 
 
-def written(config: Mapping[str, Any]) -> str:
-    """The smallest config with these differences; JSON is YAML."""
-    values: dict[str, Any] = {"name": "shop", "data": {"transactions": {"source": "sales.csv"}}}
-    for path, value in config.items():
-        *inner, last = path.split(".")
-        section = values
-        for name in inner:
-            section = section[name]
-        section[last] = value
-    return json.dumps(values)
-
-
 def laid_out(case: Bad, folder: Path) -> None:
     """The case's files and config, in the folder."""
-    for name, content in case.files.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if content is None:
-            file.mkdir()
-        elif isinstance(content, pa.Table):
-            pq.write_table(content, file)
-        elif callable(content):
-            content(file)
-        else:
-            file.write_bytes(content if isinstance(content, bytes) else content.encode())
     text = written(case.config) if isinstance(case.config, Mapping) else case.config
-    (folder / "shop.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    lay_out(case.files, text, folder)
 
 
 def listing(folder: Path) -> dict[str, tuple[bool, bytes]]:
@@ -574,7 +544,7 @@ def ran(case: Bad, folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[in
     if "-c" not in options and name in {
         c.__name__ for c in (*commands.COMMANDS, *delivery.COMMANDS)
     }:
-        options += ["-c", "shop.yaml"]
+        options += ["-c", CONFIG]
     code = app.run([name, *options])
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -608,12 +578,12 @@ def test_a_history_too_short_to_judge_is_left_to_the_customer_base_model(
     delivery = [{"kind": "parquet", "path": "scores.parquet"}]
     files = {"sales.csv": history(42, customers=60, gap=5)}
     laid_out(Bad("six weeks", 0, (), files, {"delivery": delivery} | config), tmp_path)
-    assert app.run(["train", "-c", "shop.yaml", "-q"]) == 0
+    assert app.run(["train", "-c", CONFIG, "-q"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "the customer-base model was not judged: The history is too short" in told
     assert "Set the horizons to 7 days or fewer" in told
     for command in ("score", "report"):
-        assert app.run([command, "-c", "shop.yaml", "-q"]) == 0
+        assert app.run([command, "-c", CONFIG, "-q"]) == 0
     scores = pq.read_table(tmp_path / "scores.parquet").to_pylist()
     assert {row["abstention"] for row in scores} == {"customer_base_model:churn+lifetime_value"}
     assert all(row["ltv_low"] <= row["ltv"] <= row["ltv_high"] for row in scores)
@@ -628,14 +598,14 @@ def test_thin_data_is_trained_on_and_scored_with_what_can_be_known(
     case = Bad(name, 0, (), {"sales.csv": THIN[name]}, QUICK | SHORT | {"delivery": delivery})
     laid_out(case, tmp_path)
     if name == "a single customer":  # whose training is the cheapest
-        assert app.run(["train", "-c", "shop.yaml", "-q", "--no-promote"]) == 0
+        assert app.run(["train", "-c", CONFIG, "-q", "--no-promote"]) == 0
         assert "Next:" not in capsys.readouterr().out
-    assert app.run(["train", "-c", "shop.yaml", "-q"]) == 0
+    assert app.run(["train", "-c", CONFIG, "-q"]) == 0
     trained = capsys.readouterr()
     assert f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db" in trained.out
     assert trained.out.endswith("Next: portfolio-ml score --config shop.yaml\n")
     assert "pareto_nbd" not in trained.out
-    assert app.run(["score", "-c", "shop.yaml", "-q"]) == 0
+    assert app.run(["score", "-c", CONFIG, "-q"]) == 0
     scored = capsys.readouterr()
     assert scored.out.endswith("Next: portfolio-ml report --config shop.yaml\n")
     assert trained.err + scored.err == ""
@@ -650,8 +620,8 @@ class TestAFewBadRows:
 
     def validated(self, folder, capsys, **data) -> dict:
         config = {"data.max_quarantined_share": 0.5} | {f"data.{k}": v for k, v in data.items()}
-        (folder / "shop.yaml").write_text(written(config))
-        assert app.run(["validate", "-c", str(folder / "shop.yaml"), "--json", "-q"]) == 0
+        (folder / CONFIG).write_text(written(config))
+        assert app.run(["validate", "-c", str(folder / CONFIG), "--json", "-q"]) == 0
         return json.loads(capsys.readouterr().out)
 
     def test_with_unreadable_dates(self, tmp_path, capsys):
@@ -676,8 +646,8 @@ class TestAFewBadRows:
             days, amounts = ["2024-03-01"] * len(ids), [1.0] * len(ids)
             table = pa.table({"customer_id": ids, "timestamp": days, "amount": amounts})
             pq.write_table(table, tmp_path / f"d/{name}.parquet")
-        (tmp_path / "shop.yaml").write_text(written({"data.transactions.source": "d"}))
-        config, out = str(tmp_path / "shop.yaml"), tmp_path / "f.parquet"
+        (tmp_path / CONFIG).write_text(written({"data.transactions.source": "d"}))
+        config, out = str(tmp_path / CONFIG), tmp_path / "f.parquet"
         assert app.run(["features", "-c", config, "-o", str(out), "-q"]) == 0
         capsys.readouterr()
         assert pq.read_table(out)["customer_id"].to_pylist() == ["7"]
@@ -711,7 +681,7 @@ class TestSeveralTables:
     def run(self, folder, config, command="validate -q --json") -> int:
         laid_out(Bad("", 0, (), SEVERAL, config), folder)
         name, *options = command.split()
-        return app.run([name, "-c", str(folder / "shop.yaml"), *options])
+        return app.run([name, "-c", str(folder / CONFIG), *options])
 
     def test_are_counted_apart(self, tmp_path, capsys):
         assert self.run(tmp_path, ALL_TABLES) == 0
@@ -787,8 +757,8 @@ class TestSeveralTables:
                 **beside("opportunities", "deals.csv", won=["gewonnen"], lost=["verloren"]),
             }
         )
-        (tmp_path / "shop.yaml").write_text(config)
-        assert app.run(["validate", "-c", str(tmp_path / "shop.yaml"), "-q"]) == 0
+        (tmp_path / CONFIG).write_text(config)
+        assert app.run(["validate", "-c", str(tmp_path / CONFIG), "-q"]) == 0
         told = " ".join(capsys.readouterr().out.split())
         assert "no opportunity of deals.csv is won or lost: they say 'lost', 'won'; name" in told
         assert "won: 0 lost: 0 open: 3" in told
@@ -807,10 +777,10 @@ class TestSeveralTables:
 
 def test_a_locked_database_is_for_later(tmp_path, capsys):
     sqlite(TABLE)(tmp_path / "crm.db")
-    (tmp_path / "shop.yaml").write_text(written(database(url="sqlite:///crm.db?timeout=0.1")))
+    (tmp_path / CONFIG).write_text(written(database(url="sqlite:///crm.db?timeout=0.1")))
     with closing(sqlite3.connect(tmp_path / "crm.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        assert app.run(["validate", "-c", str(tmp_path / "shop.yaml"), "-q"]) == 75
+        assert app.run(["validate", "-c", str(tmp_path / CONFIG), "-q"]) == 75
     assert "the database is locked" in capsys.readouterr().err.casefold()
 
 
@@ -839,9 +809,9 @@ def server():
 def test_a_server_lets_in_who_knows_their_password(server, tmp_path, capsys, password, answer):
     code, said = answer
     url = f"postgresql://ann:{password}@/postgres?host={server}"
-    (tmp_path / "shop.yaml").write_text(written(database(url=url)))
+    (tmp_path / CONFIG).write_text(written(database(url=url)))
     before = listing(tmp_path)
-    assert app.run(["validate", "-c", str(tmp_path / "shop.yaml"), "-q"]) == code
+    assert app.run(["validate", "-c", str(tmp_path / CONFIG), "-q"]) == code
     told = capsys.readouterr().err
     assert said in told.casefold()
     assert "Traceback" not in told

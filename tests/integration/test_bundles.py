@@ -94,6 +94,7 @@ def test_a_host_without_mlflow_gives_the_same_rows(cdnow, host, scored):
     assert theirs.schema.equals(ours.schema)
 
 
+@pytest.mark.long
 def test_a_host_without_mlflow_makes_the_page(host, without_mlflow):
     done = portfolio_ml("report", "-c", "cdnow.yaml", "-q", cwd=host, **without_mlflow)
     assert (done.returncode, done.stderr) == (0, "")

@@ -462,7 +462,10 @@ class TestAfterwards:
         }
         assert set(place.bands_before(TUESDAY)["churn_band"].to_pylist()) == {"low", "high"}
         assert place.bands_before(MONDAY).num_rows == 0
-        assert sorted(place.scores(TUESDAY)["p_churn"].to_pylist()) == [0.25, 0.5]
+        assert sorted(pa.Table.from_batches(place.scores(TUESDAY))["p_churn"].to_pylist()) == [
+            0.25,
+            0.5,
+        ]
 
 
 class TestReading:

@@ -180,7 +180,11 @@ def test_scoring_again_changes_no_row_and_says_so(cdnow):
 
 
 def test_rows_after_the_as_of_date_change_nothing(cdnow, raw, tmp_path):
-    """Features and scores are the same whether later rows are there or not."""
+    """Features and scores are the same whether later rows are there or not.
+
+    The portfolio's columns are not among them: its figures see no future either, as
+    `tests/property/test_portfolio_figures_see_no_future.py` shows one by one.
+    """
     folder, _ = cdnow
     as_of = "1998-03-31"
     written = {}
@@ -192,6 +196,7 @@ def test_rows_after_the_as_of_date_change_nothing(cdnow, raw, tmp_path):
             f"data: {{transactions: {{source: {name}.csv, columns: "
             f"{{customer_id: customer, timestamp: date, amount: amount, quantity: cds}}}}}}\n"
             f"tracking: {{uri: 'sqlite:///{folder}/mlflow.db'}}\n"
+            f"scoring: {{portfolio: false}}\n"
             f"delivery: [{{kind: parquet, path: {name}.parquet}}]\n"
         )
         features = tmp_path / f"{name}-features.parquet"

@@ -14,7 +14,8 @@ from tests.hostile_inputs import (
     parquet_types,
     values,
 )
-from tests.hostile_inputs.case import CONFIG, HEADER, TODAY, lay_out
+from tests.hostile_inputs.case import lay_out
+from tests.laid_out import CONFIG, HEADER, TODAY
 
 from portfolio_ml import opening, transactions
 from portfolio_ml.cli import app, options

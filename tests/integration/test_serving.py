@@ -165,6 +165,7 @@ ON_SPARK = textwrap.dedent("""
 """)
 
 
+@pytest.mark.long  # a Spark of its own, a minute of Java
 def test_spark_gives_the_same_numbers(store, models, table, tmp_path):
     if lacks := lacks_for_spark():
         pytest.skip(lacks)

@@ -25,12 +25,14 @@ engine:
 """
 
 
-def features(folder: Path, engine: str = "", **environment: str) -> subprocess.CompletedProcess:
-    """`portfolio-ml features` in a process of its own, into `features.parquet`."""
+def done_by(
+    command: str, folder: Path, engine: str = "", **environment: str
+) -> subprocess.CompletedProcess:
+    """A command in a process of its own."""
     (folder / "shop.yaml").write_text(CONFIG + engine)
     program = str(Path(sys.executable).with_name("portfolio-ml"))
     return subprocess.run(
-        [program, "features", "-c", "shop.yaml", "-q"],
+        [program, command, "-c", "shop.yaml", "-q"],
         cwd=folder,
         env={n: os.environ[n] for n in ("PATH", "PYTHONPATH") if n in os.environ} | environment,
         capture_output=True,
@@ -39,13 +41,26 @@ def features(folder: Path, engine: str = "", **environment: str) -> subprocess.C
     )
 
 
-def test_spark_writes_the_table_that_duckdb_writes(tmp_path):
+@pytest.fixture
+def home():
+    """Where Java is."""
     if lacks := lacks_for_spark():
         pytest.skip(lacks)
-    home = {"JAVA_HOME": os.environ["JAVA_HOME"]} if "JAVA_HOME" in os.environ else {}
+    return {"JAVA_HOME": os.environ["JAVA_HOME"]} if "JAVA_HOME" in os.environ else {}
+
+
+def test_spark_says_what_duckdb_says(home, tmp_path):
+    said = [done_by("validate", tmp_path, engine, **home) for engine in ("", LOCAL)]
+    assert [(done.returncode, done.stderr) for done in said] == [(0, ""), (0, "")]
+    assert said[0].stdout == said[1].stdout
+    assert [file.name for file in tmp_path.iterdir()] == ["shop.yaml"]
+
+
+@pytest.mark.long  # the tables themselves are compared in tests/parity, in one Spark
+def test_spark_writes_the_table_that_duckdb_writes(home, tmp_path):
     tables, said = [], []
     for engine in ("", LOCAL):
-        done = features(tmp_path, engine, **home)
+        done = done_by("features", tmp_path, engine, **home)
         assert (done.returncode, done.stderr) == (0, "")
         tables.append(pq.read_table(tmp_path / "features.parquet"))
         said.append(done.stdout)
@@ -82,7 +97,7 @@ def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch, capsys, modul
 )
 def test_what_keeps_spark_from_starting_is_told_in_a_sentence(tmp_path, engine, environment, said):
     pytest.importorskip("pyspark", reason="pyspark is not installed")
-    done = features(tmp_path, f"engine: {{kind: spark, {engine}}}\n", **environment)
+    done = done_by("features", tmp_path, f"engine: {{kind: spark, {engine}}}\n", **environment)
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1

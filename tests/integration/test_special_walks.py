@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
-from portfolio_ml import notebook, pipeline, registry
+from portfolio_ml import learning, notebook, pipeline, provenance, registry
 from portfolio_ml.acting import Advice
 from portfolio_ml.config import settings_from
 from portfolio_ml.errors import DataError
+from portfolio_ml.features import sample
 from portfolio_ml.models.lifetime_value import LifetimeValueModel
 from portfolio_ml.pipeline import write_report
 from portfolio_ml.report.words import whom_to_act_on
@@ -138,6 +139,26 @@ def test_a_thin_history_is_scored_unjudged_and_no_more_certain_than_it_was_seen(
     least = 1 / (sum((as_of - day).days for day in first.values()) / HORIZON_DAYS + 2)
     chances = [1 - r["p_return"] if r["p_churn"] is None else r["p_churn"] for r in rows]
     assert least <= min(chances) < max(chances) <= 1 - least
+
+
+def test_a_thin_history_tells_of_how_many_customers_it_rests_on(folder, monkeypatch):
+    monkeypatch.setattr(sample, "FEWEST", 10)
+    shop = settings_of(folder, "drawn")
+    few = shop.training.model_copy(update={"max_rows": CUSTOMERS // 2})
+    shop, as_of = shop.model_copy(update={"training": few}), FIRST_DAY + timedelta(34)
+    told: list[str] = []
+    with pipeline.opened(shop, today=NOW.date(), as_of=as_of, say=quietly) as portfolio:
+        found = learning.learned(portfolio, told.append)
+        assert learning.today(portfolio, found) is found.sample
+        params = provenance.parameters(portfolio, found.sample)
+    note = f"rests on {found.sample.customers} of {found.sample.of} customers"
+    assert 0 < found.sample.customers < found.sample.of
+    assert found.snapshots is None
+    for target in ("churn", "lifetime_value"):
+        assert found.notes[target][0].startswith(note)
+    assert told[-1].startswith(note)
+    assert params["customers_learnt_from"] == found.sample.customers
+    assert params["customers"] == found.sample.of
 
 
 def test_whom_to_act_on_is_logged_registered_and_reported(folder):

@@ -1,10 +1,13 @@
 """The two engines whose results are compared."""
 
 import pytest
+from tests import small_shop
 from tests.java import lacks_for_spark
 
 from portfolio_ml.config import DuckDB, Spark
 from portfolio_ml.engine import opened, reading
+
+from .trained_shop import Shop
 
 LOCAL = Spark(
     kind="spark",
@@ -31,3 +34,20 @@ def local_spark():
 def duckdb():
     with opened(DuckDB(threads=2)) as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def shop(local_spark, tmp_path_factory) -> Shop:
+    folder = tmp_path_factory.mktemp("shop")
+    small_shop.trained(small_shop.settings_of(folder))
+    return Shop(folder)
+
+
+@pytest.fixture
+def sent_to_workers(local_spark, request):
+    """What the test's module defines goes to workers whole: they may not find its file."""
+    from pyspark import cloudpickle  # noqa: PLC0415 - an extra
+
+    cloudpickle.register_pickle_by_value(request.module)
+    yield
+    cloudpickle.unregister_pickle_by_value(request.module)

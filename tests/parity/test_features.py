@@ -120,7 +120,9 @@ def test_all_features_of_a_random_history_agree(tables):
 @pytest.mark.parametrize(
     "portfolio",
     [
-        pytest.param(random_portfolio(is_dated=False), id="static customers"),
+        pytest.param(
+            random_portfolio(is_dated=False), id="static customers", marks=pytest.mark.long
+        ),
         pytest.param(random_portfolio(with_recorded=True), id="lines recorded later"),
         pytest.param(
             Portfolio([Line("a", after(3), 5.0), Line("a", after(9), -1.0)]), id="a customer"
@@ -158,6 +160,7 @@ def test_seasons_agree(engines):
     assert set(found) == set(days[1:])
 
 
+@pytest.mark.long  # `test_scoring` has Spark score under what is frozen
 def test_customers_scored_under_a_frozen_reference_agree(dated, tables):
     expected, found = (
         at(inputs, [AS_OF], horizons=HORIZONS, references=tables[0].references).rows
@@ -178,6 +181,7 @@ def test_the_same_customers_are_drawn(dated, monkeypatch):
     assert 0 < len(found) < dated[0].count()
 
 
+@pytest.mark.long
 def test_cdnow_agrees(engines):
     compare_data_set({"source": "cdnow"}, engines)
 

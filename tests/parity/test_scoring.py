@@ -2,10 +2,8 @@
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +15,7 @@ from tests.parts import in_parts
 
 from portfolio_ml import pipeline
 from portfolio_ml.champions import champions_in_force
-from portfolio_ml.config import Settings, settings_from
+from portfolio_ml.config import Settings
 from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.frozen import FILE
 from portfolio_ml.pipeline import scoring
@@ -27,58 +25,9 @@ from portfolio_ml.sinks.parts import FATE, Part
 from portfolio_ml.sinks.sql import deliver_sql
 from portfolio_ml.sinks.suppression import suppress
 
+from .trained_shop import BEFORE, SPARK, TODAY
+
 pytestmark = [pytest.mark.parity, pytest.mark.xdist_group("spark")]
-
-BEFORE, TODAY = date(2023, 11, 1), date(2023, 11, 29)
-SPARK = {
-    "kind": "spark",
-    "options": {
-        "spark.sql.shuffle.partitions": "3",
-        "spark.sql.adaptive.coalescePartitions.enabled": "false",
-    },
-}
-
-
-@dataclass(frozen=True)
-class Shop:
-    """A shop whose models are trained."""
-
-    folder: Path
-
-    def settings(self, engine: dict, *targets: dict, state: str) -> Settings:
-        trained = small_shop.settings_of(self.folder)
-        given = {
-            "name": trained.name,
-            "data": {"transactions": {"source": "sales.parquet"}},
-            "targets": {
-                "churn": {"horizon_days": 30},
-                "lifetime_value": {"horizon_days": 30},
-                "segments": {"count": 3},
-            },
-            "engine": engine,
-            "tracking": {"uri": "sqlite:///mlflow.db"},
-            "scoring": {"portfolio": False},
-            "delivery": [*targets],
-            "state": {"url": f"sqlite:///{state}"},
-        }
-        return settings_from(given, base=self.folder)
-
-    def scored(
-        self, settings: Settings, *, as_of: date = TODAY, **others
-    ) -> pipeline.ScoringResult:
-        with pipeline.opened(
-            settings, today=small_shop.NOW.date(), as_of=as_of, say=small_shop.quietly
-        ) as portfolio:
-            return pipeline.score(
-                portfolio, now=lambda: small_shop.NOW, say=small_shop.quietly, **others
-            )
-
-
-@pytest.fixture(scope="module")
-def shop(local_spark, tmp_path_factory) -> Shop:
-    folder = tmp_path_factory.mktemp("shop")
-    small_shop.trained(small_shop.settings_of(folder))
-    return Shop(folder)
 
 
 def counts(result: pipeline.ScoringResult) -> list[tuple[object, ...]]:
@@ -108,7 +57,7 @@ def test_spark_scores_and_delivers_what_duckdb_does(shop, postgresql_server, mon
         before = shop.settings({}, sql, state=f"{name}.db")
         shop.scored(before, as_of=BEFORE)  # so that there are bands to stay steady by
         suppress(before, "buyer#0007", now=small_shop.NOW)
-        settings = shop.settings(engine, sql, file, state=f"{name}.db")
+        settings = shop.settings(engine, sql, file, state=f"{name}.db", scoring={})
         results[name] = shop.scored(settings)
         found[name] = pq.read_table(shop.folder / f"{name}.parquet")
         columns = ", ".join(n for n in found[name].column_names if n != "run_id")
@@ -161,16 +110,13 @@ def test_spark_rehearses_some_customers_without_a_trace_and_fills_dates(shop):
         [seen] = pipeline.rehearse_score(
             portfolio, now=lambda: small_shop.NOW, say=small_shop.quietly, customers=chosen
         )
-        for command in (pipeline.portfolio_figures, pipeline.report):
-            with pytest.raises(ConfigError, match="holds all customers in one process"):
-                command(portfolio, now=lambda: small_shop.NOW, say=small_shop.quietly)
         with pytest.raises(ConfigError, match="holds all customers in one process"):
-            pipeline.monitor(portfolio, say=small_shop.quietly)
+            pipeline.contributions(portfolio, None, say=small_shop.quietly)
         assert not (shop.folder / "none.db").exists()
         [(day, done)] = pipeline.fill(
             portfolio, TODAY, now=lambda: small_shop.NOW, say=small_shop.quietly
         )
-        files = portfolio.engine._folder.rglob("part-*.parquet")
+        files = portfolio.engine.folder.rglob("part-*.parquet")
         left = {file.parent for file in files if FATE in pq.read_schema(file).names}
     assert (seen.receipt.rows, seen.receipt.sent, seen.receipt.suppressed) == (3, 2, 1)
     assert [(day, r.sent, r.suppressed) for r in done.receipts] == [
@@ -209,17 +155,6 @@ class DyingPart:
         if not self.marker.exists():
             self.marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-
-
-@pytest.fixture
-def sent_to_workers(local_spark, monkeypatch) -> None:
-    """What this module defines goes to workers whole: they may not find its file."""
-    from pyspark import cloudpickle  # noqa: PLC0415 - an extra
-
-    module = sys.modules[__name__]
-    cloudpickle.register_pickle_by_value(module)
-    yield
-    cloudpickle.unregister_pickle_by_value(module)
 
 
 @pytest.mark.usefixtures("sent_to_workers")

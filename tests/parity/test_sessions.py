@@ -36,6 +36,20 @@ def test_batches_come_in_the_order_that_was_asked_for(local_spark):
     assert pa.Table.from_batches(ordered)["n"].to_pylist() == list(range(4_999, -1, -1))
 
 
+def test_what_is_kept_in_a_scope_goes_with_it_and_nothing_else_does(local_spark):
+    numbers = local_spark.from_arrow(pa.table({"n": [2, 1]}))
+    kept, before = local_spark.keep(numbers), {*local_spark.folder.iterdir()}
+    with local_spark.scope() as briefly:
+        theirs = briefly.keep(numbers)
+        [*files] = briefly.files(theirs.sort("n"))
+        assert briefly.collect(theirs.select(nw.col("n").sum()))["n"].to_pylist() == [3]
+        assert pa.Table.from_batches(briefly.batches(theirs.sort("n")))["n"].to_pylist() == [1, 2]
+        assert all(file.is_file() for file in files)
+        assert len({*local_spark.folder.iterdir()} - before) == 2
+    assert {*local_spark.folder.iterdir()} == before
+    assert local_spark.collect(kept.select(nw.col("n").sum()))["n"].to_pylist() == [3]
+
+
 def test_a_table_of_the_reader_passes_with_its_types_and_nulls(local_spark, duckdb):
     table = pa.table(
         {

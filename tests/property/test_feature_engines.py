@@ -8,6 +8,7 @@ from tests.portfolios import KINDS, Contact, Interaction, Known, Portfolio
 
 from portfolio_ml.config import DuckDB
 from portfolio_ml.engine import opened
+from portfolio_ml.features.inputs import RANGES_READ_ALL
 from portfolio_ml.features.table import at
 
 pytestmark = pytest.mark.property
@@ -86,4 +87,11 @@ def test_many_parts_give_what_one_gives(portfolio, rows):
     parts, again = rows_of(portfolio, threads=2, rows_at_once=2_000)
 
     assert parts == 3
+    assert differing(again, rows) == []
+
+
+def test_customers_laid_out_by_range_give_what_one_gives(portfolio, rows):
+    parts, again = rows_of(portfolio, threads=2, rows_at_once=CUSTOMERS // (RANGES_READ_ALL + 1))
+
+    assert parts > RANGES_READ_ALL
     assert differing(again, rows) == []

@@ -66,6 +66,9 @@ CITED = [
     ("explanation/scale.md", "5.3 times what a bare COPY", "scoring", "5.3 times: 26.5 s"),
     ("explanation/scale.md", "78.0 CPU seconds", "figures_cost", "78.0 CPU seconds"),
     ("explanation/scale.md", "all figures 148.4", "figures_cost", "124.7 | 148.4 | 1.94"),
+    ("how-to/spark.md", "took 7.35 GB in all", "figures_cost", "Peak memory 7.35 GB"),
+    ("how-to/spark.md", "148.4 CPU seconds", "figures_cost", "124.7 | 148.4 | 1.94"),
+    ("how-to/spark.md", "78.0 for the columns", "figures_cost", "78.0 CPU seconds"),
     (
         "explanation/scale.md",
         "413 CPU seconds, 735 s, 2.69 GB",

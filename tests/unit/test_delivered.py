@@ -60,7 +60,8 @@ def place_of(folder, table):
     return Place(URL, table, f"{table}_history", folder)
 
 
-def chances(table):
+def chances(batches):
+    table = pa.Table.from_batches(batches)
     found = p_no_purchase(table).to_pylist()
     return dict(zip(table["customer_id"].to_pylist(), found, strict=True))
 

@@ -304,7 +304,10 @@ class TestOrder:
         assert (late.status, late.sent, late.unchanged) == ("history_only", 2, 0)
         path = tmp_path / target["path"]
         assert [d.as_of for d in deliveries_in_files(path)] == [OLD, NEW]
-        assert scores_in_files(path, OLD)["p_churn"].to_pylist() == [0.5, 0.5]
+        assert pa.Table.from_batches(scores_in_files(path, OLD))["p_churn"].to_pylist() == [
+            0.5,
+            0.5,
+        ]
         again = deliver(tmp_path, target, {}, {}, as_of=OLD, run_id="again")
         assert (again.status, again.sent, again.unchanged) == ("history_only", 0, 2)
 
@@ -382,7 +385,9 @@ class TestByDate:
             deliver(tmp_path, BY_DATE, {"p_churn": 0.25}, as_of=as_of)
         found = deliveries_in_files(tmp_path / "s")
         assert [(d.as_of, d.versions["churn"]) for d in found] == [(OLD, "3"), (NEW, "3")]
-        assert scores_in_files(tmp_path / "s", OLD)["p_churn"].to_pylist() == [0.25]
+        assert pa.Table.from_batches(scores_in_files(tmp_path / "s", OLD))[
+            "p_churn"
+        ].to_pylist() == [0.25]
 
     @pytest.fixture
     def folder(self, tmp_path):

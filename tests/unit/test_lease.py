@@ -45,6 +45,13 @@ def test_another_machine_keeps_its_lease_until_it_was_silent_for_long(folder):
     assert renewed(folder)[0] is None
 
 
+def test_a_clock_that_went_back_keeps_no_lease_for_longer(folder):
+    """Else a machine that died would hold it until the time of its last sign comes again."""
+    held_by(folder, "elsewhere 7 12", NOW + EXPIRY + timedelta(seconds=1))
+    with leased("crm", url=URL, base=folder, now=lambda: NOW):
+        assert renewed(folder)[1] == NOW.isoformat()
+
+
 def test_a_holder_that_nobody_can_read_holds_nothing(folder):
     held_by(folder, "?", NOW)
     with leased("crm", url=URL, base=folder, now=lambda: NOW):

@@ -16,7 +16,7 @@ from portfolio_ml.cli import page as cli_page
 from portfolio_ml.cli.app import app
 from portfolio_ml.config import Settings
 from portfolio_ml.config import page as config_page
-from portfolio_ml.config.sections import Section
+from portfolio_ml.config.section import Section
 from portfolio_ml.metrics import METRICS, interval_metrics
 from portfolio_ml.metrics import page as metrics_page
 from portfolio_ml.schema import page as schema_page
@@ -183,3 +183,14 @@ def test_every_rule_of_the_quarantine_is_documented():
     for source, rule in whole:
         ending = next((e for e in endings if rule.endswith(e)), None)
         assert f"`{rule}`" in text or (ending and f"`COLUMN{ending}`" in text), (source, rule)
+
+
+def test_each_command_that_measures_is_on_the_page_of_what_is_measured():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    measuring = re.findall(
+        r"^(bench-\w+|test-(?:monitor|portfolio|faults)|fuzz|mutants|flaky|coverage|audit):",
+        makefile,
+        flags=re.MULTILINE,
+    )
+    page = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
+    assert {*re.findall(r"`make ([\w-]+)`", page)} - {"test"} == {*measuring}

@@ -12,7 +12,7 @@ from tests.histories import Line, after, bought, day_of, history_of
 from portfolio_ml import snapshots as module
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.table import Horizons, at
-from portfolio_ml.snapshots import Snapshots, labelled, matrix
+from portfolio_ml.snapshots import Snapshots, TrainingTable, labelled, matrix
 from portfolio_ml.timeline import snapshots as snapshot_days
 
 pytestmark = pytest.mark.unit
@@ -55,6 +55,37 @@ def test_the_examples_in_the_docstrings_hold():
 
     assert result.attempted > 0
     assert result.failed == 0
+
+
+# What is kept meanwhile
+
+
+def kept_by(engine):
+    return {name for (name,) in engine._connection.sql("SHOW TABLES").fetchall()}
+
+
+def test_what_is_kept_of_a_date_is_dropped_before_the_next_ones(engine, monkeypatch):
+    inputs = inputs_of(history_of(engine, LINES), engine)
+    before = kept_by(engine)
+    table = TrainingTable(inputs, {EARLY: 1.0, (EARLY + LATE) // 2: 1.0, LATE: 1.0}, HORIZONS)
+    there, keep = [], type(engine).keep
+
+    def keeping(self, frame):
+        there.append(len(kept_by(self) - before))
+        return keep(self, frame)
+
+    monkeypatch.setattr(type(engine), "keep", keeping)
+    assert len({batch["as_of"][0] for batch in table.batches(lambda _: None)}) == 3
+    assert there == [0, 1] * 3  # of each date its features, then its outcomes
+    assert kept_by(engine) == before
+
+
+def test_what_is_kept_for_a_feature_table_is_dropped_with_the_last_row(engine):
+    inputs = inputs_of(history_of(engine, LINES), engine)
+    before = kept_by(engine)
+    found = at(inputs, (EARLY, LATE), horizons=HORIZONS)
+    assert kept_by(engine) == before
+    assert found.rows.num_rows == 7
 
 
 # Rows

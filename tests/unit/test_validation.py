@@ -1,12 +1,9 @@
 """What every table shares: the first rule that a row breaks, and read = kept + quarantined."""
 
-import doctest
-
 import narwhals as nw
 import pyarrow as pa
 import pytest
 
-from portfolio_ml import validation
 from portfolio_ml.config import settings_from
 from portfolio_ml.schema import QUARANTINE, TRANSACTIONS
 from portfolio_ml.validation import Rule, TooManyRefusedError, shown, validated, value, within
@@ -41,12 +38,6 @@ def split(engine):
         )
 
     return split
-
-
-def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(validation)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 def test_a_row_is_refused_under_the_first_rule_that_it_breaks(split, engine):

@@ -1,5 +1,7 @@
 """`portfolio-ml`: the entry point, and how errors become sentences and exit codes."""
 
+import errno
+import os
 import signal
 import sys
 import traceback
@@ -18,10 +20,11 @@ from portfolio_ml.cli.mistakes import tell_error, tell_mistake
 from portfolio_ml.cli.portfolio import portfolio
 from portfolio_ml.cli.printing import print_versions
 from portfolio_ml.cli.walk import EXIT_CODES, FIRST_STEPS, PAGES, Page
-from portfolio_ml.errors import ConfigError, PortfolioError
+from portfolio_ml.errors import ConfigError, PortfolioError, ServiceUnavailableError
 
 BUG = 1
 INTERRUPTED = 130
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # What Typer raises for a wrong command line; it exports only the kinds below it.
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
@@ -82,7 +85,7 @@ def _version(
 def main() -> None:
     """Run the command line; ends the process with the exit code that tells what happened."""
     signal.signal(signal.SIGTERM, _terminated)
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(_printed(run(sys.argv[1:])))
 
 
 def _terminated(number: int, _: object) -> None:
@@ -108,11 +111,35 @@ def run(arguments: list[str]) -> int:
     except RuntimeError as error:
         is_stopped = "interrupted" in str(error).lower()  # what DuckDB makes of Ctrl-C
         code = INTERRUPTED if is_stopped else _bug()
+    except OSError as error:
+        return _no_room(error) if error.errno in _NO_ROOM else _bug()
     except Exception:  # noqa: BLE001 - whatever is left is a bug, and shows its traceback
         return _bug()
     if code == INTERRUPTED:  # Typer turns Ctrl-C into it while a command runs
         print("portfolio-ml: interrupted", file=sys.stderr)
     return code if isinstance(code, int) else 0
+
+
+def _printed(code: int) -> int:
+    """The exit code, once what was printed has arrived; what has no room there is given up."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # it is flushed once more
+        return code or (_no_room(error) if error.errno in _NO_ROOM else BUG)
+    return code
+
+
+def _no_room(error: OSError) -> int:
+    """Tell of a disk without room, where nobody closer to it has: such as for what is printed."""
+    fault = ServiceUnavailableError(
+        "there is no room for what is written",
+        where=str(error.filename or "standard output or a temporary file"),
+        saw=os.strerror(error.errno or 0),
+        do="free some space and run the same command again",
+    )
+    tell_error(fault)
+    return fault.exit_code
 
 
 def _bug() -> int:

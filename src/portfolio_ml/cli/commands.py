@@ -166,6 +166,7 @@ def tune(
     from portfolio_ml import pipeline
     from portfolio_ml.cli.opened import opened
     from portfolio_ml.cli.show.learnt import print_after_tuning, print_tuned, tuned
+    from portfolio_ml.cli.writing import write_text
     from portfolio_ml.results import tuned_yaml
     from portfolio_ml.tuning import TARGETS
 
@@ -183,7 +184,7 @@ def tune(
         print("the finished trials are kept; the same command goes on after them", file=sys.stderr)
         raise
     if out is not None:
-        out.write_text(tuned_yaml(found) + "\n", encoding="utf-8")
+        write_text(out, tuned_yaml(found) + "\n")
     told(found, plain=tuned, drawn=print_tuned, as_json=as_json)
     if not as_json:
         print_after_tuning(found, config)

@@ -37,12 +37,15 @@ def demo(
     from portfolio_ml.cli.show.learnt import training
     from portfolio_ml.cli.show.scores import scoring
     from portfolio_ml.cli.show.walked import print_demo
+    from portfolio_ml.cli.writing import write_text
     from portfolio_ml.datasets import dataset
+    from portfolio_ml.sinks.files import told
 
     chosen = dataset(name)
-    folder.mkdir(parents=True, exist_ok=True)
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     config = folder / f"{name}.yaml"
-    config.write_text(chosen.config, encoding="utf-8")
+    write_text(config, chosen.config)
     with opened(config, None, quiet=quiet) as (portfolio, say):
         trained = pipeline.train(portfolio, promote=True, say=say)
         scored = pipeline.score(portfolio, now=now, say=say)
@@ -55,8 +58,8 @@ def demo(
             reckoned = (report.reckoned, delivered)
     page = report.page
     if as_json:
-        told = {"training": training(trained), "scoring": scoring(scored), "report": str(page)}
-        print_json(told if reckoned is None else {**told, "portfolio": figures(reckoned)})
+        facts = {"training": training(trained), "scoring": scoring(scored), "report": str(page)}
+        print_json(facts if reckoned is None else {**facts, "portfolio": figures(reckoned)})
         return
     print_demo(chosen, trained, scored, config=config, page=page)
     if reckoned is not None:

@@ -58,6 +58,7 @@ def init(
     )
     from portfolio_ml.cli.printing import print_json
     from portfolio_ml.cli.progress import telling
+    from portfolio_ml.cli.writing import write_text
     from portfolio_ml.config import load_settings, settings_from
     from portfolio_ml.schema import CUSTOMERS
 
@@ -90,7 +91,7 @@ def init(
         folder=config.parent.resolve(),
         customers=people,
     )
-    config.write_text(text, encoding="utf-8")
+    write_text(config, text)
     load_settings(config)
     if as_json:
         print_json(described(guessed, proposal, config, customers=people))

@@ -20,6 +20,7 @@ from portfolio_ml.config.delivery_sections import (
     Target,
     history_beside,
 )
+from portfolio_ml.config.engine_sections import DuckDB, Spark
 from portfolio_ml.config.json_schema import json_schema
 from portfolio_ml.config.loading import load_settings, settings_from, variables
 from portfolio_ml.config.portfolio_sections import (
@@ -35,16 +36,11 @@ from portfolio_ml.config.portfolio_sections import (
     Satisfaction,
     Terms,
 )
-from portfolio_ml.config.sections import (
-    Bands,
-    Distributed,
-    DuckDB,
-    ExcludedPeriod,
-    Lifecycle,
-    Spark,
-)
+from portfolio_ml.config.scoring_sections import Bands
 from portfolio_ml.config.settings import ENVIRONMENT_PREFIX, Settings
 from portfolio_ml.config.shown import public_yaml
+from portfolio_ml.config.target_sections import Lifecycle
+from portfolio_ml.config.training_sections import Distributed, ExcludedPeriod
 
 __all__ = [
     "ENVIRONMENT_PREFIX",

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from portfolio_ml.config.sections import Count, Number, Section, Url, Whole
+from portfolio_ml.config.section import Count, Number, Section, Url, Whole
 from portfolio_ml.errors import nearest
 from portfolio_ml.schema import (
     ATTRIBUTE,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from portfolio_ml.config.sections import Count, Section, Url
+from portfolio_ml.config.section import Count, Section, Url
 from portfolio_ml.errors import nearest
 from portfolio_ml.schema import CUSTOMER_ROWS
 

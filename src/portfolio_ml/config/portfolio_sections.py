@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from portfolio_ml.config.sections import Count, Number, Section, Url
+from portfolio_ml.config.section import Count, Number, Section, Url
 from portfolio_ml.schema import ATTRIBUTE
 
 SectionName = Annotated[str, Field(pattern=ATTRIBUTE.pattern)]

@@ -14,19 +14,14 @@ from portfolio_ml.config.delivery_sections import (
     State,
     Target,
 )
+from portfolio_ml.config.engine_sections import AnyEngine, DuckDB
 from portfolio_ml.config.portfolio_sections import Portfolio
-from portfolio_ml.config.sections import (
-    Acting,
-    Activity,
-    AnyEngine,
+from portfolio_ml.config.scoring_sections import Acting, Report, Scoring
+from portfolio_ml.config.target_sections import Activity, Lifecycle, Targets
+from portfolio_ml.config.training_sections import (
     Backtest,
-    DuckDB,
     ExcludedPeriod,
     Gate,
-    Lifecycle,
-    Report,
-    Scoring,
-    Targets,
     Tracking,
     Training,
     Tuning,

@@ -14,6 +14,7 @@ Example:
 from portfolio_ml.engine.computing import computing, reading, workers_of
 from portfolio_ml.engine.duckdb import DuckDBEngine, opened
 from portfolio_ml.engine.frames import Engine, Frame, Kind, Reader, Reading, distinct
+from portfolio_ml.engine.moved import Moved, moved
 from portfolio_ml.engine.spark import SparkEngine
 
 __all__ = [
@@ -21,11 +22,13 @@ __all__ = [
     "Engine",
     "Frame",
     "Kind",
+    "Moved",
     "Reader",
     "Reading",
     "SparkEngine",
     "computing",
     "distinct",
+    "moved",
     "opened",
     "reading",
     "workers_of",

@@ -1,5 +1,6 @@
 """DuckDB, in this process and out of core."""
 
+import copy
 import functools
 import glob
 import itertools
@@ -20,7 +21,7 @@ from portfolio_ml.engine import faults
 from portfolio_ml.engine.csv_files import CsvScan, csv_rows, csv_scan, mended
 from portfolio_ml.engine.files import FILE, Layout, common_columns, is_parquet, layouts_of
 from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading, Told, distinct
-from portfolio_ml.engine.readings import literal, quoted, read_as, text_of_float
+from portfolio_ml.engine.readings import bare_text, literal, quoted, read_as, text_of_float
 from portfolio_ml.engine.spool import spooled
 from portfolio_ml.errors import ConfigError, DataError
 
@@ -46,6 +47,7 @@ class DuckDBEngine:
         self._scans: dict[str, CsvScan] = {}
         self._parquet_files: list[Path] = []
         self._names = (f"kept_{n}" for n in itertools.count())
+        self._kept: list[str] = []
         self.rows_at_once: int | None = max(_memory(connection) // _BYTES_OF_ROW, 1)
 
     def numbered(self, ids: Frame) -> Frame:
@@ -119,12 +121,20 @@ class DuckDBEngine:
         """The frame's lineage and one column per reading; the unreadable is null."""
         relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
         types = dict(zip(relation.columns, map(str, relation.types), strict=True))
-        read = (
-            f"{read_as(r, types, timezone=timezone, written=written)} AS {quoted(r.name)}"
-            for r in readings
+        columns = dict.fromkeys(column for r in readings for column in r.columns)
+        texts = {column for column in columns if types[column] == "VARCHAR"}
+        # Each text is stripped once, by itself: a date looks at its text eight times, and DuckDB
+        # compiles each pattern that it meets, at every step that is added.
+        bare = (
+            f"{bare_text(quoted(c))} AS {quoted(c)}" if c in texts else quoted(c) for c in columns
         )
+        read = functools.partial(
+            read_as, types=types, timezone=timezone, written=written, bare=texts
+        )
+        values = (f"{read(r)} AS {quoted(r.name)}" for r in readings)
         lineage = [name for name in LINEAGE if name in types]
-        return nw.from_native(relation.project(", ".join([*lineage, *read])))
+        stripped = relation.project(", ".join([*lineage, *bare]))
+        return nw.from_native(stripped.project(", ".join([*lineage, *values])))
 
     def values(
         self,
@@ -136,7 +146,7 @@ class DuckDBEngine:
     ) -> Frame:
         """The distinct rows of what `parsed` gives, without their lineage."""
         # Values that differ are fewer than rows, and reading one costs more than telling it apart.
-        columns = {c: None for r in readings for c in (r.column, r.times) if c is not None}
+        columns = dict.fromkeys(column for r in readings for column in r.columns)
         found = distinct(frame.select(*columns))
         return distinct(self.parsed(found, readings, timezone=timezone, written=written))
 
@@ -149,7 +159,49 @@ class DuckDBEngine:
         """
         name = next(self._names)
         self._computed(lambda: nw.to_native(frame).create(name))
+        self._kept.append(name)
         return nw.from_native(self._connection.table(name))
+
+    def keep_each(self, frames: Iterable[Frame]) -> Frame:
+        """The rows of frames, in a table where those of one lie together; errors as of `keep`."""
+        name = next(self._names)
+        for place, frame in enumerate(frames):
+            relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
+            write = relation.insert_into if place else relation.create
+            self._computed(functools.partial(write, name))
+        self._kept.append(name)
+        return nw.from_native(self._connection.table(name))
+
+    def together(self, frame: Frame, column: str, *, size: int) -> Frame:
+        """The frame in Parquet files, one or more for each range; errors are those of `keep`."""
+        relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
+        folder = self._folder / next(self._names)
+        parted = relation.project(f"*, {quoted(column)} // {size} AS _range")
+        self._computed(lambda: parted.write_parquet(str(folder), partition_by=["_range"]))
+        files = str(folder / "*" / "*.parquet")
+        return nw.from_native(self._connection.read_parquet(files, hive_partitioning=False))
+
+    @contextmanager
+    def scope(self) -> Iterator["DuckDBEngine"]:
+        """The same engine for a `with` block, at whose end the tables that it kept are dropped.
+
+        Example:
+            >>> with opened() as engine:
+            ...     with engine.scope() as briefly:
+            ...         kept = briefly.keep(engine.from_arrow(pa.table({"amount": [1, 2]})))
+            ...         found = briefly.collect(kept)
+            ...     found["amount"].to_pylist()
+            [1, 2]
+        """
+        own, kept = copy.copy(self), list[str]()
+        own._kept = kept  # noqa: SLF001 - one of this class
+        try:
+            yield own
+        finally:
+            # Where the engine is closed, or rows are read no further, they end with the engine.
+            with suppress(duckdb.Error):
+                for name in kept:
+                    self._connection.execute(f"DROP TABLE {quoted(name)}")
 
     def collect(self, frame: Frame) -> pa.Table:
         """The frame's rows as one Arrow table; errors are those of `keep`."""
@@ -183,6 +235,15 @@ class DuckDBEngine:
     def stored(self, frame: Frame, schema: pa.Schema) -> pa.Table:
         """The frame's rows in order, in a file that the table maps; errors are those of `keep`."""
         return self.spooled((batch.cast(schema) for batch in self.batches(frame)), schema)
+
+    def written(self, files: Sequence[Path]) -> Frame:
+        """The rows of Parquet files of our own, in order, as they were written."""
+        self._parquet_files.extend(files)
+        names = ", ".join(literal(glob.escape(str(file))) for file in files)
+        own = "union_by_name = true, hive_partitioning = false"
+        return nw.from_native(
+            self._connection.sql(f"SELECT * FROM read_parquet([{names}], {own})")  # noqa: S608 - quoted by us
+        )
 
     def write(self, frame: Frame, file: Path) -> None:
         """Stream the frame's rows into a Parquet file; errors are those of `keep`."""

@@ -69,6 +69,13 @@ def of_parquet(error: Exception, files: Sequence[Path]) -> DataError | None:
             saw=told(error),
             do="export the files alike",
         )
+    if "statistics in your data source are corrupt" in str(error):
+        return DataError(
+            "a Parquet file tells wrongly between which values its own lie",
+            where=str(files[0]) if len(files) == 1 else None,
+            saw="statistics in its footer that its values contradict",
+            do="export it again",
+        )
     for file in files:
         if (reason := _broken(file)) is not None:
             return DataError(

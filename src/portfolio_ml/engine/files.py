@@ -78,7 +78,7 @@ def parquet_layout(file: Path) -> Layout:
     """
     try:
         schema = pq.read_schema(file)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:  # names that are no UTF-8
         raise DataError(
             "the file is no readable Parquet file",
             where=str(file),

@@ -1,6 +1,7 @@
 """What the steps ask of an engine, and what it gives them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -36,6 +37,11 @@ class Reading:
     kind: Kind
     times: str | None = None
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column, or the two whose product it is."""
+        return (self.column,) if self.times is None else (self.column, self.times)
+
 
 def distinct(frame: Frame) -> Frame:
     """The frame's distinct rows, by grouping: `unique` numbers all rows, at thrice the cost."""
@@ -56,6 +62,22 @@ class Engine(Protocol):
 
     def keep(self, frame: Frame) -> Frame:
         """The frame, computed once, for those who read it more than once."""
+
+    def keep_each(self, frames: Iterable[Frame]) -> Frame:
+        """The rows of frames with the same columns, one frame computed after the other."""
+
+    def together(self, frame: Frame, column: str, *, size: int) -> Frame:
+        """The frame, kept so that rows whose whole number lies in one range of `size` lie together.
+
+        A filter for such a range then reads little else.
+        """
+
+    def scope(self) -> AbstractContextManager["Engine"]:
+        """The same engine for a `with` block, at whose end goes what it kept in there.
+
+        What was made of that can be read no more; tables of Arrow that it collected or spooled
+        can. What the engine itself keeps ends with it.
+        """
 
     def collect(self, frame: Frame) -> pa.Table:
         """The frame's rows, held in this process: for aggregates and samples."""

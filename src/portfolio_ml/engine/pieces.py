@@ -143,10 +143,10 @@ def rows_of(
 
 def _read(scan: Scan, piece: Piece, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
     # Whatever a killed task leaves behind is in the folder that the run removes in the end.
-    settings = DuckDB(threads=1, memory_limit=_MEMORY, temp_directory=_seen(scan.folder))
+    settings = DuckDB(threads=1, memory_limit=_MEMORY, temp_directory=seen(scan.folder))
     with duckdb.opened(settings) as engine:
         for place in piece.files:
-            file = _seen(scan.files[place])
+            file = seen(scan.files[place])
             told = None if scan.told is None else {k: [v[place]] for k, v in scan.told.items()}
             found = nw.to_native(engine.scan([file], scan.written, told))
             if piece.rows is not None:
@@ -171,7 +171,12 @@ def _cast(name: str, own: str, of: str) -> str:
     return f"CAST({quoted(name)} AS {of})"
 
 
-def _seen(path: Path) -> Path:
+def seen(path: Path) -> Path:
+    """The path, where it is seen from here.
+
+    Raises:
+        ConfigError: It is not.
+    """
     if path.exists():
         return path
     raise ConfigError(

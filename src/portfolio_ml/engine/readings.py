@@ -4,7 +4,7 @@ Numbers are plain (`1234.5`, `1e3`) unless the format says how people write them
 signs, groups of three, a minus at either end and an amount in parentheses are read as well.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from portfolio_ml.config import CsvFormat
 from portfolio_ml.engine.frames import Kind, Reading
@@ -56,18 +56,45 @@ def literal(text: str) -> str:
 
 
 def read_as(
-    reading: Reading, types: Mapping[str, str], *, timezone: str, written: CsvFormat
+    reading: Reading,
+    types: Mapping[str, str],
+    *,
+    timezone: str,
+    written: CsvFormat,
+    bare: Container[str] = (),
 ) -> str:
-    """The SQL that reads columns of these types as the reading says."""
-    columns = (reading.column, *([reading.times] if reading.times else []))
-    values = [_read(reading.kind, c, types[c], timezone, written) for c in columns]
+    """The SQL that reads columns as a reading says.
+
+    Args:
+        reading: What to read.
+        types: The type of each column.
+        timezone: The portfolio's.
+        written: How texts are written.
+        bare: The columns of text that have no blanks around it any more; see `bare_text`.
+    """
+    texts = (quoted(c) if c in bare else _text(c, types[c]) for c in reading.columns)
+    values = (
+        _read(reading.kind, c, types[c], text, timezone=timezone, written=written)
+        for c, text in zip(reading.columns, texts, strict=True)
+    )
     return (" || ' * ' || " if reading.kind == "text" else " * ").join(values)
 
 
-def _read(kind: Kind, name: str, type_name: str, timezone: str, written: CsvFormat) -> str:
+def bare_text(column: str) -> str:
+    """The SQL of a column as text without the blanks around it; null where nothing is left."""
+    # Most have none, which is soon seen.
+    text = f"CAST({column} AS VARCHAR)"
+    ends = (f"{end} >= '!' AND {end} < chr(127)" for end in (text, f"{text}[-1]"))
+    return (
+        f"CASE WHEN {' AND '.join(ends)} THEN {text} "
+        f"ELSE NULLIF(regexp_replace({text}, '{_BLANKS_AROUND}', '', 'g'), '') END"
+    )
+
+
+def _read(
+    kind: Kind, name: str, type_name: str, text: str, *, timezone: str, written: CsvFormat
+) -> str:
     column = quoted(name)
-    has_no_blanks = type_name.partition("(")[0] in _NUMBER_TYPES | _LOCAL_TIME_TYPES
-    text = f"CAST({column} AS VARCHAR)" if has_no_blanks else _trimmed(column)
     if kind == "number":
         return _number(text, written) if type_name == "VARCHAR" else f"TRY_CAST({column} AS DOUBLE)"
     if kind == "text":
@@ -76,6 +103,11 @@ def _read(kind: Kind, name: str, type_name: str, timezone: str, written: CsvForm
     if kind == "minute":
         return _minute(local, _tells_time(text, type_name, written))
     return f"CAST(date_diff('day', DATE '1970-01-01', CAST({local} AS DATE)) AS INTEGER)"
+
+
+def _text(name: str, type_name: str) -> str:
+    has_no_blanks = type_name.partition("(")[0] in _NUMBER_TYPES | _LOCAL_TIME_TYPES
+    return f"CAST({quoted(name)} AS VARCHAR)" if has_no_blanks else bare_text(quoted(name))
 
 
 def _local(column: str, text: str, type_name: str, timezone: str, written: CsvFormat) -> str:
@@ -102,16 +134,6 @@ def _minute(local: str, tells_time: str) -> str:
     moment = f"CAST({local} AS TIMESTAMP)"
     minute = f"60 * date_part('hour', {moment}) + date_part('minute', {moment})"
     return f"CASE WHEN {tells_time} THEN CAST({minute} AS SMALLINT) END"
-
-
-def _trimmed(column: str) -> str:
-    """The column as text without the blanks around it; most have none, which is soon seen."""
-    text = f"CAST({column} AS VARCHAR)"
-    ends = (f"{end} >= '!' AND {end} < chr(127)" for end in (text, f"{text}[-1]"))
-    return (
-        f"CASE WHEN {' AND '.join(ends)} THEN {text} "
-        f"ELSE NULLIF(regexp_replace({text}, '{_BLANKS_AROUND}', '', 'g'), '') END"
-    )
 
 
 def text_of_float(name: str) -> str:

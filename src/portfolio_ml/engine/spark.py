@@ -9,10 +9,11 @@ a database or from memory, so all of its workers must see it. Files cut a kept t
 was computed from, and a lost worker loses nothing of it.
 """
 
+import copy
 import itertools
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,9 @@ class SparkEngine:
         session: The session.
         reader: What looks at files in this process, and streams tables that are in it.
         folder: What tables pass through; this process and Spark's workers see it.
+
+    Attributes:
+        folder: The same.
     """
 
     rows_at_once: int | None = None
@@ -65,8 +69,9 @@ class SparkEngine:
     def __init__(self, session: "SparkSession", reader: DuckDBEngine, folder: Path) -> None:
         self._session = session
         self._reader = reader
-        self._folder = folder
+        self.folder = folder
         self._names = (f"kept_{n}.parquet" for n in itertools.count())
+        self._kept: list[Path] = []
         self._scans: list[tuple[DataFrame, Scan, nw.Schema]] = []
 
     def numbered(self, ids: Frame) -> Frame:
@@ -108,7 +113,7 @@ class SparkEngine:
         others = beside(told or {}, types)
         types |= dict.fromkeys(others, "VARCHAR")
         schema = nw.Schema({**schema, **dict.fromkeys(others, nw.String())})
-        return self._found(Scan(tuple(files), types, self._folder, written, others), schema)
+        return self._found(Scan(tuple(files), types, self.folder, written, others), schema)
 
     def listed(self, table: pa.Table, source: str) -> Frame:
         """The rows of a table in memory, through a file, with what it is called and their number.
@@ -118,9 +123,9 @@ class SparkEngine:
         """
         theirs = [name for name in table.column_names if name.casefold() not in LINEAGE]
         rows = self._reader.from_arrow(table.select(theirs))
-        file = self._folder / next(self._names)
+        file = self.folder / next(self._names)
         self._reader.write(rows, file)
-        scan = Scan((file,), _types(nw.to_native(rows)), self._folder, source=source)
+        scan = Scan((file,), _types(nw.to_native(rows)), self.folder, source=source)
         return self._found(scan, rows.collect_schema())
 
     def types(self, frame: Frame) -> nw.Schema:
@@ -174,9 +179,9 @@ class SparkEngine:
         """
         if not isinstance(nw.to_native(frame), duckdb.DuckDBPyRelation):
             return frame
-        file = self._folder / next(self._names)
+        file = self._new()
         self._reader.write(frame, file)
-        return self._taken(file)
+        return self.written([file])
 
     def keep(self, frame: Frame) -> Frame:
         """The frame, written once to Parquet files.
@@ -184,7 +189,33 @@ class SparkEngine:
         Raises:
             ServiceUnavailableError: Spark gave the work up.
         """
-        return self._taken(self._written(frame))
+        return self.written([self._written(frame)])
+
+    def keep_each(self, frames: Iterable[Frame]) -> Frame:
+        """The rows of frames, which Spark parts by itself; errors are those of `keep`."""
+        return self.keep(nw.concat([*frames]))
+
+    def together(self, frame: Frame, column: str, *, size: int) -> Frame:  # noqa: ARG002
+        """The frame itself: Spark shuffles by what a query asks for."""
+        return frame
+
+    @contextmanager
+    def scope(self) -> Iterator["SparkEngine"]:
+        """The same engine for a `with` block, at whose end go the files that it wrote in there.
+
+        Those that `files` gave are among them.
+        """
+        own, kept = copy.copy(self), list[Path]()
+        own._kept = kept  # noqa: SLF001 - one of this class
+        try:
+            yield own
+        finally:
+            for path in kept:
+                _remove(path)
+
+    def adopt(self, path: Path) -> None:
+        """Let what a worker left in the folder end with this engine, or with the scope it is."""
+        self._kept.append(path)
 
     def collect(self, frame: Frame) -> pa.Table:
         """The frame's rows as one Arrow table; errors are those of `keep`."""
@@ -203,13 +234,17 @@ class SparkEngine:
     def spooled(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
         """The batches as a table that lies in a file; errors are those of `keep`."""
         with computing():
-            return spooled(batches, schema, self._folder / f"{next(self._names)}.arrow")
+            return spooled(batches, schema, self.folder / f"{next(self._names)}.arrow")
 
     def batches(self, frame: Frame) -> Iterator[pa.RecordBatch]:
         """The frame's rows in order, streamed from files; errors are those of `keep`."""
-        for file in sorted(self._written(frame).glob("part-*.parquet")):
-            with pq.ParquetFile(file) as opened_file:
-                yield from opened_file.iter_batches(_BATCH_ROWS)
+        folder = self._written(frame)
+        try:
+            for file in sorted(folder.glob("part-*.parquet")):
+                with pq.ParquetFile(file) as opened_file:
+                    yield from opened_file.iter_batches(_BATCH_ROWS)
+        finally:
+            _remove(folder)
 
     def stored(self, frame: Frame, schema: pa.Schema) -> pa.Table:
         """The frame's rows in order, in a file that this process maps.
@@ -251,17 +286,22 @@ class SparkEngine:
             numbers = self._session.range(0, len(pieces), 1, len(pieces))
             return numbers.mapInArrow(function, types)
 
-    def streamed(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Frame:
-        """A frame over rows that come a batch at a time, through a file.
+    def written(self, files: Sequence[Path]) -> Frame:
+        """The rows of Parquet files of our own, in this engine's folder.
 
         Raises:
-            ConfigError: Spark does not see the folder that it passes through.
+            ConfigError: Spark does not see the folder.
         """
-        file = self._folder / next(self._names)
+        with computing():
+            return _framed(self._session.read.parquet(*(file.as_uri() for file in files)))
+
+    def passed(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Path:
+        """A Parquet file of rows that come a batch at a time, which the workers see."""
+        file = self._new()
         with pq.ParquetWriter(file, schema) as writer:
             for batch in batches:
                 writer.write_batch(batch)
-        return self._taken(file)
+        return file
 
     def mapped(self, frame: Frame, work: Work, schema: pa.Schema) -> Frame:
         """The frame's rows through a function that Spark's workers run, a batch at a time.
@@ -281,17 +321,12 @@ class SparkEngine:
             return _framed(nw.to_native(frame).mapInArrow(Sent(work), types))
 
     def files(self, frame: Frame) -> tuple[Path, ...]:
-        """Parquet files with the frame's rows in order, which end with the engine.
+        """Parquet files with the frame's rows in order, which end with the engine or its scope.
 
         Of parts that Spark tried more than once, only the attempt that it took is among them;
         errors are those of `keep`.
         """
         return tuple(sorted(self._written(frame).glob("part-*.parquet")))
-
-    def forget(self, files: Iterable[Path]) -> None:
-        """Remove what `files` gave, where the engine goes on for long."""
-        for folder in {file.parent for file in files}:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def each(self, count: int, work: Callable[[int], str]) -> list[str]:
         """What a function that Spark's workers run gives for every number below `count`.
@@ -311,15 +346,21 @@ class SparkEngine:
         told = dict(zip(done["number"].to_pylist(), done["told"].to_pylist(), strict=True))
         return [told[number] for number in range(count)]
 
+    def once(self, work: Callable[[], str]) -> str:
+        """What a function gives that one of Spark's workers runs; all else is as of `each`."""
+        [told] = self.each(1, lambda _: work())
+        return told
+
     def _written(self, frame: Frame) -> Path:
-        folder = self._folder / next(self._names)
+        folder = self._new()
         with computing():
             nw.to_native(frame).write.parquet(str(folder))
         return folder
 
-    def _taken(self, path: Path) -> Frame:
-        with computing():
-            return _framed(self._session.read.parquet(path.as_uri()))
+    def _new(self) -> Path:
+        """A name in the folder for what ends with the engine, or with the scope that it is."""
+        self._kept.append(self.folder / next(self._names))
+        return self._kept[-1]
 
 
 @contextmanager
@@ -346,6 +387,12 @@ def opened(settings: Spark, reader: DuckDBEngine) -> Iterator[SparkEngine]:
         )
     with scratch.folder(shared and shared.resolve()) as folder, session(settings, folder) as own:
         yield SparkEngine(own, reader, folder)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, as far as they are there."""
+    with suppress(OSError):
+        path.unlink() if path.is_file() else shutil.rmtree(path)
 
 
 def _types(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:

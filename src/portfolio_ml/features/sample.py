@@ -27,34 +27,32 @@ class Sample:
         inputs: What their features are computed from.
         customers: How many were drawn.
         of: How many there are, be their first line later than any as-of day.
-        rate: The share that was asked for; 1 where everybody is there.
     """
 
     inputs: Inputs
     customers: int
     of: int
-    rate: float
 
     @property
     def weight(self) -> float:
-        """How many customers each one stands for.
+        """How many customers each one stands for: together they weigh what all do.
 
         Example:
             >>> from portfolio_ml.features.sample import Sample
-            >>> Sample(None, customers=26, of=100, rate=0.25).weight
+            >>> Sample(None, customers=25, of=100).weight
             4.0
         """
-        return 1 / self.rate
+        return self.of / self.customers
 
     @property
     def note(self) -> str | None:
         """How many were drawn, in words; None where everybody is there.
 
         Example:
-            >>> print(Sample(None, customers=181_000, of=5_000_000, rate=0.0362).note)
+            >>> print(Sample(None, customers=181_000, of=5_000_000).note)
             rests on 181,000 of 5,000,000 customers, drawn by training.max_rows
         """
-        if self.rate == 1:
+        if self.customers == self.of:
             return None
         return (
             f"rests on {self.customers:,} of {counted(self.of, 'customer')}, "
@@ -76,13 +74,13 @@ def drawn(inputs: Inputs, as_of_days: Sequence[int], *, most: int, seed: int) ->
     """
     count, days = inputs.count(), sorted({*as_of_days})
     if count <= FEWEST or count * len(days) <= most:
-        return Sample(inputs, count, count, 1.0)
+        return Sample(inputs, count, count)
     rate = most / max(_rows(inputs, days), 1)
     if rate >= 1:
-        return Sample(inputs, count, count, 1.0)
+        return Sample(inputs, count, count)
     rate = max(rate, FEWEST / count)
     some = inputs.sampled(below(rate), salt=f"{seed}:")
-    return Sample(some, some.count(), count, rate)
+    return Sample(some, some.count(), count)
 
 
 def below(rate: float) -> str:

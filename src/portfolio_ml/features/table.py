@@ -6,7 +6,7 @@ one query; many customers are parts of it, so that memory does not grow with the
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import narwhals as nw
 import numpy as np
@@ -201,18 +201,16 @@ def at(
     Raises:
         DataError: There is nobody to fit a reference on, on any of the days.
     """
-    found = computed(
-        inputs,
-        as_of_days,
-        horizons=horizons,
-        references=references,
-        progress=lambda share: progress(share / 2),
-    )
-    return FeatureTable(
-        rows=inputs.engine.spooled(_told(found, progress), found.schema),
-        references=found.references,
-        hash=definitions_hash(inputs.catalogue, horizons),
-    )
+    with inputs.engine.scope() as engine:
+        found = computed(
+            replace(inputs, engine=engine),
+            as_of_days,
+            horizons=horizons,
+            references=references,
+            progress=lambda share: progress(share / 2),
+        )
+        rows = engine.spooled(_told(found, progress), found.schema)
+    return FeatureTable(rows, found.references, definitions_hash(inputs.catalogue, horizons))
 
 
 def computed(

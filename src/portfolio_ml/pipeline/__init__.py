@@ -6,7 +6,8 @@ prints; `say` is told what is being done. The wall clock comes in as `Clock`.
 
 from portfolio_ml.delivering import Deliveries, Rehearsal
 from portfolio_ml.opening import Opened, Validation, opened, validate
-from portfolio_ml.pipeline.figures import delivered_figures, monitor, portfolio_figures
+from portfolio_ml.pipeline.figures import delivered_figures, portfolio_figures
+from portfolio_ml.pipeline.monitoring import monitor
 from portfolio_ml.pipeline.reporting import Reported, report, write_report
 from portfolio_ml.pipeline.scoring import (
     ScoringResult,

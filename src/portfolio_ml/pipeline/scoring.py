@@ -9,14 +9,13 @@ import pyarrow as pa
 
 from portfolio_ml import delivering
 from portfolio_ml.champions import champions_in_force, source_of_champions
-from portfolio_ml.config import Settings
 from portfolio_ml.delivering import Deliveries, Rehearsal
 from portfolio_ml.engine import SparkEngine, workers_of
 from portfolio_ml.errors import DataError, PortfolioError
 from portfolio_ml.judgement import PRIMARY
 from portfolio_ml.opening import Opened, Say
 from portfolio_ml.pipeline.by_workers import (
-    NO_FIGURES,
+    carried_for_figures,
     dates_by_workers,
     demand_one_process,
     found_by_workers,
@@ -28,8 +27,9 @@ from portfolio_ml.report.summed import with_sums
 from portfolio_ml.scored import Clock, Scored, scored, scored_dates
 from portfolio_ml.scored_by_workers import ScoredByWorkers
 from portfolio_ml.scoring import Champions
+from portfolio_ml.sinks.order import Rows
 from portfolio_ml.sinks.receipts import Receipt, Run
-from portfolio_ml.sinks.sql import Rows
+from portfolio_ml.sinks.suppression import suppression
 from portfolio_ml.snapshots import matrix
 from portfolio_ml.steps import told
 from portfolio_ml.timeline import to_date, to_day
@@ -77,8 +77,7 @@ def score(
     champions, judgements = champions_in_force(settings, say)
     workers = workers_of(portfolio.engine)
     if workers is not None:
-        chosen = _chosen(portfolio, customers, say)
-        parts, run = _found_by_workers(chosen, champions, workers, now=now, say=say)
+        parts, run = _found_by_workers(portfolio, champions, customers, workers, now=now, say=say)
         done = delivering.deliver(parts.rows, settings, run, some=some, say=say)
         facts = _facts_of_parts(portfolio, parts, champions, judgements, now)
         count = parts.tally.handed - parts.tally.erased
@@ -104,8 +103,7 @@ def rehearse_score(
     workers = workers_of(portfolio.engine)
     rows: Rows
     if workers is not None:
-        chosen = _chosen(portfolio, customers, say)
-        parts, run = _found_by_workers(chosen, champions, workers, now=now, say=say)
+        parts, run = _found_by_workers(portfolio, champions, customers, workers, now=now, say=say)
         rows = parts.rows
     else:
         found = _scored(portfolio, champions, customers, now=now, say=say)
@@ -130,7 +128,6 @@ def fill(
     champions, _ = champions_in_force(settings, say)
     workers = workers_of(portfolio.engine)
     if workers is not None:
-        _tell_no_figures(settings, say)
         for parts, run in dates_by_workers(portfolio, champions, workers, first, now=now, say=say):
             yield run.as_of, delivering.deliver(parts.rows, settings, run)
         return
@@ -145,7 +142,7 @@ def fill(
         progress=progress,
     ):
         if settings.scoring.portfolio:
-            found = with_portfolio(found, portfolio, champions)  # noqa: PLW2901 - the same, fuller
+            found = with_portfolio(found, portfolio, champions, erased=suppression(settings))  # noqa: PLW2901 - the same, fuller
         kept, run = delivering.allowed(found, portfolio, champions, now=now)
         yield found.as_of, delivering.deliver(kept.rows, settings, run)
 
@@ -246,21 +243,29 @@ def _scored(
         return scored(chosen, champions, bands_before=bands_before, now=now, say=say)
     found = scored(portfolio, champions, bands_before=bands_before, now=now, say=say)
     say("computing the portfolio's figures")
-    found = with_portfolio(found, portfolio, champions)
+    found = with_portfolio(found, portfolio, champions, erased=suppression(settings))
     return found if customers is None else found.only(customers)
 
 
 def _found_by_workers(
-    portfolio: Opened, champions: Champions, workers: SparkEngine, *, now: Clock, say: Say
+    portfolio: Opened,
+    champions: Champions,
+    customers: Sequence[str] | None,
+    workers: SparkEngine,
+    *,
+    now: Clock,
+    say: Say,
 ) -> tuple[ScoredByWorkers, Run]:
-    _tell_no_figures(portfolio.settings, say)
-    as_of = portfolio.as_of
-    return found_by_workers(portfolio, champions, workers, as_of=as_of, now=now, say=say)
-
-
-def _tell_no_figures(settings: Settings, say: Say) -> None:
-    if settings.scoring.portfolio:
-        say(NO_FIGURES)
+    chosen = _chosen(portfolio, customers, say)
+    return found_by_workers(
+        chosen,
+        champions,
+        workers,
+        everybody=carried_for_figures(portfolio, workers),
+        as_of=portfolio.as_of,
+        now=now,
+        say=say,
+    )
 
 
 def _chosen(portfolio: Opened, customers: Sequence[str] | None, say: Say) -> Opened:

@@ -120,7 +120,7 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
     learned = learning.learned(portfolio, say)
     judgements = learned.judgements
     say("fitting the final models")
-    today = learning.drawn_for(portfolio, [portfolio.as_of_day])
+    today = learning.today(portfolio, learned)
     table = features(replace(portfolio, inputs=today.inputs), say=say)
     frozen = _frozen(portfolio, table)
     names = portfolio.inputs.catalogue.model_inputs
@@ -154,12 +154,12 @@ def train(portfolio: Opened, *, promote: bool, say: Say) -> TrainingResult:
                 judgements=judgements,
                 segments=segments,
                 migration=moved,
-                params=provenance.parameters(portfolio, learned.sample or today),
+                params=provenance.parameters(portfolio, learned.sample),
                 tags=provenance.tags(portfolio),
                 dataset=provenance.dataset(portfolio),
                 documents=provenance.documents(settings),
                 unjudged=learned.unjudged,
-                notes=notes,
+                notes={**notes, "segments": [today.note]} if today.note else notes,
                 over_champions=gains_over_champions(
                     settings, judgements, learned.evaluated, horizons=recipe.horizons
                 ),

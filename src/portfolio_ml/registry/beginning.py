@@ -3,13 +3,20 @@
 MLflow makes its tables when it first looks for them, and two that look at once both make them. So
 whoever opens a store waits until those before have looked: beside an SQLite file with the folder
 locked, on a server with a lock of its database's.
+
+SQLite would keep the half that was made before a disk was full, which MLflow does not go on from:
+"table scorers already exists". So an SQLite store is made beside its name, and gets the name when
+it is whole.
 """
 
 import os
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
+from typing import Any
 
 from portfolio_ml.databases import redacted, writing
 from portfolio_ml.errors import TryAgainLaterError
@@ -41,6 +48,39 @@ def alone_at_first(address: str) -> Iterator[None]:
             yield
     else:  # the server sees to that
         yield
+
+
+def make_whole(address: str) -> None:
+    """Make the tables of an SQLite store that has none yet, all or none; others are left alone.
+
+    Only for those who are alone at it. What was left by one who was killed is removed.
+
+    Raises:
+        OSError: Its folder may not be written or is full; where the database finds out, it says
+            so by an exception of its own.
+    """
+    path = Path(address.removeprefix(SQLITE))
+    if not address.startswith(SQLITE) or (path.exists() and path.stat().st_size):
+        return
+    from mlflow.store.db import utils as untyped  # noqa: PLC0415 - who begins a store waits for it
+
+    utils: Any = untyped
+    _remove_parts(path)
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    engine = utils.create_sqlalchemy_engine(f"{SQLITE}{part}")
+    try:
+        utils._initialize_tables(engine)  # noqa: SLF001 - `mlflow db upgrade` needs an older store
+        engine.dispose()
+        part.replace(path)
+    finally:
+        engine.dispose()
+        _remove_parts(path)
+
+
+def _remove_parts(path: Path) -> None:
+    """Halves of a store, and what SQLite keeps beside them."""
+    for each in path.parent.glob(f".{escape(path.name)}.*.part*"):
+        each.unlink(missing_ok=True)
 
 
 @contextmanager

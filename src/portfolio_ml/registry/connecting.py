@@ -16,7 +16,7 @@ from portfolio_ml.registry.address import (
     demand_answer,
     has_tables,
 )
-from portfolio_ml.registry.beginning import alone_at_first
+from portfolio_ml.registry.beginning import alone_at_first, make_whole
 from portfolio_ml.registry.faults import told
 from portfolio_ml.registry.store import Store
 
@@ -49,6 +49,7 @@ def opened(settings: Settings) -> Iterator[Store]:
     demand_answer(address)
     with _pointed(address) as mlflow:
         with alone_at_first(address):
+            make_whole(address)
             number = _experiment(mlflow, address, settings.experiment) or _begun(
                 mlflow, address, settings.experiment
             )

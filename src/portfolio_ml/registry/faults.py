@@ -31,6 +31,10 @@ def told(mlflow: Any, address: str) -> Iterator[None]:  # noqa: ANN401 - a modul
         raise _expected(error, address) from None  # its own message may show the password
     except OSError as error:  # those of HTTP are among them
         raise _of_files(error, address) from error
+    except Exception as error:
+        if (expected := meaning(error, redacted(address))) is None:
+            raise
+        raise expected from None  # of a store's database, before MLflow itself is at it
 
 
 def is_lost(error: Exception) -> bool:
@@ -46,8 +50,8 @@ def _expected(error: Exception, address: str) -> PortfolioError:
     where, saw = redacted(address), without_secrets(str(error), address)
     if any(words in str(error) for words in _LOCKED):
         return _locked(where)
-    if any(words in str(error) for words in _FULL):
-        return _full(where, saw)
+    if full := next((words for words in _FULL if words in str(error)), None):
+        return _full(where, full)  # the rest can be pages long, where many files are fetched
     return meaning(error.__cause__, where) or ServiceUnavailableError(
         "the tracking store does not do what is asked",
         where=where,

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from portfolio_ml.errors import TryAgainLaterError
@@ -41,7 +41,8 @@ class Move:
         before: The champion until then; None without one.
         previous: What a rollback from the new champion leads to; None for nothing.
         previous_before: The same, until then.
-        at: When, UTC.
+        at: When, UTC. It tells the order of the moves, so where a clock went back meanwhile it is
+            just after that of the move before.
         by: Who.
         reason: Why.
         run_id: The run on whose behalf it is done.
@@ -97,6 +98,13 @@ class Aliases:
         """The champion that a version took over from when it was promoted last."""
         promoted = [m for m in self.moves() if m.version == version and m.action == "promoted"]
         return promoted[-1].before if promoted else None
+
+    def in_order(self, move: Move) -> Move:
+        """The move, later than all that are told, whatever the clock did meanwhile."""
+        last = max((each.at for each in self._announced()), default=None)
+        if last is None or move.at > last:
+            return move
+        return replace(move, at=last + timedelta(microseconds=1))
 
     def carry_out(self, move: Move) -> None:
         """Make a move, alone: nobody else's is begun until it is done.

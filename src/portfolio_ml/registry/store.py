@@ -248,17 +248,20 @@ class Store(Runs):
         name = "promote" if action == "promoted" else "roll back"
         given = nullcontext(run_id) if run_id else self.run(f"{name} {target} {number}")
         with given as run:
-            move = move_of(
-                target,
-                action,
-                number,
-                aliases=aliases,
-                previous=previous,
-                reason=reason,
-                run=self._client.get_run(run),
-                by=user(),
+            moves = self._aliases_of(target)
+            move = moves.in_order(
+                move_of(
+                    target,
+                    action,
+                    number,
+                    aliases=aliases,
+                    previous=previous,
+                    reason=reason,
+                    run=self._client.get_run(run),
+                    by=user(),
+                )
             )
-            self._aliases_of(target).carry_out(move)
+            moves.carry_out(move)
             if run_id is None:
                 self.log(run, params={"target": target, "version": number, "reason": reason})
         return move

@@ -6,12 +6,15 @@ from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from portfolio_ml.config.delivery_sections import HubSpotTarget, SalesforceTarget
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.sinks.vendors.limits import Clock, Patience
 from portfolio_ml.sinks.vendors.vendor import Vendor
 from portfolio_ml.steps import Progress, unheard
+
+_IDS_AT_ONCE = 50_000
 
 
 def nobody(_customer_id: str) -> bool:
@@ -44,10 +47,18 @@ class Crm:
     progress: Progress = unheard
 
     def without_suppressed(self, rows: pa.Table) -> tuple[pa.Table, int]:
-        """The rows of customers who were not erased, and the number of the others."""
-        customers = rows["customer_id"].to_pylist()
-        keep = [who is None or not self.suppressed(str(who)) for who in customers]
-        return rows.filter(pa.array(keep, pa.bool_())), keep.count(False)
+        """The rows of customers who were not erased, and the number of the others.
+
+        All rows, uncopied, where no customer among them was.
+        """
+        ids = rows.select(["customer_id"]).to_batches(max_chunksize=_IDS_AT_ONCE)
+        kept = pa.chunked_array([self._kept(batch.column(0)) for batch in ids], pa.bool_())
+        erased = len(kept) - (pc.sum(kept).as_py() or 0)
+        return (rows.filter(kept), erased) if erased else (rows, 0)
+
+    def _kept(self, ids: pa.Array) -> pa.Array:
+        told = (who is None or not self.suppressed(str(who)) for who in ids.to_pylist())
+        return pa.array(told, pa.bool_(), size=len(ids))
 
 
 def table_of(target: HubSpotTarget | SalesforceTarget) -> str:

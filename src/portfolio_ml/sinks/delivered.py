@@ -34,11 +34,8 @@ def p_no_purchase(rows: pa.Table) -> pa.ChunkedArray:
     return pc.coalesce(rows["p_churn"], pc.subtract(1.0, rows["p_return"]))
 
 
-def with_types(rows: pa.Table) -> pa.Table:
-    """customer_id and `SCORES` with their types, which a database without a row does not tell."""
-    columns = [rows["customer_id"].cast(pa.string())]
-    columns += [rows[name].cast(pa.float64()) for name in SCORES]
-    return pa.table(columns, names=["customer_id", *SCORES])
+PAST = pa.schema([("customer_id", pa.string()), *((name, pa.float64()) for name in SCORES)])
+"""What is read of a date's scores, one row per customer."""
 
 
 def tells_scores(contract: Table) -> bool:

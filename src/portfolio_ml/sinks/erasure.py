@@ -8,7 +8,7 @@ from portfolio_ml.config import SqlTarget
 from portfolio_ml.databases import RowRefusedError, Writer, redacted, there_are, writing
 from portfolio_ml.sinks.crm_table import CrmTable
 from portfolio_ml.sinks.ledger import escaped, ledger_names
-from portfolio_ml.sinks.sql import history_name
+from portfolio_ml.sinks.order import history_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,20 +16,24 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import uuid4
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from portfolio_ml.databases import redacted, there_are, writing
 from portfolio_ml.errors import NothingToDoError, PortfolioError
-from portfolio_ml.sinks.accounts import Account, leave
+from portfolio_ml.sinks.accounts import Account, Handed, leave
 from portfolio_ml.sinks.crm import Crm, opened
 from portfolio_ml.sinks.desired import desired_in_sql
 from portfolio_ml.sinks.lease import LEASES, leased
 from portfolio_ml.sinks.ledger import as_date
-from portfolio_ml.sinks.outbox import OUTBOX, Outbox
-from portfolio_ml.sinks.parts import Parts
+from portfolio_ml.sinks.order import Rows
+from portfolio_ml.sinks.outbox import Outbox
+from portfolio_ml.sinks.outbox_rows import OUTBOX
+from portfolio_ml.sinks.parts import ROWS_AT_ONCE, Parts
 from portfolio_ml.sinks.receipts import REJECTS, RUNS, Receipt, Run
 from portfolio_ml.sinks.reconciling import send, settle
-from portfolio_ml.sinks.sql import Rows, deliver_sql
+from portfolio_ml.sinks.sql import deliver_sql
 from portfolio_ml.sinks.tables import create_or_check
 from portfolio_ml.sinks.vendors.vendor import Vendor
 
@@ -57,8 +61,7 @@ def deliver_http(rows: Rows, to: Crm, *, run: Run) -> Reconciled:
     is sent.
 
     Args:
-        rows: Customer rows, all of the run's as-of date; where they come in parts, the receipt
-            counts all customers of the table.
+        rows: Customer rows, all of the run's as-of date; the receipt counts their customers.
         to: The CRM.
         run: The scoring run.
 
@@ -77,8 +80,7 @@ def deliver_http(rows: Rows, to: Crm, *, run: Run) -> Reconciled:
             return Reconciled(_of_history(delivery, held, suppressed=suppressed), None)
         mode, name = to.target.mode, delivery.vendor.name
         first = replace(held, target=name, mode=mode, suppressed=run.suppressed + suppressed)
-        customers = None if isinstance(kept, Parts) else kept["customer_id"].cast(pa.string())
-        account = Account(delivery.outbox, first, customers, run.now)
+        account = Account(delivery.outbox, first, _handed(kept), run.now)
         # Where the mode is now `upsert`, who was absent is added.
         return _reconcile(delivery, account, stop=stop, again=_ABSENT if mode == "upsert" else ())
 
@@ -210,10 +212,10 @@ def _reconcile(
     delivery: _Delivery, account: Account, *, stop: PortfolioError | None, again: Collection[str]
 ) -> Reconciled:
     to, outbox = delivery.to, delivery.outbox
-    wanted = desired_in_sql(
-        to.url, to.table, base=to.base, columns=to.target.columns, suppressed=to.suppressed
-    )
     with outbox.lease.writing() as database:
+        wanted = desired_in_sql(
+            to.table, database, columns=to.target.columns, suppressed=to.suppressed
+        )
         outbox.plan(wanted, again=again, database=database)
         outbox.drop(to.suppressed, database)
         account.receipt(database)
@@ -224,12 +226,26 @@ def _reconcile(
     return Reconciled(receipt, stop)
 
 
+def _handed(rows: Rows) -> Handed:
+    """What gives the customers of the rows, who need not be all of the table."""
+    if isinstance(rows, Parts):
+        return rows.customers
+    ids = rows.select(["customer_id"]).cast(pa.schema([("customer_id", pa.string())]))
+
+    def customers() -> Iterator[tuple[pa.Array, NDArray[np.int64]]]:
+        place = 1
+        for batch in ids.to_batches(max_chunksize=ROWS_AT_ONCE):
+            yield batch.column(0), np.arange(place, place + batch.num_rows)
+            place += batch.num_rows
+
+    return customers
+
+
 def _of_history(delivery: _Delivery, held: Receipt, *, suppressed: int) -> Receipt:
     """The receipt of rows that went to the history only."""
     receipt = replace(held, suppressed=held.suppressed + suppressed, rows=held.rows + suppressed)
     with delivery.outbox.lease.writing() as database:
-        leave(receipt, database)
-    return receipt
+        return leave(receipt, database)
 
 
 def _last_digest(delivery: _Delivery) -> str:

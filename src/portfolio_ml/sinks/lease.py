@@ -18,6 +18,7 @@ from portfolio_ml.databases import Writer as Database
 from portfolio_ml.databases import writing
 from portfolio_ml.errors import PortfolioError, TryAgainLaterError
 from portfolio_ml.schema import Column, Table
+from portfolio_ml.sinks.ledger import as_moment
 from portfolio_ml.writers import Writer, at_work
 
 EXPIRY = timedelta(minutes=15)
@@ -115,7 +116,7 @@ def _take(lease: Lease, database: Database, *, on: str) -> None:
     [(holder, renewed)] = database.ask(
         "SELECT holder, renewed_at FROM portfolio_leases WHERE target = ?", lease.target
     )
-    if holder and not _has_left(holder, _moment(renewed), on=on, now=lease.now()):
+    if holder and not _has_left(holder, as_moment(renewed), on=on, now=lease.now()):
         raise _busy(lease, holder)
     same = "holder IS NULL" if holder is None else "holder = ?"
     taken = database.run(
@@ -144,7 +145,7 @@ def _has_left(holder: str, renewed: datetime, *, on: str, now: datetime) -> bool
     if who is None:
         return True
     if who.host != socket.gethostname():
-        return now - renewed > EXPIRY
+        return abs(now - renewed) > EXPIRY  # from the future only where a clock has jumped
     return who.has_left(on, begun=renewed, now=now)
 
 
@@ -155,8 +156,3 @@ def _busy(lease: Lease, holder: str) -> TryAgainLaterError:
         saw=holder,
         do="run again when it has ended",
     )
-
-
-def _moment(value: object) -> datetime:
-    """A time of the database: text in SQLite."""
-    return value if isinstance(value, datetime) else datetime.fromisoformat(str(value))

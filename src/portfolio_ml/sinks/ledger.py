@@ -8,7 +8,7 @@ transaction carries all of them.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -177,9 +177,11 @@ class Ledger:
         )
         return as_date(found[0][0]) if found[0][0] else None
 
-    def sign(self, receipt: Receipt) -> None:
-        """Leave the receipt."""
-        self._put(self._runs, receipt.as_row(), RUNS.key)
+    def sign(self, receipt: Receipt) -> Receipt:
+        """Leave the receipt as the newest of the table; gives it as it was left."""
+        signed = receipt.after(last_finished(receipt, self._database, runs=self._runs.name))
+        self._put(self._runs, signed.as_row(), RUNS.key)
+        return signed
 
     def _put(self, table: Table, values: dict[str, Any], key: Iterable[str]) -> None:
         """Replace the row of a key."""
@@ -210,6 +212,24 @@ class Ledger:
         return self._database.quote_table(table.name)
 
 
+def last_finished(receipt: Receipt, database: Writer, *, runs: str) -> datetime | None:
+    """When the newest other delivery to a receipt's table was finished; None without one.
+
+    Args:
+        receipt: It; what was left of the same delivery before is passed over.
+        database: The transaction.
+        runs: The table of the receipts.
+    """
+    [[found]] = database.ask(
+        f"SELECT MAX(finished_at) FROM {database.quote_table(runs)}"
+        f" WHERE table_name = ? AND NOT (run_id = ? AND as_of = ?)",
+        receipt.table,
+        receipt.run_id,
+        receipt.as_of,
+    )
+    return None if found is None else as_moment(found)
+
+
 def escaped(text: str) -> str:
     r"""A text as any database can hold it: in ASCII, with escapes as in JSON.
 
@@ -232,3 +252,9 @@ def as_date(value: Any) -> date:  # noqa: ANN401 - text in SQLite, a date elsewh
     if isinstance(value, datetime):
         return value.date()
     return value if isinstance(value, date) else date.fromisoformat(str(value))
+
+
+def as_moment(value: Any) -> datetime:  # noqa: ANN401 - text in SQLite, a time elsewhere
+    """A time in UTC as any database gives it; MariaDB's times have no zone."""
+    found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

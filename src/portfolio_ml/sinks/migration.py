@@ -16,8 +16,8 @@ from portfolio_ml.databases import (
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.schema import CUSTOMER_ROWS, Table
 from portfolio_ml.sinks.ledger import TABLES, ledger_names
+from portfolio_ml.sinks.order import history_name
 from portfolio_ml.sinks.receipts import SCHEMA_VERSION
-from portfolio_ml.sinks.sql import history_name
 
 
 def migrate(target: SqlTarget, *, base: Path, contract: Table = CUSTOMER_ROWS) -> tuple[str, ...]:

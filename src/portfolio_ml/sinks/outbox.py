@@ -8,36 +8,19 @@ which rows may have arrived, and asks the CRM before it sends them again.
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 
 import pyarrow as pa
 
 from portfolio_ml.databases import Writer as Database
-from portfolio_ml.schema import Column, Table
 from portfolio_ml.sinks.lease import Lease
+from portfolio_ml.sinks.outbox_rows import FLYING, OUTBOX, in_flight, page_of, pages
+from portfolio_ml.sinks.staging import loaded
 from portfolio_ml.sinks.vendors.values import parsed
 from portfolio_ml.sinks.vendors.vendor import Outcome, Wanted
 
 _STAGED = "portfolio_staged"
-_FLYING = "('in_flight', 'unknown')"
-
-OUTBOX = Table(
-    name="portfolio_outbox",
-    grain="one customer of a target that is delivered to over HTTP",
-    key=("target", "customer_id"),
-    columns=(
-        Column("target", pa.string(), "the table that holds what the CRM should hold"),
-        Column("customer_id", pa.string(), "the customer"),
-        Column("wanted", pa.string(), "what the CRM should hold, as JSON of its own names"),
-        Column("acknowledged", pa.string(), "what it is known to hold", null="not known"),
-        Column("state", pa.string(), "pending, in_flight, sent, rejected, unknown or absent"),
-        Column("reason", pa.string(), "why it is rejected or unknown", null="neither"),
-        Column("batch_id", pa.string(), "the batch it was last sent in", null="never sent"),
-        Column("reference", pa.string(), "the CRM's own name of the batch", null="none"),
-        Column("delivery_id", pa.string(), "the delivery that last sent it", null="never sent"),
-        Column("attempts", pa.int32(), "how often these values were sent"),
-        Column("updated_at", pa.timestamp("us", tz="UTC"), "when the row last changed"),
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +83,7 @@ class Outbox:
                     " state = CASE WHEN held.acknowledged = excluded.wanted"
                     " THEN 'sent' ELSE 'pending' END, reason = NULL, batch_id = NULL,"
                     " reference = NULL, attempts = 0, updated_at = excluded.updated_at"
-                    f" WHERE held.wanted <> excluded.wanted AND held.state NOT IN {_FLYING}"
+                    f" WHERE held.wanted <> excluded.wanted AND held.state NOT IN {FLYING}"
                 )
         for state in again:
             database.run(
@@ -112,13 +95,10 @@ class Outbox:
 
     def drop(self, suppressed: Callable[[str], bool], database: Database) -> None:
         """Forget pending customers who were erased, so that nothing is sent of them."""
-        pending = database.ask(
-            "SELECT customer_id FROM portfolio_outbox WHERE target = ? AND state = 'pending'",
-            self.lease.target,
-        )
-        for (customer,) in pending:
-            if suppressed(customer):
-                self.forget(customer, database)
+        for page in pages(self.lease.target, "pending", "customer_id", database):
+            for (customer,) in page:
+                if suppressed(customer):
+                    self.forget(customer, database)
 
     def count_pending(self) -> int:
         """How many customers are pending."""
@@ -131,14 +111,14 @@ class Outbox:
 
     def pending(self, *, after: str | None = None, limit: int) -> list[tuple[str, str]]:
         """The next pending customers in their order, and what the CRM should hold of each."""
-        beyond = "" if after is None else " AND customer_id > ?"
         with self.lease.writing() as database:
-            rows = database.ask(
-                "SELECT customer_id, wanted FROM portfolio_outbox"  # noqa: S608 - constants
-                f" WHERE target = ?{beyond} AND state = 'pending' ORDER BY customer_id LIMIT ?",
+            rows = page_of(
                 self.lease.target,
-                *(() if after is None else (after,)),
-                limit,
+                "pending",
+                "customer_id, wanted",
+                database,
+                after=after,
+                limit=limit,
             )
         return [(customer, wanted) for customer, wanted in rows]
 
@@ -174,33 +154,25 @@ class Outbox:
                 f" delivery_id = ?, updated_at = ? FROM {_STAGED} AS told"
                 " WHERE portfolio_outbox.target = ?"
                 " AND portfolio_outbox.customer_id = told.customer_id"
-                f" AND portfolio_outbox.state IN {_FLYING}",
+                f" AND portfolio_outbox.state IN {FLYING}",
                 self.delivery_id,
                 self.lease.now(),
                 self.lease.target,
             )
 
-    def in_flight(self) -> list[Batch]:
-        """The batches with rows that may or may not have arrived."""
-        with self.lease.writing() as database:
-            rows = database.ask(
-                "SELECT batch_id, reference, customer_id, wanted FROM portfolio_outbox"  # noqa: S608 - constants
-                f" WHERE target = ? AND state IN {_FLYING} ORDER BY batch_id, customer_id",
-                self.lease.target,
-            )
-        found: dict[str, Batch] = {}
-        members: dict[str, list[Wanted]] = {}
-        for batch_id, reference, customer, wanted in rows:
-            found.setdefault(batch_id, Batch(batch_id, reference, ()))
-            members.setdefault(batch_id, []).append(Wanted(customer, parsed(wanted)))
-        return [replace(batch, rows=tuple(members[name])) for name, batch in found.items()]
+    def in_flight(self) -> Iterator[Batch]:
+        """The batches with rows that may or may not have arrived, one after the other."""
+        flying = in_flight(self.lease.target, self.lease.writing)
+        for (batch_id, reference), rows in groupby(flying, itemgetter(0, 1)):
+            members = (Wanted(customer, parsed(wanted)) for _, _, customer, wanted in rows)
+            yield Batch(batch_id, reference, tuple(members))
 
-    def counts(self, database: Database, *, of: pa.ChunkedArray | None) -> dict[str, int]:
+    def counts(self, database: Database, *, of: Iterable[pa.Array] | None) -> dict[str, int]:
         """How many rows are in each state; `unchanged` are those that another delivery sent.
 
         Args:
             database: The transaction.
-            of: The customers who count; None for all.
+            of: The customers who count, some at a time; None for all.
         """
         counted = (
             "SELECT CASE WHEN state = 'in_flight' THEN 'unknown'"
@@ -211,18 +183,16 @@ class Outbox:
         values = (self.delivery_id, self.lease.target)
         if of is None:
             return dict(database.ask(f"{counted} GROUP BY became", *values))
-        with _staged(pa.table({"customer_id": of}), database):
+        with _staged(pa.table({"customer_id": pa.array([], pa.string())}), database):
+            for some in of:
+                loaded(pa.table({"customer_id": some}), _STAGED, database)
             among = f" AND customer_id IN (SELECT customer_id FROM {_STAGED}) GROUP BY became"  # noqa: S608 - constants
             return dict(database.ask(counted + among, *values))
 
-    def rejected(self, database: Database) -> list[tuple[str, str, str]]:
-        """The rejected customers, why, and what the CRM should have held of each."""
-        rows = database.ask(
-            "SELECT customer_id, reason, wanted FROM portfolio_outbox"
-            " WHERE target = ? AND state = 'rejected' ORDER BY customer_id",
-            self.lease.target,
-        )
-        return [(customer, reason, wanted) for customer, reason, wanted in rows]
+    def rejected(self, database: Database) -> Iterator[list[tuple[str, str, str]]]:
+        """The rejected customers, why, and what the CRM should have held of each, in pages."""
+        for page in pages(self.lease.target, "rejected", "customer_id, reason, wanted", database):
+            yield [(customer, reason, wanted) for customer, reason, wanted in page]
 
     def forget(self, customer_id: str, database: Database) -> int:
         """Remove a customer; gives the number of rows removed."""

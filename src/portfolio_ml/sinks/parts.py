@@ -5,15 +5,16 @@ file to the next. Everything here reads a batch at a time.
 """
 
 import hashlib
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from portfolio_ml.schema import Table
 from portfolio_ml.sinks.rows import Reject, rejects_of
@@ -50,6 +51,13 @@ class Part:
                 columns = [kept[c.name].cast(c.type) for c in contract.columns]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
+    def customers(self) -> Iterator[pa.Array]:
+        """The ids of the customers whose rows are delivered."""
+        with pq.ParquetFile(self.file) as opened:
+            for batch in opened.iter_batches(ROWS_AT_ONCE, columns=["customer_id", FATE]):
+                kept = batch.filter(pc.is_null(batch[FATE]))
+                yield kept["customer_id"].cast(pa.string())
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -81,18 +89,30 @@ class Parts:
 
     def refused(self, reasons: Mapping[int, str]) -> tuple[Reject, ...]:
         """The rows that a database refuses, by their places from 1, as rejects."""
-        # A reject stands behind so many rows that are delivered.
-        before = [reject.row_number - n for n, reject in enumerate(self.rejects, start=1)]
         found: list[Reject] = []
         place = 1
         for batch in self.batches():
             here = [n for n in sorted(reasons) if place <= n < place + batch.num_rows]
             if here:
                 rows = pa.Table.from_batches([batch.take(pa.array([n - place for n in here]))])
-                numbers = (n + bisect_left(before, n) for n in here)
+                numbers = self._handed(np.array(here)).tolist()
                 found += rejects_of(rows, numbers, [reasons[n] for n in here])
             place += batch.num_rows
         return tuple(found)
+
+    def customers(self) -> Iterator[tuple[pa.Array, NDArray[np.int64]]]:
+        """The customers whose rows are delivered, and their places among all rows, from 1."""
+        place = 1
+        for part in self.parts:
+            for ids in part.customers():
+                yield ids, self._handed(np.arange(place, place + len(ids)))
+                place += len(ids)
+
+    def _handed(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Places among the rows handed over, rejects included, of those among the delivered."""
+        # A reject stands behind so many rows that are delivered.
+        before = [reject.row_number - n for n, reject in enumerate(self.rejects, start=1)]
+        return places + np.searchsorted(np.array(before, np.int64), places)
 
 
 def parts_of(files: Sequence[Path], counts: Sequence[int]) -> tuple[Part, ...]:

@@ -12,10 +12,10 @@ import pyarrow as pa
 from portfolio_ml.config import HubSpotTarget, SalesforceTarget, Settings, SqlTarget
 from portfolio_ml.databases import read_batches, read_query, there_are, written_table
 from portfolio_ml.sinks.crm import table_of
-from portfolio_ml.sinks.delivered import SCORES, Delivered
+from portfolio_ml.sinks.delivered import PAST, SCORES, Delivered
 from portfolio_ml.sinks.ledger import as_date
+from portfolio_ml.sinks.order import history_name
 from portfolio_ml.sinks.receipts import RUNS
-from portfolio_ml.sinks.sql import history_name
 
 BAND = "churn_band"
 BANDS = pa.schema([("customer_id", pa.string()), (BAND, pa.string())])
@@ -59,11 +59,10 @@ class Place:
         }
         return tuple(Delivered(day, json.loads(versions[day])) for day in sorted(versions))
 
-    def scores(self, as_of: date) -> pa.Table:
-        """What the table held as of a date: customer_id and `SCORES`, one row per customer."""
-        rows = self._held(SCORES, f"past.as_of <= '{as_of.isoformat()}'")
-        values = {name: rows[name].cast(pa.float64()) for name in SCORES}
-        return pa.table({"customer_id": rows["customer_id"].cast(pa.string()), **values})
+    def scores(self, as_of: date) -> Iterator[pa.RecordBatch]:
+        """What the table held as of a date, as `delivered.PAST`, a batch at a time."""
+        query = self._query(SCORES, f"past.as_of <= '{as_of.isoformat()}'")
+        yield from read_batches(self.url, query, PAST, base=self.base)
 
     def bands_before(self, as_of: date) -> pa.Table:
         """The bands delivered last before a date: customer_id and churn_band.

@@ -5,8 +5,8 @@ These are the package's own tables beside the delivered ones.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -40,7 +40,7 @@ RUNS = Table(
         Column("digest", pa.string(), "SHA-256 of the rows without their lineage"),
         Column("model_versions", pa.string(), "target to registered version, as JSON"),
         Column("started_at", _STAMP, "when the delivery began"),
-        Column("finished_at", _STAMP, "when it was about to commit"),
+        Column("finished_at", _STAMP, "when it was about to commit; ascends with the deliveries"),
     ),
 )
 
@@ -122,7 +122,8 @@ class Receipt:
         status: `delivered`; `history_only` where the table already has a newer as-of date, so
             that only its history took the rows; `unfinished` where rows are pending or unknown.
         started_at: When the delivery began.
-        finished_at: When it was about to commit.
+        finished_at: When it was about to commit. It tells the order of deliveries to a table, so
+            where a clock went back meanwhile it is just after that of the delivery before.
         model_versions: Registered version by target.
     """
 
@@ -145,6 +146,17 @@ class Receipt:
     suppressed: int = 0
     pending: int = 0
     retired: int = 0
+
+    def after(self, last: datetime | None) -> "Receipt":
+        """The receipt, finished after its beginning and after another, whatever the clock did.
+
+        Args:
+            last: When the delivery before was finished; None without one.
+        """
+        least = self.started_at
+        if last is not None:
+            least = max(least, last + timedelta(microseconds=1))
+        return self if self.finished_at >= least else replace(self, finished_at=least)
 
     def as_row(self) -> dict[str, Any]:
         """The receipt as the row of `portfolio_runs` that it is."""

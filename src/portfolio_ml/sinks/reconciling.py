@@ -5,6 +5,7 @@ from itertools import count
 
 from portfolio_ml.errors import PortfolioError, ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.sinks.outbox import Batch, Outbox
+from portfolio_ml.sinks.outbox_rows import PAGE_ROWS
 from portfolio_ml.sinks.vendors.values import parsed
 from portfolio_ml.sinks.vendors.vendor import Answer, Vendor, Wanted
 from portfolio_ml.steps import Progress, unheard
@@ -13,8 +14,6 @@ ROUNDS = 3
 """How often a delivery sends a row that was read back and has not arrived."""
 SILENT_BATCHES = 3
 """After so many batches in a row without any answer, the CRM counts as not answering."""
-
-_PAGE_ROWS = 10_000
 
 
 def settle(vendor: Vendor, outbox: Outbox) -> PortfolioError | None:
@@ -47,7 +46,7 @@ def send(vendor: Vendor, outbox: Outbox, progress: Progress = unheard) -> Portfo
             return stop
         if not outbox.pending(limit=1):
             break
-    if outbox.in_flight():
+    if any(outbox.in_flight()):
         return _unfinished("what became of some rows is not known yet", vendor)
     if outbox.pending(limit=1):
         return _unfinished(f"some rows did not arrive in {ROUNDS} attempts", vendor)
@@ -100,7 +99,7 @@ def _batches(vendor: Vendor, outbox: Outbox) -> Iterator[tuple[Wanted, ...]]:
 
 def _pending(outbox: Outbox, *, most: int) -> Iterator[tuple[str, str]]:
     after: str | None = None
-    limit = min(most, _PAGE_ROWS)
+    limit = min(most, PAGE_ROWS)
     while page := outbox.pending(after=after, limit=limit):
         yield from page
         after = page[-1][0]

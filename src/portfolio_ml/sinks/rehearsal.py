@@ -13,11 +13,12 @@ from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.sinks.crm import Crm, opened
 from portfolio_ml.sinks.desired import desired
 from portfolio_ml.sinks.lease import LEASES
-from portfolio_ml.sinks.outbox import OUTBOX
+from portfolio_ml.sinks.order import Rows
+from portfolio_ml.sinks.outbox_rows import OUTBOX, held
 from portfolio_ml.sinks.parts import Parts
 from portfolio_ml.sinks.receipts import Receipt, Run
 from portfolio_ml.sinks.rows import prepare
-from portfolio_ml.sinks.sql import Rows, rehearse_sql
+from portfolio_ml.sinks.sql import rehearse_sql
 from portfolio_ml.sinks.tables import create_or_check
 from portfolio_ml.sinks.vendors.values import parsed
 
@@ -35,37 +36,34 @@ def rehearse_http(rows: Rows, to: Crm, *, run: Run) -> Receipt:
     """
     with closing(opened(to, sleep=to.clock.sleep, now=run.now)) as vendor:
         name, place = vendor.name, vendor.place
-    kept, suppressed = (rows, 0) if isinstance(rows, Parts) else to.without_suppressed(rows)
-    held = rehearse_sql(kept, url=to.url, table=to.table, base=to.base, run=run)
-    if held.status == "history_only":
-        return replace(held, suppressed=held.suppressed + suppressed, rows=held.rows + suppressed)
+    kept, erased = (rows, 0) if isinstance(rows, Parts) else to.without_suppressed(rows)
+    receipt = rehearse_sql(kept, url=to.url, table=to.table, base=to.base, run=run)
+    receipt = replace(receipt, rows=receipt.rows + erased, suppressed=receipt.suppressed + erased)
+    if receipt.status == "history_only":
+        return receipt
     figures = {
         column.name: to.target.columns[column.name]
         for column in CUSTOMER_ROWS.columns
         if column.name in to.target.columns and not column.lineage and column.name != "as_of"
     }
-    taken = _acknowledged(to, place=place, names=frozenset(figures.values()))
     good = kept if isinstance(kept, Parts) else prepare(kept, CUSTOMER_ROWS, as_of=run.as_of)
     became = Counter(
-        state if parsed(wanted) == same else "sent"
+        state
         for batch in good.batches()
         for part in desired(
             pa.Table.from_batches([batch]), columns=figures, suppressed=to.suppressed
         )
-        for customer, wanted in zip(*(c.to_pylist() for c in part.columns), strict=True)
-        for state, same in (taken.get(customer, ("sent", None)),)
+        for state in _become(part, to, place=place, names=frozenset(figures.values()))
     )
     return replace(
-        held,
+        receipt,
         target=name,
         mode=to.target.mode,
-        rows=held.rows + suppressed,
         sent=became["sent"],
         unchanged=became["unchanged"],
-        rejected=held.rejected + became["rejected"],
+        rejected=receipt.rejected + became["rejected"],
         unknown=became["unknown"],
         absent=became["absent"],
-        suppressed=held.suppressed + suppressed,
     )
 
 
@@ -81,26 +79,22 @@ def look(to: Crm, *, now: Callable[[], datetime]) -> None:
         vendor.look()
 
 
-def _acknowledged(
-    to: Crm, *, place: str, names: frozenset[str]
-) -> dict[str, tuple[str, dict[str, str | None]]]:
-    """Per customer, what a delivery would count it as where these of its values are wanted.
-
-    Nobody, where the target was another CRM or object.
-    """
+def _become(part: pa.Table, to: Crm, *, place: str, names: frozenset[str]) -> list[str]:
+    """What a delivery would count some customers as, given what is wanted of them."""
     became = {"sent": "unchanged", "in_flight": "unknown", "pending": "sent"}
     with rehearsing(to.url, base=to.base) as database:
         create_or_check((LEASES, OUTBOX), database, where=redacted(to.url))
-        rows = database.ask(
-            "SELECT customer_id, state, wanted FROM portfolio_outbox WHERE target = ?"
-            " AND target IN (SELECT target FROM portfolio_leases WHERE place = ?)",
-            to.table,
-            place,
-        )
-    return {
-        customer: (
-            became.get(state, state),
-            {name: value for name, value in parsed(wanted).items() if name in names},
-        )
-        for customer, state, wanted in rows
-    }
+        taken = {
+            customer: (
+                became.get(state, state),
+                {name: value for name, value in parsed(wanted).items() if name in names},
+            )
+            for customer, state, wanted in held(
+                part["customer_id"], target=to.table, place=place, database=database
+            )
+        }
+    return [
+        state if parsed(wanted) == same else "sent"
+        for customer, wanted in zip(*(c.to_pylist() for c in part.columns), strict=True)
+        for state, same in (taken.get(customer, ("sent", None)),)
+    ]

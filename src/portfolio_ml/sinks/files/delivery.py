@@ -72,8 +72,7 @@ def deliver_file(
             _carry_out(order, decision)
         receipt = _receipt(order, decision)
         ledger.reject(order.delivery.rejects, run=run, settled="everybody")
-        ledger.sign(receipt)
-    return receipt
+        return ledger.sign(receipt)
 
 
 def rehearse_file(

@@ -4,7 +4,7 @@ A folder with a file per date has them itself. Beside a file that each delivery 
 be judged later is kept in a folder of its own, `NAME.history`, one small file per date.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from portfolio_ml.config import history_beside
 from portfolio_ml.errors import DataError
 from portfolio_ml.replacing import make_folder
-from portfolio_ml.sinks.delivered import SCORES, VERSIONS, Delivered, with_types
+from portfolio_ml.sinks.delivered import PAST, SCORES, VERSIONS, Delivered
 from portfolio_ml.sinks.files.partitions import by_day, parts
 from portfolio_ml.sinks.files.writing import told, write_parquet
 
@@ -63,13 +63,18 @@ def deliveries_in_files(path: Path) -> tuple[Delivered, ...]:
     return tuple(found)
 
 
-def scores_in_files(path: Path, as_of: date) -> pa.Table:
-    """What a file target has of a date: customer_id and `SCORES`, one row per customer.
+def scores_in_files(path: Path, as_of: date) -> Iterator[pa.RecordBatch]:
+    """What a file target has of a date, as `delivered.PAST`, a batch at a time.
 
     Raises:
         DataError: The file is damaged.
     """
-    return with_types(_columns(kept_files(path)[as_of], ["customer_id", *SCORES]))
+    file = kept_files(path)[as_of]
+    try:
+        for batch in pq.ParquetFile(file).iter_batches(columns=PAST.names):
+            yield batch.select(PAST.names).cast(PAST)
+    except (OSError, KeyError, pa.ArrowException):  # Arrow calls a damaged file either
+        raise _damaged(file) from None
 
 
 def kept_files(path: Path) -> dict[date, Path]:
@@ -88,9 +93,13 @@ def _columns(file: Path, columns: Sequence[str]) -> pa.Table:
     try:
         return pq.ParquetFile(file).read(columns=[*columns]).select(columns)
     except (OSError, KeyError, pa.ArrowException):  # Arrow calls a damaged file either
-        raise DataError(
-            "scores kept to be judged cannot be read", where=str(file), do="remove the file"
-        ) from None
+        raise _damaged(file) from None
+
+
+def _damaged(file: Path) -> DataError:
+    return DataError(
+        "scores kept to be judged cannot be read", where=str(file), do="remove the file"
+    )
 
 
 def _of(rows: pa.Table) -> pa.Table:

@@ -55,7 +55,8 @@ def read_grant(status: int, answer: Mapping[str, object], *, target: SalesforceT
         "Salesforce refuses the login",
         where=target.login_url,
         saw=code if isinstance(code, str) and code.isidentifier() else f"status {status}",
-        do="check login_url, client_id and the secret or key, and whom the app may act for",
+        do="check login_url, client_id and the secret or key, whom the app may act for, and this "
+        "machine's clock",
     )
 
 
