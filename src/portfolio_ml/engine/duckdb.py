@@ -2,9 +2,8 @@
 
 import copy
 import functools
-import glob
 import itertools
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -18,12 +17,11 @@ import pyarrow.parquet as pq
 from portfolio_ml import scratch
 from portfolio_ml.config import CsvFormat, DuckDB
 from portfolio_ml.engine import faults
-from portfolio_ml.engine.csv_files import CsvScan, csv_rows, csv_scan, mended
-from portfolio_ml.engine.files import FILE, Layout, common_columns, is_parquet, layouts_of
-from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading, Told, distinct
-from portfolio_ml.engine.readings import bare_text, literal, quoted, read_as, text_of_float
+from portfolio_ml.engine.duckdb_files import Files
+from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading, Told, beside, distinct
+from portfolio_ml.engine.readings import bare_text, literal, quoted, read_as
 from portfolio_ml.engine.spool import spooled
-from portfolio_ml.errors import ConfigError, DataError
+from portfolio_ml.errors import ConfigError
 
 Computed = TypeVar("Computed")
 
@@ -44,9 +42,8 @@ class DuckDBEngine:
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self._connection = connection
         self._folder = folder
-        self._scans: dict[str, CsvScan] = {}
-        self._parquet_files: list[Path] = []
         self._names = (f"kept_{n}" for n in itertools.count())
+        self._files = Files(connection, folder, self._names)
         self._kept: list[str] = []
         self.rows_at_once: int | None = max(_memory(connection) // _BYTES_OF_ROW, 1)
 
@@ -83,21 +80,8 @@ class DuckDBEngine:
         Raises:
             DataError: A file cannot be read as what its name says, or its columns are other ones.
         """
-        layouts = layouts_of(files, written)
-        names = [n for n in common_columns(layouts) if n.casefold() not in LINEAGE]
-        try:
-            if is_parquet(files[0]):
-                self._parquet_files.extend(files)
-                rows = nw.from_native(self._parquet(layouts, names))
-            else:
-                scan = csv_scan(layouts, names, written, self._new_file)
-                rows = self._shown(next(self._names), scan)
-        except duckdb.Error as error:
-            where = ", ".join(map(str, files))
-            raise DataError(
-                "the file cannot be read", where=where, saw=faults.told(error)
-            ) from None
-        return self._with_told(rows, files, beside(told or {}, names))
+        rows = nw.from_native(self._files.scanned(files, written))
+        return self._with_told(rows, files, beside(told or {}, rows.columns))
 
     def listed(self, table: pa.Table, source: str) -> Frame:
         """The rows of a table in memory, with what it is called and their number."""
@@ -238,48 +222,11 @@ class DuckDBEngine:
 
     def written(self, files: Sequence[Path]) -> Frame:
         """The rows of Parquet files of our own, in order, as they were written."""
-        self._parquet_files.extend(files)
-        names = ", ".join(literal(glob.escape(str(file))) for file in files)
-        own = "union_by_name = true, hive_partitioning = false"
-        return nw.from_native(
-            self._connection.sql(f"SELECT * FROM read_parquet([{names}], {own})")  # noqa: S608 - quoted by us
-        )
+        return nw.from_native(self._files.written(files))
 
     def write(self, frame: Frame, file: Path) -> None:
         """Stream the frame's rows into a Parquet file; errors are those of `keep`."""
         self._computed(lambda: nw.to_native(frame).write_parquet(str(file)))
-
-    def _parquet(
-        self, layouts: Mapping[Path, Layout], names: Sequence[str]
-    ) -> duckdb.DuckDBPyRelation:
-        """The rows of Parquet files.
-
-        An id that is 7 in one file is not 7.0 because another file holds it as text.
-        """
-        texts = frozenset[str]().union(*(layout.texts for layout in layouts.values()))
-        kinds = dict.fromkeys(layout.floats & texts for layout in layouts.values())
-        alike = (
-            self._parquet_alike(
-                [f for f, of in layouts.items() if of.floats & texts == k], names, k
-            )
-            for k in kinds
-        )
-        return functools.reduce(duckdb.DuckDBPyRelation.union, alike)
-
-    def _parquet_alike(
-        self, files: Sequence[Path], names: Sequence[str], as_text: Container[str]
-    ) -> duckdb.DuckDBPyRelation:
-        columns = (
-            f"{text_of_float(name)} AS {quoted(name)}" if name in as_text else quoted(name)
-            for name in names
-        )
-        lineage = f"{quoted(FILE)} AS _source, file_row_number + 1 AS _row"
-        files_listed = ", ".join(literal(glob.escape(str(file))) for file in files)
-        return self._connection.sql(
-            f"SELECT {', '.join([*columns, lineage])} "  # noqa: S608 - quoted by us
-            f"FROM read_parquet([{files_listed}], filename = {literal(FILE)}, "
-            "file_row_number = true, union_by_name = true, hive_partitioning = false)"
-        )
 
     def _with_told(self, rows: Frame, files: Sequence[Path], told: Told) -> Frame:
         if not told:
@@ -288,19 +235,13 @@ class DuckDBEngine:
         by_file = self.from_arrow(pa.table({"_source": [*map(str, files)], **texts}))
         return rows.join(by_file, on="_source", how="left")
 
-    def _shown(self, view: str, scan: CsvScan) -> Frame:
-        """The scan's rows behind a view: what is made of it reads other files once they change."""
-        csv_rows(self._connection, scan).create_view(view, replace=True)
-        self._scans[view] = scan
-        return nw.from_native(self._connection.view(view))
-
     def _computed(self, compute: Callable[[], Computed]) -> Computed:
         """What it computes, once the files with broken lines are mended; errors are the tree's."""
         with self._computing():
             try:
                 return compute()
             except duckdb.InvalidInputException as error:
-                if not self._mend(error):
+                if not self._files.mend(error):
                     raise
         return self._computed(compute)
 
@@ -310,33 +251,10 @@ class DuckDBEngine:
         try:
             yield
         except (duckdb.Error, OSError) as error:
-            names = {k: v for scan in self._scans.values() for k, v in scan.names_by_read.items()}
-            read = faults.file_at_fault(error, names)
-            known = faults.of_parquet(error, self._parquet_files) or faults.meaning(
-                error, read, name=names.get(read or "")
-            )
+            known = self._files.meaning(error)
             if known is None:
                 raise
             raise known from None
-
-    def _mend(self, error: duckdb.Error) -> bool:
-        """Read copies that mark the broken lines; gives whether such lines were the error."""
-        if not faults.are_lines_broken(error):
-            return False
-        for view, scan in self._scans.items():
-            if not scan.is_mended and faults.file_at_fault(error, scan.names_by_read):
-                self._shown(view, mended(scan, self._new_file))
-                return True
-        return False
-
-    def _new_file(self) -> Path:
-        return self._folder / f"{next(self._names)}.csv"
-
-
-def beside(told: Told, names: Iterable[str]) -> Told:
-    """What the folders tell beside the files' own columns, whatever letters those are in."""
-    taken = {name.casefold() for name in (*names, *LINEAGE)}
-    return {name: values for name, values in told.items() if name.casefold() not in taken}
 
 
 @contextmanager

@@ -43,6 +43,12 @@ class Reading:
         return (self.column,) if self.times is None else (self.column, self.times)
 
 
+def beside(told: Told, names: Iterable[str]) -> Told:
+    """What the folders tell beside the files' own columns, whatever letters those are in."""
+    taken = {name.casefold() for name in (*names, *LINEAGE)}
+    return {name: values for name, values in told.items() if name.casefold() not in taken}
+
+
 def distinct(frame: Frame) -> Frame:
     """The frame's distinct rows, by grouping: `unique` numbers all rows, at thrice the cost."""
     return frame.group_by(frame.columns).agg(_rows=nw.len()).drop("_rows")

@@ -12,11 +12,10 @@ was computed from, and a lost worker loses nothing of it.
 import copy
 import itertools
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
 import narwhals as nw
@@ -25,31 +24,19 @@ import pyarrow.parquet as pq
 
 from portfolio_ml import scratch
 from portfolio_ml.config import CsvFormat, Spark
-from portfolio_ml.engine.duckdb import DuckDBEngine, beside
-from portfolio_ml.engine.files import common_columns, is_parquet, layouts_of
-from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading, Told, distinct
-from portfolio_ml.engine.pieces import Scan, rows_of
-from portfolio_ml.engine.readings import quoted, read_as
+from portfolio_ml.engine.duckdb import DuckDBEngine
+from portfolio_ml.engine.frames import PLAIN, Frame, Reading, Told, distinct
 from portfolio_ml.engine.sessions import session
 from portfolio_ml.engine.spark_faults import computing, quiet
+from portfolio_ml.engine.spark_files import SparkFiles, framed
 from portfolio_ml.engine.spool import spooled
 from portfolio_ml.engine.work import Each, Sent, Work
 from portfolio_ml.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 _BATCH_ROWS = 100_000
-_KINDS = {"text": "string", "number": "double", "day": "int", "minute": "smallint"}
-_ARROW = {
-    "string": pa.string(),
-    "double": pa.float64(),
-    "int": pa.int32(),
-    "smallint": pa.int16(),
-    "bigint": pa.int64(),
-    "date": pa.date32(),
-}
-_LINEAGE_TYPES = {"_source": "string", "_row": "bigint", "_line": "string"}
 
 
 class SparkEngine:
@@ -72,7 +59,7 @@ class SparkEngine:
         self.folder = folder
         self._names = (f"kept_{n}.parquet" for n in itertools.count())
         self._kept: list[Path] = []
-        self._scans: list[tuple[DataFrame, Scan, nw.Schema]] = []
+        self._files = SparkFiles(session, reader, folder)
 
     def numbered(self, ids: Frame) -> Frame:
         """Distinct `customer_id`s with their number `customer` in ascending order, from 0.
@@ -86,7 +73,7 @@ class SparkEngine:
         with computing():
             read = self._session.read.parquet(folder.as_uri())
             row = ("_metadata.file_name AS _file", "_metadata.row_index AS _index")
-            rows = _framed(read.selectExpr("customer_id", *row))
+            rows = framed(read.selectExpr("customer_id", *row))
         number = (nw.col("_first") + nw.col("_index")).cast(nw.Int32)
         joined = rows.join(self.from_arrow(firsts), on="_file", how="inner")
         return joined.select(number.alias("customer"), "customer_id")
@@ -103,17 +90,7 @@ class SparkEngine:
         Raises:
             DataError: A file is not what its name says, or its columns are other ones.
         """
-        if is_parquet(files[0]):
-            found = self._reader.scan(files)
-            types, schema = _types(nw.to_native(found)), found.collect_schema()
-        else:
-            names = common_columns(layouts_of(files, written))
-            types = {name: "VARCHAR" for name in names if name.casefold() not in LINEAGE}
-            schema = nw.Schema(dict.fromkeys(types, nw.String()))
-        others = beside(told or {}, types)
-        types |= dict.fromkeys(others, "VARCHAR")
-        schema = nw.Schema({**schema, **dict.fromkeys(others, nw.String())})
-        return self._found(Scan(tuple(files), types, self.folder, written, others), schema)
+        return self._files.scanned(files, written, told or {})
 
     def listed(self, table: pa.Table, source: str) -> Frame:
         """The rows of a table in memory, through a file, with what it is called and their number.
@@ -121,17 +98,11 @@ class SparkEngine:
         Raises:
             DataError: A type of the table cannot be written down.
         """
-        theirs = [name for name in table.column_names if name.casefold() not in LINEAGE]
-        rows = self._reader.from_arrow(table.select(theirs))
-        file = self.folder / next(self._names)
-        self._reader.write(rows, file)
-        scan = Scan((file,), _types(nw.to_native(rows)), self.folder, source=source)
-        return self._found(scan, rows.collect_schema())
+        return self._files.listed(table, source, through=self.folder / next(self._names))
 
     def types(self, frame: Frame) -> nw.Schema:
         """The columns of what `scan` or `listed` gave, with the types that the source has."""
-        _, schema = self._scanned(frame)
-        return schema
+        return self._files.types(frame)
 
     def parsed(
         self,
@@ -145,12 +116,7 @@ class SparkEngine:
 
         The frame must be theirs itself, not one that was made of it: tasks read files.
         """
-        scan, _ = self._scanned(frame)
-        read = {
-            r.name: (read_as(r, scan.types, timezone=timezone, written=written), _KINDS[r.kind])
-            for r in readings
-        }
-        return _framed(self._read(scan, read))
+        return self._files.parsed(frame, readings, timezone=timezone, written=written)
 
     def values(
         self,
@@ -167,7 +133,7 @@ class SparkEngine:
     def from_arrow(self, table: pa.Table) -> Frame:
         """A frame over a copy of an Arrow table, which should be small."""
         with computing():
-            return _framed(self._session.createDataFrame(table))
+            return framed(self._session.createDataFrame(table))
 
     def taken(self, frame: Frame) -> Frame:
         """A frame of the engine that reads, streamed to Spark through a file.
@@ -229,7 +195,7 @@ class SparkEngine:
 
         with computing():
             salted = functions.concat(functions.lit(salt), functions.col(column))
-            return _framed(nw.to_native(frame).withColumn("digest", functions.md5(salted)))
+            return framed(nw.to_native(frame).withColumn("digest", functions.md5(salted)))
 
     def spooled(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
         """The batches as a table that lies in a file; errors are those of `keep`."""
@@ -253,39 +219,6 @@ class SparkEngine:
         """
         return self.spooled((batch.cast(schema) for batch in self.batches(frame)), schema)
 
-    def _scanned(self, frame: Frame) -> tuple[Scan, nw.Schema]:
-        native = nw.to_native(frame)
-        return next((scan, types) for found, scan, types in self._scans if found is native)
-
-    def _found(self, scan: Scan, types: nw.Schema) -> Frame:
-        """The rows of a scan as text, but for dates."""
-        read = {
-            name: (quoted(name), "date")
-            if of == "DATE"
-            else (f"CAST({quoted(name)} AS VARCHAR)", "string")
-            for name, of in scan.types.items()
-        }
-        found = self._read(scan, read)
-        self._scans.append((found, scan, types))
-        return _framed(found)
-
-    def _read(self, scan: Scan, read: Mapping[str, tuple[str, str]]) -> "DataFrame":
-        """Columns of a scan: by name, the SQL that reads one and Spark's type of it."""
-        lineage = ("_source", "_row", "_line") if scan.is_text else ("_source", "_row")
-        columns = {**{name: (name, _LINEAGE_TYPES[name]) for name in lineage}, **read}
-        pieces = scan.pieces()
-        function = partial(
-            rows_of,
-            scan=scan,
-            pieces=pieces,
-            columns={name: sql for name, (sql, _) in columns.items()},
-            schema=pa.schema([(name, _ARROW[of]) for name, (_, of) in columns.items()]),
-        )
-        types = ", ".join(f"`{n.replace('`', '``')}` {of}" for n, (_, of) in columns.items())
-        with computing():
-            numbers = self._session.range(0, len(pieces), 1, len(pieces))
-            return numbers.mapInArrow(function, types)
-
     def written(self, files: Sequence[Path]) -> Frame:
         """The rows of Parquet files of our own, in this engine's folder.
 
@@ -293,7 +226,7 @@ class SparkEngine:
             ConfigError: Spark does not see the folder.
         """
         with computing():
-            return _framed(self._session.read.parquet(*(file.as_uri() for file in files)))
+            return framed(self._session.read.parquet(*(file.as_uri() for file in files)))
 
     def passed(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Path:
         """A Parquet file of rows that come a batch at a time, which the workers see."""
@@ -318,7 +251,7 @@ class SparkEngine:
 
         with quiet(), computing():
             types = from_arrow_schema(schema)
-            return _framed(nw.to_native(frame).mapInArrow(Sent(work), types))
+            return framed(nw.to_native(frame).mapInArrow(Sent(work), types))
 
     def files(self, frame: Frame) -> tuple[Path, ...]:
         """Parquet files with the frame's rows in order, which end with the engine or its scope.
@@ -393,21 +326,3 @@ def _remove(path: Path) -> None:
     """Remove a file or a folder, as far as they are there."""
     with suppress(OSError):
         path.unlink() if path.is_file() else shutil.rmtree(path)
-
-
-def _types(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:
-    """The columns of a relation that are not lineage, with their types; names of values are text.
-
-    The values that an ENUM may have are no use to a reader, and may be many.
-    """
-    types = zip(relation.columns, map(str, relation.types), strict=True)
-    return {
-        name: "VARCHAR" if of.startswith("ENUM") else of
-        for name, of in types
-        if name.casefold() not in LINEAGE
-    }
-
-
-def _framed(frame: Any) -> Frame:  # noqa: ANN401 - of either of PySpark's two kinds
-    framed: Frame = nw.from_native(frame)
-    return framed
