@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from portfolio_ml.errors import DataError, HistoryTooShortError
 from portfolio_ml.features.windows import WINDOW_DAYS
-from portfolio_ml.judgement import Judgement, Predictions, Supervised, judge
+from portfolio_ml.judgement import Judgement, Predictions, Supervised
+from portfolio_ml.judging import judge
 from portfolio_ml.metrics import CHURN_METRICS, VALUE_METRICS
 from portfolio_ml.models.seasonality import seasonality_of
 from portfolio_ml.season import Season

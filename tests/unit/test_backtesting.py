@@ -12,7 +12,8 @@ from portfolio_ml import backtesting
 from portfolio_ml.backtesting import backtest, evaluation_days, judgeable, needed_days
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.table import Horizons
-from portfolio_ml.judgement import CURVE_POINTS, LEVEL, Predictions, judge
+from portfolio_ml.judgement import CURVE_POINTS, LEVEL, Predictions
+from portfolio_ml.judging import judge
 from portfolio_ml.metrics import (
     CHURN_METRICS,
     VALUE_METRICS,

@@ -15,7 +15,8 @@ from tests.simulated import RECIPE, simulated
 from portfolio_ml import writers
 from portfolio_ml.config import load_settings, public_yaml, settings_from
 from portfolio_ml.gate import Decision
-from portfolio_ml.judgement import Predictions, SectionScore, _sections, unjudged
+from portfolio_ml.judgement import Predictions, SectionScore, unjudged
+from portfolio_ml.judging import _sections
 from portfolio_ml.metrics import METRICS
 from portfolio_ml.models.importance import importance
 from portfolio_ml.registry.environment import commit, packages
