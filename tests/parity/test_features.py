@@ -123,7 +123,9 @@ def test_all_features_of_a_random_history_agree(tables):
         pytest.param(
             random_portfolio(is_dated=False), id="static customers", marks=pytest.mark.long
         ),
-        pytest.param(random_portfolio(with_recorded=True), id="lines recorded later"),
+        pytest.param(
+            random_portfolio(with_recorded=True), id="lines recorded later", marks=pytest.mark.long
+        ),
         pytest.param(
             Portfolio([Line("a", after(3), 5.0), Line("a", after(9), -1.0)]), id="a customer"
         ),
@@ -197,6 +199,7 @@ def test_merged_customers_are_taken_over_as_one(engines, tmp_path):
     assert len(expected) == 23_570 - 400
 
 
+@pytest.mark.long
 @pytest.mark.skipif(
     FOLDER is None, reason="PORTFOLIO_ML_DATA names no folder with the public data sets"
 )
