@@ -95,8 +95,14 @@ def die_at(folder: Path, method: str, call: int, *, is_whole: bool) -> None:
     ("method", "call", "is_whole"),
     [
         ("create_run", 2, True),  # the parent and the first child seem to run
-        ("create_model_version", 1, False),  # a version that nobody has looked at
-        ("set_registered_model_tag", 1, False),  # churn's champion is about to change
+        pytest.param(
+            *("create_model_version", 1, False),  # a version that nobody has looked at
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            *("set_registered_model_tag", 1, False),  # churn's champion is about to change
+            marks=pytest.mark.long,
+        ),
         ("set_registered_model_alias", 1, False),  # `previous` is the champion still in force
     ],
 )
@@ -171,6 +177,7 @@ def test_a_locked_registry_is_for_later(shop, monkeypatch):
     assert champions(shop) == before
 
 
+@pytest.mark.long
 def test_a_registry_that_another_locks_meanwhile_is_for_later(shop, monkeypatch):
     """The wait is MLflow's own: 20 seconds."""
     before, original = champions(shop), MlflowClient.create_model_version

@@ -570,7 +570,10 @@ def test_a_mistake_is_told_in_a_sentence_and_leaves_nothing_behind(
     assert listing(tmp_path) == before
 
 
-@pytest.mark.parametrize("config", [{}, {"targets": {"churn": {"horizon_days": 100}}}])
+@pytest.mark.parametrize(
+    "config",
+    [{}, pytest.param({"targets": {"churn": {"horizon_days": 100}}}, marks=pytest.mark.long)],
+)
 def test_a_history_too_short_to_judge_is_left_to_the_customer_base_model(
     config, tmp_path, monkeypatch, capsys
 ):
@@ -589,7 +592,14 @@ def test_a_history_too_short_to_judge_is_left_to_the_customer_base_model(
     assert all(row["ltv_low"] <= row["ltv"] <= row["ltv_high"] for row in scores)
 
 
-@pytest.mark.parametrize("name", THIN)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a single customer",
+        *(pytest.param(name, marks=pytest.mark.long) for name in [*THIN][1:-1]),
+        "no past before the snapshots",
+    ],
+)
 def test_thin_data_is_trained_on_and_scored_with_what_can_be_known(
     name, tmp_path, monkeypatch, capsys
 ):

@@ -86,6 +86,7 @@ def test_the_demo_shows_whom_to_contact_and_says_that_all_is_simulated(demo):
     assert done.out.strip().endswith("The data are simulated: no such business, no such customers.")
 
 
+@pytest.mark.long  # CDNOW's answers every time
 @pytest.mark.browser
 def test_its_report_answers_in_a_browser(demo, tmp_path):
     folder, _ = demo
@@ -224,6 +225,7 @@ def texts_of(database: Path) -> str:
         return "\n".join(crm.iterdump())
 
 
+@pytest.mark.long
 def test_an_older_table_gets_the_columns_by_migrate_and_their_values_by_score(demo, scores):
     config = config_of(demo, "older", copied=True)
     database = demo[0] / "older.db"

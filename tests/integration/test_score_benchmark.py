@@ -32,6 +32,7 @@ def bench(tmp_path_factory):
         yield Bench(lines, lines, server, folder)
 
 
+@pytest.mark.long
 def test_all_ways_deliver_every_customer_and_their_steps_are_told(bench, capsys):
     found = nights(bench, lines=LINES)
     assert found.customers > 0.9 * CUSTOMERS

@@ -289,7 +289,11 @@ def test_a_server_that_goes_while_champions_are_loaded_delivers_nothing(shop, cu
 @pytest.mark.usefixtures("training")
 @pytest.mark.parametrize(
     "method",
-    ["set_registered_model_tag", "set_registered_model_alias", "set_model_version_tag"],
+    [
+        pytest.param("set_registered_model_tag", marks=pytest.mark.long),
+        "set_registered_model_alias",
+        pytest.param("set_model_version_tag", marks=pytest.mark.long),
+    ],
 )
 def test_a_server_that_goes_during_a_promotion_leaves_one_that_the_same_command_finishes(
     shop, cut_at, newer, method
