@@ -46,7 +46,8 @@ walk: install-dev ## the whole walks, on real data
 	$(PYTEST) $(TWO) -m integration
 
 test-long: install-dev ## the properties on twenty times as many examples, the walks as shipped
-	$(PYTEST) $(TWO) -m "property or integration or parity" --hypothesis-profile=long --timeout 7200
+	$(PYTEST) $(TWO) -m "(property or integration or parity or faults) and not campaign" \
+		--hypothesis-profile=long --timeout 7200
 
 test-monitor: install-dev ## the monitor and the gate on twenty portfolios of each kind
 	$(PYTEST) -n 2 tests/campaign/test_monitor.py --timeout 7200
