@@ -45,6 +45,7 @@ def started(config, *options):
     )
 
 
+@pytest.mark.long
 def test_what_is_finished_is_kept_and_the_next_run_goes_on(shop):
     with started(shop, "--minutes", "5") as search:
         told = []

@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 AS_SHIPPED = "02_features_without_leakage"
 """The one about snapshots and cutoffs, of which the others have fewer here."""
 
-RUN_EVERY_TIME = {"01_know_your_portfolio", "04_lifetime_value"}
+RUN_EVERY_TIME = {"01_know_your_portfolio"}
 
 OF_SEGMENTS = "05_segments"
 """The one that looks for their number."""

@@ -49,6 +49,7 @@ def home():
     return {"JAVA_HOME": os.environ["JAVA_HOME"]} if "JAVA_HOME" in os.environ else {}
 
 
+@pytest.mark.long
 def test_spark_says_what_duckdb_says(home, tmp_path):
     said = [done_by("validate", tmp_path, engine, **home) for engine in ("", LOCAL)]
     assert [(done.returncode, done.stderr) for done in said] == [(0, ""), (0, "")]

@@ -56,7 +56,13 @@ def test_a_portfolio_under_constant_laws_is_left_alone(seed):
     assert monitored(stationary(1_000, seed)).level == "keep"
 
 
-@pytest.mark.parametrize("what", SHIFTS)
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(what, marks=[pytest.mark.long] if number % 2 else [])
+        for number, what in enumerate(SHIFTS)
+    ],
+)
 def test_what_happens_to_a_portfolio_is_caught(what):
     said = monitored(SHIFTS[what](3_000, 100))
     assert said.level == "retrain", said.reasons

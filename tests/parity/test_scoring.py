@@ -99,6 +99,7 @@ def alike(ours: pa.Table, theirs: pa.Table) -> bool:
     return True
 
 
+@pytest.mark.long
 def test_spark_rehearses_some_customers_without_a_trace_and_fills_dates(shop):
     target = {"kind": "sql", "url": "sqlite:///none.db", "table": "scores"}
     settings = shop.settings(SPARK, target, state="some.db")

@@ -54,6 +54,7 @@ def test_every_figure_is_there_by_its_contract_or_absent_with_a_reason(
         assert_all_sound(book)
 
 
+@pytest.mark.long
 def test_the_order_of_the_rows_in_the_tables_changes_nothing(engine: Engine) -> None:
     odd = Odd(seed=5, settings=SETTINGS[1])
 
@@ -78,8 +79,20 @@ def assert_same(one: Figure, two: Figure) -> None:
     "fates",
     [
         ("only returns at the end", "strange ids", "unknown texts", "deals of one customer"),
-        ("one order each", "huge amounts", "one section", "contacts held out", "points expired"),
-        ("nobody bought lately", "nothing is worth anything", "one category", "empty texts"),
+        pytest.param(
+            (
+                "one order each",
+                "huge amounts",
+                "one section",
+                "contacts held out",
+                "points expired",
+            ),
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            ("nobody bought lately", "nothing is worth anything", "one category", "empty texts"),
+            marks=pytest.mark.long,
+        ),
     ],
     ids=" and ".join,
 )

@@ -88,7 +88,9 @@ def shop(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM]
+)
 def test_a_signal_half_way_leaves_the_older_file(shop, number):
     (shop / "features.parquet").write_bytes(b"older")
     process = subprocess.Popen(
