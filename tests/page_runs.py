@@ -3,6 +3,7 @@
 import contextlib
 import doctest
 import io
+import itertools
 import os
 import re
 import shlex
@@ -221,7 +222,8 @@ def parsed(line: str) -> None:
         known(words)
     if words[:1] != ["portfolio-ml"] or words[1].startswith("--"):
         return
-    command, rest = COMMANDS.get(words[1]), words[2:]
+    its_own = itertools.takewhile(lambda word: word not in {">", ">>", "|", "&&", "2>"}, words[2:])
+    command, rest = COMMANDS.get(words[1]), [*its_own]
     assert command is not None, f"there is no command {words[1]}"
     if hasattr(command, "commands"):
         command, rest = command.commands[rest[0]], rest[1:]
