@@ -87,6 +87,12 @@ class Line:
                 end.shutdown(socket.SHUT_RDWR)
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Nobody waits before a server that is gone is tried again."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+
+
 def free_port() -> int:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         return listener.getsockname()[1]
