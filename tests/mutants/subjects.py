@@ -15,7 +15,8 @@ class Subject:
     Attributes:
         name: How the report calls it.
         modules: Globs below the package.
-        tests: Files of tests that run in the process itself: a mutant is seen by no other.
+        tests: Files of tests that run in the process itself, beside the docstrings' examples: a
+            mutant is seen by no other.
         sample: How many mutants are tried unless all are asked for; None for all.
     """
 

@@ -138,7 +138,11 @@ def test_expected_spend_is_the_true_one(candidate):
 
 
 @any_candidate
-@pytest.mark.parametrize("world", [PLAIN, LOYAL, GROWTH], ids=["plain", "loyal", "growth"])
+@pytest.mark.parametrize(
+    "world",
+    [PLAIN, pytest.param(LOYAL, marks=pytest.mark.long), GROWTH],
+    ids=["plain", "loyal", "growth"],
+)
 def test_intervals_cover_what_they_promise(world, candidate):
     """Either tail has its half of what is left out, at most: many an outcome is exactly 0.
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from portfolio_ml.config import settings_from
-from portfolio_ml.engine import Frame, pieces, spark
+from portfolio_ml.engine import Frame, pieces, spark, spark_files
 from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.tables import Tables, load_all
@@ -111,7 +111,7 @@ def hostile(tmp_path_factory, duckdb, local_spark) -> tuple[Tables, Tables]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pieces, "BYTES", 1)  # each file is a piece
         expected = load(data, duckdb)
-        patch.setattr(spark, "rows_of", killed_once(folder / "killed"))
+        patch.setattr(spark_files, "rows_of", killed_once(folder / "killed"))
         found = load(data, local_spark)
     assert (folder / "killed").exists()
     return expected, found
@@ -119,7 +119,7 @@ def hostile(tmp_path_factory, duckdb, local_spark) -> tuple[Tables, Tables]:
 
 def killed_once(marker: Path) -> Any:
     """Reads pieces, and kills the first worker that has given rows of one."""
-    read = spark.rows_of
+    read = spark_files.rows_of
 
     def dying(batches: Any, **given: Any) -> Any:  # in here, so that it goes to workers as it is
         for rows in read(batches, **given):

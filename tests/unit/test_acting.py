@@ -1,13 +1,11 @@
 """Whom to act on: profits by hand, and advice that says what is not shown."""
 
-import doctest
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from portfolio_ml import acting
 from portfolio_ml.acting import Advice, Campaigns, Economics, advise
 from portfolio_ml.report.words import whom_to_act_on
 
@@ -152,9 +150,3 @@ def test_nobody_with_value_at_risk_is_nobody_to_act_on():
     given.value_if_buys[:] = 0.0
     advice = advised(given)
     assert (advice.verdict, advice.candidates, len(advice.curve)) == ("never", 0, 1)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(acting)
-    assert result.attempted
-    assert not result.failed

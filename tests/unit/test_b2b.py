@@ -1,9 +1,7 @@
 """The simulated portfolio: whole and readable, and what is planted is there, and only then."""
 
-import doctest
 from dataclasses import replace
 from datetime import date
-from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -52,13 +50,6 @@ def planted():
 @pytest.fixture(scope="module")
 def null():
     return Seen(NULL)
-
-
-@pytest.mark.parametrize("module", ["world", "days", "simulation"])
-def test_the_examples_in_the_docstrings_hold(module):
-    result = doctest.testmod(import_module(f"portfolio_ml.datasets.b2b.{module}"))
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 class TestItsTables:

@@ -1,13 +1,12 @@
 """From a YAML file and the environment to frozen settings, or to every fault at once."""
 
-import doctest
 import os
 
 import pytest
 from pydantic import ValidationError
 
 from portfolio_ml import config
-from portfolio_ml.config import Settings, load_settings, loading, settings_from, yaml_file
+from portfolio_ml.config import Settings, load_settings, settings_from, yaml_file
 from portfolio_ml.errors import ConfigError
 
 pytestmark = pytest.mark.unit
@@ -45,12 +44,6 @@ def fault(load, text: str | bytes) -> str:
         load(text)
     assert caught.value.exit_code == 2
     return str(caught.value)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(loading)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 class TestAGoodFile:

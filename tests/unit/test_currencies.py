@@ -1,10 +1,8 @@
 """One currency per portfolio, or rates that make it one."""
 
-import doctest
-
 import pytest
 
-from portfolio_ml import currencies, transactions
+from portfolio_ml import transactions
 from portfolio_ml.config import settings_from
 from portfolio_ml.errors import ConfigError, DataError
 
@@ -31,12 +29,6 @@ def load(engine, tmp_path):
 
 def amounts(history, engine) -> list[int]:
     return [amount for _, _, amount in lines(history, engine)]
-
-
-def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(currencies)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 class TestOneCurrency:

@@ -1,6 +1,5 @@
 """What is known of each customer: typed, dated, and every refused row accounted for."""
 
-import doctest
 from datetime import date
 
 import pyarrow as pa
@@ -46,12 +45,6 @@ def refused(table) -> list[tuple]:
     """Row number, rule, column and value of every refused row."""
     names = ("row_number", "rule", "column", "value")
     return [tuple(row[n] for n in names) for row in table.quarantine.to_pylist()]
-
-
-def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(customers)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 class TestTheAttributes:

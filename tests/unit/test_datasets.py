@@ -1,13 +1,11 @@
 """The built-in data sets: whole, typed and described."""
 
-import doctest
 from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from portfolio_ml import datasets
 from portfolio_ml.config import load_settings, settings_from
 from portfolio_ml.datasets import (
     DATASETS,
@@ -39,12 +37,6 @@ def grocery():
 @pytest.fixture(scope="module")
 def b2b():
     return DATASETS["b2b"].read()
-
-
-def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(datasets)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 class TestCdnow:

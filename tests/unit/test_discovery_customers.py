@@ -1,6 +1,5 @@
 """A customers file: what its columns are, how sure that is, and whether its ids are the buyers'."""
 
-import doctest
 from datetime import date, timedelta
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from portfolio_ml import customers
 from portfolio_ml.config import load_settings
 from portfolio_ml.discovery import (
-    attributes,
     config_text,
     guess,
     guess_customers,
@@ -117,10 +115,6 @@ def config(found, sales, folder) -> str:
     )
     (folder / "shop.yaml").write_text(text, encoding="utf-8")
     return text
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(attributes).failed == 0
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

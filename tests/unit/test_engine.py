@@ -1,6 +1,5 @@
 """Files and Arrow tables as frames: what is read, under which number, and what is refused."""
 
-import doctest
 import errno
 import random
 import subprocess
@@ -15,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from portfolio_ml import engine as module
 from portfolio_ml.config import CsvFormat, DuckDB
 from portfolio_ml.engine import Reading, csv_files, opened
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
@@ -62,12 +60,6 @@ def read(engine, table: pa.Table, kind: str, *, timezone: str = "UTC") -> list:
 
 def days(engine, values: list, kind: pa.DataType | None = None, *, timezone: str = "UTC") -> list:
     return read(engine, pa.table({"x": pa.array(values, kind)}), "day", timezone=timezone)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(module)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 class TestCsv:

@@ -1,10 +1,7 @@
 """What an error says, and the exit code it carries."""
 
-import doctest
-
 import pytest
 
-from portfolio_ml import errors
 from portfolio_ml.errors import (
     ConfigError,
     DataError,
@@ -18,12 +15,6 @@ from portfolio_ml.errors import (
 )
 
 pytestmark = pytest.mark.unit
-
-
-def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(errors)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 @pytest.mark.parametrize(

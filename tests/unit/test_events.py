@@ -1,6 +1,5 @@
 """Interactions and contacts: validated like transactions, each under its own section."""
 
-import doctest
 from datetime import date
 
 import pyarrow as pa
@@ -33,12 +32,6 @@ def load(engine, tmp_path):
         return events.load(of, settings_from(values, base=tmp_path), engine, today=TODAY)
 
     return load
-
-
-def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(events)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 def test_interactions_have_a_kind_and_perhaps_a_value(load, engine):

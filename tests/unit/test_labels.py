@@ -1,11 +1,8 @@
 """Outcomes at the edges of their windows."""
 
-import doctest
-
 import pytest
 from tests.histories import Line, after, bought, day_of, history_of
 
-from portfolio_ml import labels
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.table import Horizons
 from portfolio_ml.labels import outcomes
@@ -108,9 +105,3 @@ def test_a_margin_is_what_is_left_after_the_cost(engine):
 def test_a_margin_is_no_outcome_where_value_is_revenue(engine):
     lines = [Line("a", after(110), 30, cost=20)]
     assert outcomes_of(engine, lines)["a", AS_OF] == outcome(1, 30)
-
-
-def test_the_example_in_the_docstring_holds():
-    result = doctest.testmod(labels)
-    assert result.attempted
-    assert not result.failed

@@ -1,6 +1,5 @@
 """The package from Python."""
 
-import doctest
 import subprocess
 import sys
 from datetime import UTC, date, datetime
@@ -12,7 +11,7 @@ import pytest
 from tests.simulated import FIRST_DAY, RECIPE, simulated
 
 import portfolio_ml
-from portfolio_ml import answers, backtesting, display, notebook
+from portfolio_ml import answers, backtesting, display
 from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.gate import Decision
 from portfolio_ml.pipeline import TrainingResult
@@ -211,10 +210,3 @@ def test_a_table_in_html_is_escaped():
     shown = display.SmallTable.of("<b>", ["<i>"], [["<script>"]]).to_html()
     assert "<script>" not in shown
     assert "&lt;script&gt;" in shown
-
-
-@pytest.mark.parametrize("module", [notebook, display])
-def test_the_examples_in_the_docstrings_hold(module):
-    result = doctest.testmod(module)
-    assert result.attempted
-    assert not result.failed

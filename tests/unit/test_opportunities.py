@@ -1,6 +1,5 @@
 """Opportunities: what became of each deal, by when, and how it stood on an earlier day."""
 
-import doctest
 from datetime import date
 
 import pyarrow as pa
@@ -48,12 +47,6 @@ def refused(table) -> list[tuple]:
     """Row number, rule, column and value of every refused row."""
     names = ("row_number", "rule", "column", "value")
     return [tuple(row[n] for n in names) for row in table.quarantine.to_pylist()]
-
-
-def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(opportunities)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 def test_a_deal_is_held_in_days_and_whole_parts_of_money(load, engine):

@@ -71,7 +71,7 @@ GOOD = {
 }
 
 
-@pytest.mark.parametrize("is_relative", [False, True])
+@pytest.mark.parametrize("is_relative", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_good_features_pass_the_check(is_relative):
     """Together, for the tables that they are computed from are the same."""
     features = [

@@ -1,6 +1,5 @@
 """Loyalty points: earned and redeemed, exact, and every refused row accounted for."""
 
-import doctest
 from datetime import date
 
 import pytest
@@ -32,12 +31,6 @@ def load(engine, tmp_path):
         return points.load(settings_from(values, base=tmp_path), engine, today=TODAY)
 
     return load
-
-
-def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(points)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 def test_an_entry_is_earned_or_redeemed_perhaps_with_a_reason_and_an_expiry(load, engine):

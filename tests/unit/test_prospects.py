@@ -1,11 +1,10 @@
 """Prospects: one row each, with the attributes that customers have."""
 
-import doctest
 from datetime import date
 
 import pytest
 
-from portfolio_ml import attributes, prospects
+from portfolio_ml import prospects
 from portfolio_ml.config import settings_from
 from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.schema import CUSTOMERS, PROSPECTS
@@ -29,13 +28,6 @@ def load(engine, tmp_path):
         return prospects.load(settings, engine)
 
     return load
-
-
-@pytest.mark.parametrize("module", [attributes, prospects])
-def test_the_examples_in_the_docstrings_hold(module):
-    result = doctest.testmod(module)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 def test_prospects_have_the_attributes_of_customers():

@@ -1,11 +1,8 @@
 """The time to the next purchase day, on gaps few enough to work out by hand."""
 
-import doctest
-
 import numpy as np
 import pytest
 
-from portfolio_ml import repurchase
 from portfolio_ml.repurchase import RepurchaseTimes, repurchase_times
 
 pytestmark = pytest.mark.unit
@@ -17,12 +14,6 @@ def times(*gaps: tuple[float, float, bool]) -> RepurchaseTimes:
     return repurchase_times(
         np.array(days, float), np.array(weight, float), np.array(is_closed, bool)
     )
-
-
-def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(repurchase)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 class TestTheEstimate:

@@ -1,7 +1,5 @@
 """Delivery to Salesforce beside a contract server: jobs, logins, limits, and what comes back."""
 
-import doctest
-import importlib
 import time
 import traceback
 from contextlib import ExitStack
@@ -518,12 +516,3 @@ def test_data_beyond_the_limit_waits_for_the_next_job(server, vendor, monkeypatc
 
     assert set(outcomes.values()) == {"sent", "pending"}
     assert len(server.org.by_external_id()) == list(outcomes.values()).count("sent") > 20
-
-
-@pytest.mark.parametrize("name", ["fields", "login", "session", "soql", "vendor"])
-def test_the_examples_in_the_docstrings_hold(name):
-    module = importlib.import_module(f"portfolio_ml.sinks.vendors.salesforce.{name}")
-    result = doctest.testmod(module)
-
-    assert result.attempted > 0
-    assert result.failed == 0

@@ -1,6 +1,5 @@
 """Customers drawn before their features are computed: who, how many, and what of them stays."""
 
-import doctest
 from dataclasses import replace
 from hashlib import md5
 
@@ -39,13 +38,6 @@ def few(monkeypatch):
 
 def ids(inputs):
     return set(inputs.engine.collect(inputs.customers)["customer_id"].to_pylist())
-
-
-def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(module)
-
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 def test_everybody_is_there_where_all_rows_fit(inputs):

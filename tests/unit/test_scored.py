@@ -1,6 +1,5 @@
 """Everybody scored a slice after the other: the same rows as at once, and they lie in a file."""
 
-import doctest
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,7 +9,6 @@ from tests.small_models import small_models
 from tests.small_shop import NOW, TRAINED, history, quietly, settings_of
 
 from portfolio_ml import scored as module
-from portfolio_ml.engine import spool
 from portfolio_ml.features.table import definitions_hash
 from portfolio_ml.frozen import FILE, Frozen
 from portfolio_ml.opening import opened
@@ -95,9 +93,3 @@ def test_the_rows_take_no_file_with_a_name(shop, at_once):
 
     assert not [*portfolio.engine._folder.glob("*.arrow")]
     assert expected.rows.validate() is None
-
-
-def test_the_examples_hold():
-    found = doctest.testmod(spool)
-    assert found.attempted
-    assert not found.failed

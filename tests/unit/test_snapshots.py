@@ -1,6 +1,5 @@
 """Labelled rows: their order, their outcomes, sampling, and portfolios of extreme sizes."""
 
-import doctest
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 from tests.by_hand import outcome
 from tests.histories import Line, after, bought, day_of, history_of
 
-from portfolio_ml import snapshots as module
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.table import Horizons, at
 from portfolio_ml.snapshots import Snapshots, TrainingTable, labelled, matrix
@@ -48,13 +46,6 @@ def simulated(rows_per_customer):
         returned=np.zeros(count),
         references={},
     )
-
-
-def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(module)
-
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 # What is kept meanwhile

@@ -1,21 +1,12 @@
 """Words for people."""
 
-import doctest
-
 import pytest
 
-from portfolio_ml import wording
 from portfolio_ml.models.churn import CANDIDATES as CHURN
 from portfolio_ml.models.lifetime_value import CANDIDATES as VALUE
 from portfolio_ml.wording import counted, model_name
 
 pytestmark = pytest.mark.unit
-
-
-def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(wording)
-    assert result.attempted
-    assert not result.failed
 
 
 @pytest.mark.parametrize(
