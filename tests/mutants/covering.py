@@ -91,7 +91,7 @@ def measured(subject: Subject, folder: Path) -> Covering:
     settings = folder / "coverage.ini"
     settings.write_text(f"[run]\nsource = {SOURCE}\ndata_file = {data}\n")
     command = [sys.executable, "-m", "tests.mutants.covering", str(noted), str(settings)]
-    tests = [f"tests/{test}" for test in subject.tests]
+    tests = subject.test_files
     done = subprocess.run(
         [*command, *tests], cwd=ROOT, capture_output=True, text=True, check=False, env=_plain()
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
 PACKAGE = SOURCE / "portfolio_ml"
+EXAMPLES = "unit/test_examples.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,11 @@ class Subject:
     modules: tuple[str, ...]
     tests: tuple[str, ...]
     sample: int | None = None
+
+    @property
+    def test_files(self) -> list[str]:
+        """The files of tests, from the repository's folder."""
+        return [f"tests/{test}" for test in (*self.tests, EXAMPLES)]
 
     def files(self) -> tuple[Path, ...]:
         """The modules' files, by name; without the pages, which are compared whole elsewhere."""

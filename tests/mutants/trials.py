@@ -60,7 +60,7 @@ class _Plan:
 
 def ready(subject: Subject) -> None:
     """Import what the tests import, and forget what is ours: each fork imports that anew."""
-    tests = [f"tests/{test}" for test in subject.tests]
+    tests = subject.test_files
     with tempfile.TemporaryDirectory() as folder, _Quiet():
         pytest.main(["--collect-only", *options(Path(folder, "tmp")), *tests])
     for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
