@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 # Groups of tests in the order of tests/conftest.py, the dearest first.
-THREE := -n 3 --dist loadgroup --no-loadscope-reorder --durations 15 --durations-min 5
+TWO := -n 2 --dist loadgroup --no-loadscope-reorder --durations 15 --durations-min 5
 
 # Whose branches `make coverage` counts: the modules that every row passes.
 WALK := features labels timeline metrics gate sinks transactions validation snapshots partitions \
@@ -28,7 +28,7 @@ demo: install ## the whole walk on real data, into demo/
 
 test: install-dev style ## everything that CI checks; mypy beside the first tests, told at the end
 	@mkdir -p .mypy_cache; $(BIN)/mypy >.mypy_cache/told 2>&1 & types=$$!; \
-	$(PYTEST) $(THREE) -m "not campaign and not airflow"; tests=$$?; \
+	$(PYTEST) $(TWO) -m "not campaign and not airflow"; tests=$$?; \
 	wait $$types; typed=$$?; cat .mypy_cache/told; test $$tests -eq 0 && test $$typed -eq 0
 
 lint: style ## format, style, types and architecture
@@ -40,13 +40,13 @@ style: install-dev ## the same without types
 	$(BIN)/lint-imports
 
 unit: install-dev ## all tests but the whole walks
-	$(PYTEST) $(THREE) -m "not integration and not campaign and not airflow"
+	$(PYTEST) $(TWO) -m "not integration and not campaign and not airflow"
 
 walk: install-dev ## the whole walks, on real data
-	$(PYTEST) $(THREE) -m integration
+	$(PYTEST) $(TWO) -m integration
 
 test-long: install-dev ## the properties on twenty times as many examples, the walks as shipped
-	$(PYTEST) $(THREE) -m "(property or integration or parity or faults) and not campaign" \
+	$(PYTEST) $(TWO) -m "(property or integration or parity or faults) and not campaign" \
 		--hypothesis-profile=long --timeout 7200
 
 test-monitor: install-dev ## the monitor and the gate on twenty portfolios of each kind

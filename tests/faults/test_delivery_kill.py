@@ -35,7 +35,7 @@ pytestmark = pytest.mark.faults
 URL = "sqlite:///crm.db?timeout=0.1"
 NOW = datetime(2024, 3, 8, 6, 30, tzinfo=UTC)
 ROWS = 20_000
-KILLS = 10
+KILLS = 6
 FILES = {
     "parquet": {"kind": "parquet", "path": "scores.parquet"},
     "csv": {"kind": "csv", "path": "scores.csv"},

@@ -28,6 +28,7 @@ PAGES = sorted(
 README = ROOT / "README.md"
 NOT_RUN_EVERY_TIME = {
     "docs/explanation/architecture",
+    "docs/explanation/simulated_b2b",
     "docs/how-to/air_gap",
     "docs/how-to/drift",
     "docs/how-to/hubspot",
