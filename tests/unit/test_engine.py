@@ -757,3 +757,23 @@ with opened() as engine:
             text=True,
         )
         assert (done.stdout, done.stderr) == ("[1.0] 1\n", "")
+
+
+def test_a_date_beyond_what_times_reach_has_no_minute(engine):
+    farthest = pa.table({"when": pa.array([0, 2**31 - 2], pa.date32())})
+    readings = [Reading("minute", "when", "minute"), Reading("day", "when", "day")]
+    read = engine.parsed(engine.listed(farthest, "dates"), readings, timezone="UTC")
+    found = engine.collect(read.sort("_row"))
+    assert found["minute"].to_pylist() == [None, None]
+    assert found["day"].to_pylist() == [0, 2**31 - 2]
+
+
+@pytest.mark.parametrize(("unit", "value"), [("ms", -(2**63) // 1000 + 1), ("us", -(2**63) + 5)])
+def test_a_time_beyond_all_calendars_is_told_in_a_sentence(tmp_path, unit, value):
+    far = pa.table({"when": pa.array([value], pa.int64()).cast(pa.timestamp(unit))})
+    pq.write_table(far, tmp_path / "far.parquet")
+    with opened(DuckDB(threads=1)) as engine:
+        rows = engine.scan([tmp_path / "far.parquet"])
+        read = engine.parsed(rows, [Reading("when", "when", "text")], timezone="UTC")
+        with pytest.raises(DataError, match="beyond all calendars"):
+            engine.collect(read)

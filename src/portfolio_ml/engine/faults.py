@@ -69,18 +69,33 @@ def of_parquet(error: Exception, files: Sequence[Path]) -> DataError | None:
             saw=told(error),
             do="export the files alike",
         )
-    if "statistics in your data source are corrupt" in str(error):
-        return DataError(
-            "a Parquet file tells wrongly between which values its own lie",
-            where=str(files[0]) if len(files) == 1 else None,
-            saw="statistics in its footer that its values contradict",
-            do="export it again",
-        )
+    if (known := _known_of_parquet(str(error), files)) is not None:
+        return known
     for file in files:
         if (reason := _broken(file)) is not None:
             return DataError(
                 "the file cannot be read", where=str(file), saw=reason, do="export it again"
             )
+    return None
+
+
+def _known_of_parquet(said: str, files: Sequence[Path]) -> DataError | None:
+    """What DuckDB says of a file without naming it."""
+    where = str(files[0]) if len(files) == 1 else None
+    if "out of range in timestamp conversion" in said:  # which it takes for a bug of its own
+        return DataError(
+            "a Parquet file has a time that lies beyond all calendars",
+            where=where,
+            saw="a timestamp that is no date",
+            do="export it again, with times between the years 1 and 9999",
+        )
+    if "statistics in your data source are corrupt" in said:
+        return DataError(
+            "a Parquet file tells wrongly between which values its own lie",
+            where=where,
+            saw="statistics in its footer that its values contradict",
+            do="export it again",
+        )
     return None
 
 

@@ -131,7 +131,7 @@ def _tells_time(text: str, type_name: str, written: CsvFormat) -> str:
 
 
 def _minute(local: str, tells_time: str) -> str:
-    moment = f"CAST({local} AS TIMESTAMP)"
+    moment = f"TRY_CAST({local} AS TIMESTAMP)"  # a date may lie far beyond what times reach
     minute = f"60 * date_part('hour', {moment}) + date_part('minute', {moment})"
     return f"CASE WHEN {tells_time} THEN CAST({minute} AS SMALLINT) END"
 
