@@ -161,7 +161,7 @@ class SparkEngine:
         """The rows of frames, which Spark parts by itself; errors are those of `keep`."""
         return self.keep(nw.concat([*frames]))
 
-    def together(self, frame: Frame, column: str, *, size: int) -> Frame:  # noqa: ARG002
+    def together(self, frame: Frame, column: str, *, size: int) -> Frame:  # noqa: ARG002 - as of `Engine`
         """The frame itself: Spark shuffles by what a query asks for."""
         return frame
 

@@ -9,8 +9,9 @@ import pyarrow as pa
 from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.features.account import YEAR_AGO
 from portfolio_ml.features.catalogue import Catalogue
+from portfolio_ml.features.days import days_of
 from portfolio_ml.features.feature import Stage
-from portfolio_ml.features.inputs import Inputs, days_of
+from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.timeline import in_history, in_window, is_among_last
 
 KEYS = ("customer", "as_of")

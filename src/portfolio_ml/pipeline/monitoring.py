@@ -87,8 +87,8 @@ def _seen_by_a_worker(
         scores={day: workers.passed(past.batches(day), PAST) for day in sorted(days)},
         erased=erased,
     )
-    # What this run itself has written a moment ago.
-    found: Monitoring = pickle.loads(Path(workers.once(work)).read_bytes())  # noqa: S301
+    told = Path(workers.once(work)).read_bytes()
+    found: Monitoring = pickle.loads(told)  # noqa: S301 - this run's own worker has just written it
     return found
 
 

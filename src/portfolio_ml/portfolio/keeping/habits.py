@@ -15,7 +15,8 @@ from scipy import stats
 
 from portfolio_ml.engine import Frame
 from portfolio_ml.features.cut import KEYS, seen_at
-from portfolio_ml.features.inputs import RECENT_PURCHASE_DAYS, Inputs
+from portfolio_ml.features.days import RECENT_PURCHASE_DAYS
+from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.stock import Stock
 from portfolio_ml.schema import MONEY_SCALE
