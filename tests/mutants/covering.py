@@ -12,29 +12,26 @@ from pathlib import Path
 
 import coverage
 import pytest
-from tests.mutants.subjects import ROOT, SERVERS, SOURCE, Subject
+from tests.mutants.subjects import LEFT_OUT, ROOT, SOURCE, Subject
 
 
 class Seconds:
-    """A plugin that notes the seconds of each test, its fixtures included.
-
-    What starts a server is left out: it would take longer than all the others.
-    """
+    """A plugin that notes the seconds of each test, its fixtures included."""
 
     def __init__(self) -> None:
         self.by_test: dict[str, float] = defaultdict(float)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = [item for item in items if not _starts_a_server(item)]
+        items[:] = [item for item in items if not _is_left_out(item)]
 
     def pytest_runtest_logreport(self, report) -> None:
         self.by_test[report.nodeid] += report.duration
 
 
-def _starts_a_server(item: pytest.Item) -> bool:
+def _is_left_out(item: pytest.Item) -> bool:
     values = item.callspec.params.values() if hasattr(item, "callspec") else ()
     named = {*item.fixturenames, *(value for value in values if isinstance(value, str))}
-    return not SERVERS.isdisjoint(named)
+    return not LEFT_OUT.isdisjoint(named)
 
 
 @dataclass(frozen=True)

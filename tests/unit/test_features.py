@@ -34,9 +34,9 @@ UNITS = {
 }  # fmt: skip
 
 
-def table_of(engine, lines, as_of_days=(AS_OF,), references=None):
+def table_of(engine, lines, as_of_days=(AS_OF,), **known):
     inputs = inputs_of(history_of(engine, lines), engine)
-    return at(inputs, as_of_days, horizons=HORIZONS, references=references)
+    return at(inputs, as_of_days, horizons=HORIZONS, **known)
 
 
 # The catalogue
@@ -147,6 +147,14 @@ def test_a_table_gives_the_rows_of_a_day_and_its_dates(engine):
     assert table.on(AS_OF)["as_of"].to_pylist() == [AS_OF]
     assert table.dated_rows()["as_of"].to_pylist() == [after(999), after(1000)]
     assert isinstance(table.dated_rows()["as_of"][0].as_py(), date)
+
+
+def test_the_first_half_of_the_progress_is_the_fitting_of_each_day_the_second_its_reading(engine):
+    told = []
+
+    table_of(engine, bought("a", 100, 900), (AS_OF - 1, AS_OF), progress=told.append)
+
+    assert told == [0.25, 0.5, 0.75]
 
 
 # Sizes
