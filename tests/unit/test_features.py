@@ -13,7 +13,7 @@ from portfolio_ml.features.catalogue import catalogue
 from portfolio_ml.features.feature import Stage, features_hash
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.reference import Reference, _spend_model
-from portfolio_ml.features.table import Horizons, at, definitions_hash
+from portfolio_ml.features.table import Horizons, at, computed, definitions_hash
 
 pytestmark = pytest.mark.unit
 
@@ -155,6 +155,14 @@ def test_the_first_half_of_the_progress_is_the_fitting_of_each_day_the_second_it
     table_of(engine, bought("a", 100, 900), (AS_OF - 1, AS_OF), progress=told.append)
 
     assert told == [0.25, 0.5, 0.75]
+
+
+def test_what_is_not_yet_collected_knows_how_many_rows_it_has(engine):
+    lines = [*bought("a", 0), *bought("b", 10), *bought("c", 1001)]
+    inputs = inputs_of(history_of(engine, lines), engine)
+    found = computed(inputs, (AS_OF,), horizons=HORIZONS, references={AS_OF: REFERENCE})
+
+    assert found.count() == 2
 
 
 # Sizes
