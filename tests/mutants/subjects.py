@@ -81,6 +81,7 @@ SUBJECTS = (
             "oracle/test_features.py",
             "oracle/test_optional_features.py",
             "property/test_features.py",
+            "property/test_feature_engines.py",
             "property/test_side_tables.py",
         ),
         sample=200,
