@@ -63,7 +63,8 @@ test-faults: install-dev ## commands killed, on full disks, at once, on jumping 
 
 coverage: install-dev ## which branches of the walk the tests of single modules take, a table
 	$(PYTEST) -n 2 --dist loadgroup -m "unit or property or oracle" --no-header -q \
-		$(WALK:%=--cov=portfolio_ml.%) --cov-branch --cov-report=term:skip-empty
+		$(WALK:%=--cov=portfolio_ml.%) --cov-branch --cov-report=json:build/coverage.json
+	$(BIN)/python -m tests.covered_branches build/coverage.json
 
 FUZZ_SECONDS ?= 600
 FUZZ ?= --seconds $(FUZZ_SECONDS)

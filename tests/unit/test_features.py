@@ -13,7 +13,7 @@ from portfolio_ml.features.catalogue import catalogue
 from portfolio_ml.features.feature import Stage, features_hash
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.reference import Reference, _spend_model
-from portfolio_ml.features.table import Horizons, at, definitions_hash
+from portfolio_ml.features.table import Horizons, at, computed, definitions_hash
 
 pytestmark = pytest.mark.unit
 
@@ -34,9 +34,9 @@ UNITS = {
 }  # fmt: skip
 
 
-def table_of(engine, lines, as_of_days=(AS_OF,), references=None):
+def table_of(engine, lines, as_of_days=(AS_OF,), **known):
     inputs = inputs_of(history_of(engine, lines), engine)
-    return at(inputs, as_of_days, horizons=HORIZONS, references=references)
+    return at(inputs, as_of_days, horizons=HORIZONS, **known)
 
 
 # The catalogue
@@ -147,6 +147,22 @@ def test_a_table_gives_the_rows_of_a_day_and_its_dates(engine):
     assert table.on(AS_OF)["as_of"].to_pylist() == [AS_OF]
     assert table.dated_rows()["as_of"].to_pylist() == [after(999), after(1000)]
     assert isinstance(table.dated_rows()["as_of"][0].as_py(), date)
+
+
+def test_the_first_half_of_the_progress_is_the_fitting_of_each_day_the_second_its_reading(engine):
+    told = []
+
+    table_of(engine, bought("a", 100, 900), (AS_OF - 1, AS_OF), progress=told.append)
+
+    assert told == [0.25, 0.5, 0.75]
+
+
+def test_what_is_not_yet_collected_knows_how_many_rows_it_has(engine):
+    lines = [*bought("a", 0), *bought("b", 10), *bought("c", 1001)]
+    inputs = inputs_of(history_of(engine, lines), engine)
+    found = computed(inputs, (AS_OF,), horizons=HORIZONS, references={AS_OF: REFERENCE})
+
+    assert found.count() == 2
 
 
 # Sizes
