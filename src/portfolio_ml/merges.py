@@ -139,17 +139,17 @@ def numbered(ids: Frame, merged: Frame | None, engine: Reader) -> tuple[Frame, F
         customers = engine.keep(engine.numbered(ids))
         return customers, customers
     named = engine.keep(with_survivor(ids, merged))
-    survivors = distinct(named.select(customer_id="survivor"))
+    survivors = distinct(named.select(customer_id="_survivor"))
     customers = engine.keep(engine.numbered(survivors))
-    numbers = named.join(customers, left_on="survivor", right_on="customer_id", how="inner")
+    numbers = named.join(customers, left_on="_survivor", right_on="customer_id", how="inner")
     return engine.keep(numbers.select("customer_id", "customer")), customers
 
 
 def with_survivor(frame: Frame, merged: Frame, column: str = "customer_id") -> Frame:
-    """The frame with `survivor`: who survives the id in a column; itself where it is not merged."""
+    """The frame with `_survivor`: who survives the id in a column, itself if not merged."""
     ids = merged.select(_old="old_id", _new="new_id")
     found = frame.join(ids, left_on=column, right_on="_old", how="left")
-    return found.select(*frame.columns, survivor=nw.coalesce("_new", column))
+    return found.select(*frame.columns, _survivor=nw.coalesce("_new", column))
 
 
 def _own_rules(*, is_dated: bool) -> Sequence[Rule]:
