@@ -56,6 +56,13 @@ def _from_text(path: Path) -> list[str]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file))
+    except OSError as error:
+        raise ConfigError(
+            "the file of customers cannot be read",
+            where=str(path),
+            saw=error.strerror or type(error).__name__,
+            do="check that it may be read",
+        ) from None
     except (UnicodeDecodeError, csv.Error):
         raise ConfigError(
             "the file of customers cannot be read as text",
