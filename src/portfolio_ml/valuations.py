@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from portfolio_ml.config import Settings
-from portfolio_ml.engine import Frame, Kind, Reader
+from portfolio_ml.engine import Kind, Reader
 from portfolio_ml.schema import VALUATIONS
 from portfolio_ml.sources import unread
 from portfolio_ml.timeline import to_day
@@ -18,6 +18,7 @@ from portfolio_ml.validation import (
     Rule,
     before_1900,
     missing,
+    once,
     parsed,
     shown,
     unreadable_date,
@@ -76,7 +77,9 @@ def load(settings: Settings, engine: Reader, *, today: date) -> Valuations:
     raw = unread(settings, engine, of=VALUATIONS)
     has_flow = "flow" in raw.columns
     own = rules(today, has_flow=has_flow)
-    rows, repeated = _once(parsed(raw, _KINDS, engine, of=VALUATIONS, settings=settings), own)
+    read = parsed(raw, _KINDS, engine, of=VALUATIONS, settings=settings)
+    advice = "keep one valuation for each date: that after the cash flows of the day"
+    rows, repeated = once(read, "date", own, advice=advice)
     split = validated(
         rows,
         [*own, repeated],
@@ -126,17 +129,3 @@ def _money_rules(name: str) -> tuple[Rule, ...]:
     if name == "flow":  # without one, nothing was put in
         return unreadable, out_of_range
     return Rule(f"{name}_missing", name, is_no_number & ~told), unreadable, out_of_range
-
-
-def _once(rows: Frame, rules: tuple[Rule, ...]) -> tuple[Frame, Rule]:
-    """The rows, and the rule that refuses a second valuation of a date."""
-    broken = nw.any_horizontal(*(rule.broken for rule in rules), ignore_nulls=True)
-    told = rows.with_columns(_is_broken=broken)
-    nth = nw.col("_row").cum_count().over("_date", "_is_broken", order_by=["_source", "_row"])
-    repeated = Rule(
-        "duplicate_key",
-        "date",
-        ~nw.col("_is_broken") & (nw.col("_nth") > 1),
-        advice="keep one valuation for each date: that after the cash flows of the day",
-    )
-    return told.with_columns(_nth=nth), repeated
