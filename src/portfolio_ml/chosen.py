@@ -38,12 +38,12 @@ def chosen_customers(path: Path) -> tuple[str, ...]:
 
 def _from_parquet(path: Path) -> list[str]:
     try:
-        file = pq.ParquetFile(path)
-        names = file.schema_arrow.names
-        if NAME not in names:
-            fault = missing_column(NAME, names, where=str(path))
-            raise ConfigError(fault.what, where=fault.where, saw=fault.saw, do=fault.do)
-        column = file.read([NAME])[NAME]
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            if NAME not in names:
+                fault = missing_column(NAME, names, where=str(path))
+                raise ConfigError(fault.what, where=fault.where, saw=fault.saw, do=fault.do)
+            column = file.read([NAME])[NAME]
         ids: list[str] = column.cast(pa.string()).drop_null().to_pylist()
     except (OSError, pa.ArrowException):
         raise ConfigError(
