@@ -20,6 +20,7 @@ from portfolio_ml.sources import unread
 from portfolio_ml.timeline import in_history, to_day
 from portfolio_ml.validation import (
     EARLIEST,
+    Refusing,
     Rule,
     before_1900,
     parsed,
@@ -33,7 +34,7 @@ _KINDS: dict[str, Kind] = {"old_id": "text", "new_id": "text", "merged_at": "day
 
 
 @dataclass(frozen=True, slots=True)
-class Merges:
+class Merges(Refusing):
     """The validated merges, and what became of the other rows.
 
     Attributes:
@@ -49,12 +50,6 @@ class Merges:
     kept: int
     quarantine: pa.Table
     source: str
-
-    @property
-    def quarantined(self) -> int:
-        """Rows refused."""
-        refused: int = self.quarantine.num_rows
-        return refused
 
     def known_on(self, as_of: date, engine: Engine) -> Frame:
         """Every id that was merged by a date: old_id, the new_id that survives, and how far it is.
@@ -101,7 +96,7 @@ def load(settings: Settings, engine: Reader) -> Merges:
         settings=settings,
         where=raw.label,
     )
-    kept = split.read - split.quarantine.num_rows
+    kept = split.rows
     _demand_survivors(split.kept, engine, kept=kept, where=raw.label)
     return Merges(frame=split.kept, kept=kept, quarantine=split.quarantine, source=raw.label)
 

@@ -18,6 +18,7 @@ from portfolio_ml.sources import unread
 from portfolio_ml.timeline import Span, in_history, to_date, to_day
 from portfolio_ml.validation import (
     LARGEST_NUMBER,
+    Refusing,
     Rule,
     customer_rules,
     money,
@@ -53,7 +54,7 @@ _MOST_MONEY = 2**62
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class History(Refusing):
     """The validated lines of a portfolio and what became of the others.
 
     Attributes:
@@ -103,12 +104,6 @@ class History:
         """Rows kept."""
         lines: int = pc.sum(self.days["lines"], min_count=0).as_py()
         return lines
-
-    @property
-    def quarantined(self) -> int:
-        """Rows refused."""
-        refused: int = self.quarantine.num_rows
-        return refused
 
     @property
     def digest(self) -> str:

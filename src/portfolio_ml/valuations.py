@@ -15,6 +15,7 @@ from portfolio_ml.timeline import to_day
 from portfolio_ml.validation import (
     CLOCK_SLACK_DAYS,
     LARGEST_NUMBER,
+    Refusing,
     Rule,
     before_1900,
     missing,
@@ -30,7 +31,7 @@ _KINDS: dict[str, Kind] = {"date": "day", "value": "number", "flow": "number"}
 
 
 @dataclass(frozen=True, slots=True)
-class Valuations:
+class Valuations(Refusing):
     """The validated valuations, and what became of the other rows.
 
     Attributes:
@@ -50,12 +51,6 @@ class Valuations:
         """Rows kept."""
         kept: int = self.rows.num_rows
         return kept
-
-    @property
-    def quarantined(self) -> int:
-        """Rows refused."""
-        refused: int = self.quarantine.num_rows
-        return refused
 
     def until(self, day: int) -> pa.Table:
         """The rows up to and including a day."""
