@@ -12,7 +12,8 @@ import pytest
 from tests.books import small_book
 from tests.histories import after, bought
 
-from portfolio_ml.acting import Campaigns, Economics, advise
+from portfolio_ml.acting import Campaigns, Economics
+from portfolio_ml.advising import advise
 from portfolio_ml.monitoring.drift import Drift
 from portfolio_ml.portfolio.catalogue import contracts, figures
 from portfolio_ml.portfolio.figure import absent, present
