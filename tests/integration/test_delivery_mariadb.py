@@ -238,6 +238,14 @@ class TestTheCrmsOwnTable:
         receipt = deliver_to(crm, target, MONDAY, {"customer_id": "a"}, {"customer_id": "A "})
         assert (receipt.sent, receipt.absent) == (0, 2)
 
+    def test_with_a_decimal_that_is_filled_with_zeros_is_written_once(self, crm):
+        crm.run("CREATE TABLE accounts (id varchar(20) PRIMARY KEY, v decimal(7,2) ZEROFILL)")
+        crm.run("INSERT INTO accounts (id) VALUES ('a')")
+        target = accounts(crm, {"ltv": "v"}, mode="update")
+        assert deliver_to(crm, target, MONDAY, {"ltv": 1.5}).sent == 1
+        assert deliver_to(crm, target, TUESDAY, {"ltv": 1.5}).unchanged == 1
+        assert crm.run("SELECT v FROM accounts") == [(Decimal("1.50"),)]
+
     def test_that_does_not_fit_is_refused(self, crm):
         crm.run("CREATE TABLE accounts (id INT PRIMARY KEY, due DATE)")
         with pytest.raises(ConfigError, match="'due' is DATE, which cannot hold ltv"):
