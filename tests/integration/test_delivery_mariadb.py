@@ -26,7 +26,8 @@ from tests.crm import (
 )
 from tests.forked import forked
 
-from portfolio_ml.config import SqlTarget
+from portfolio_ml.checkup.targets import state
+from portfolio_ml.config import SqlTarget, settings_from
 from portfolio_ml.databases import read_query, read_table, redacted, rehearsing, writing
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.sinks.erasure import erase
@@ -474,6 +475,15 @@ class TestAfterwards:
             0.25,
             0.5,
         ]
+
+
+class TestAsStateDatabase:
+    def test_a_checkup_leaves_nothing_behind(self, crm):
+        given = {"name": "shop", "data": {"transactions": {"source": "cdnow"}}}
+        settings = settings_from(given | {"state": {"url": crm.url}}, base=crm.base)
+        for _ in range(2):
+            [check] = state(settings)
+            assert (check.state, crm.tables()) == ("ok", [])
 
 
 class TestReading:
