@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from portfolio_ml.cli import app, commands
+from portfolio_ml.cli import app, champions, commands
 from portfolio_ml.cli.show.learnt import print_after_tuning
 from portfolio_ml.errors import (
     ConfigError,
@@ -56,11 +56,11 @@ def test_help_answers_without_heavy_libraries():
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    for command in commands.COMMANDS:
+    for command in (*commands.COMMANDS, *champions.COMMANDS):
         assert command.__name__ in done.stdout
 
 
-ALL = ["demo", "init", *(c.__name__ for c in commands.COMMANDS)]
+ALL = ["demo", "init", *(c.__name__ for c in (*commands.COMMANDS, *champions.COMMANDS))]
 
 
 @pytest.mark.parametrize("command", ALL)
@@ -87,6 +87,12 @@ def test_the_list_of_commands_cuts_no_sentence_off(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert app.run(["--help"]) == 0
     assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
+
+
+def test_a_customer_whose_bytes_are_no_text_is_a_mistake(shop, tmp_path, capsys):
+    assert app.run(["erase", "--customer", "ann\udcff", "--config", str(shop)]) == 2
+    assert "--customer is not UTF-8" in capsys.readouterr().err
+    assert not [*tmp_path.glob("*.db")]
 
 
 def test_tuning_without_optuna_says_what_to_install(shop, capsys, monkeypatch):

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from portfolio_ml import scratch
-from portfolio_ml.cli import commands, delivery, models
+from portfolio_ml.cli import champions, commands, delivery, models
 from portfolio_ml.cli.demo import demo
 from portfolio_ml.cli.doctor import doctor
 from portfolio_ml.cli.help import WIDEST, Command, Commands
@@ -40,7 +40,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"max_content_width": WIDEST},
 )
-_COMMANDS: Any = (demo, init, doctor, portfolio, *commands.COMMANDS, *delivery.COMMANDS)
+_COMMANDS: Any = (
+    *(demo, init, doctor, portfolio),
+    *commands.COMMANDS,
+    *champions.COMMANDS,
+    *delivery.COMMANDS,
+)
 _BY_NAME = {command.__name__: command for command in _COMMANDS}
 
 
