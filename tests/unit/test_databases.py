@@ -252,7 +252,7 @@ class TestReading:
             lambda: there_are(url, (), base=tmp_path),
             lambda: rehearsing(url, base=tmp_path).__enter__(),
         ):
-            with pytest.raises(ServiceUnavailableError, match="cannot be opened.*name too long"):
+            with pytest.raises(ServiceUnavailableError, match=r"cannot be opened.*name too long"):
                 look()
 
     def test_a_query_that_gives_no_rows_is_refused_and_changes_nothing(self, crm):
