@@ -1,5 +1,6 @@
 """The command line: streams, exit codes, and how it answers mistakes."""
 
+import io
 import json
 import os
 import subprocess
@@ -87,6 +88,20 @@ def test_the_list_of_commands_cuts_no_sentence_off(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert app.run(["--help"]) == 0
     assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
+
+
+def test_streams_that_are_closed_or_lack_a_letter_stop_no_command(monkeypatch):
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="latin-1"))
+    monkeypatch.setattr(sys, "stderr", None)
+    monkeypatch.setattr(sys, "argv", ["portfolio-ml", "features", "--config", "shop.yaml"])
+    monkeypatch.setattr(app, "run", lambda arguments: sys.stdout.write("zażółć") * 0)
+    monkeypatch.setattr(app.signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    sys.stderr.close()
+    assert ended.value.code == 0
+    assert printed.getvalue() == b"za\\u017c\xf3\\u0142\\u0107"
 
 
 def test_a_customer_whose_bytes_are_no_text_is_a_mistake(shop, tmp_path, capsys):

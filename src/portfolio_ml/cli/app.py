@@ -6,6 +6,8 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -90,7 +92,21 @@ def _version(
 def main() -> None:
     """Run the command line; ends the process with the exit code that tells what happened."""
     signal.signal(signal.SIGTERM, _terminated)
+    _take_everything()
     sys.exit(_printed(run(sys.argv[1:])))
+
+
+def _take_everything() -> None:
+    """Let the standard streams take whatever is printed.
+
+    One that was closed swallows it, and letters that a stream's encoding lacks are escaped.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _terminated(number: int, _: object) -> None:
