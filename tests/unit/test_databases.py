@@ -208,8 +208,13 @@ class TestReading:
         monkeypatch.setattr(read, "BATCH_ROWS", batch)
         query = "SELECT amount FROM orders UNION ALL SELECT 'many' UNION ALL SELECT 7"
         amounts = read_query(URL, query, base=crm)["amount"].to_pylist()
-        assert amounts[2:] == [None, "many", "7"]
-        assert [float(amount) for amount in amounts[:2]] == [1.0, 2.5]
+        assert amounts == ["1", "2.5", None, "many", "7"]
+
+    @pytest.mark.parametrize("batch", [1, 2, 50_000])
+    def test_an_id_is_the_same_text_whatever_number_holds_it(self, crm, monkeypatch, batch):
+        monkeypatch.setattr(read, "BATCH_ROWS", batch)
+        query = "SELECT 7 AS id UNION ALL SELECT 7.0 UNION ALL SELECT 7.0 UNION ALL SELECT '007'"
+        assert read_query(URL, query, base=crm)["id"].to_pylist() == ["7", "7", "7", "007"]
 
     def test_a_query_is_taken_literally(self, crm):
         query = """SELECT ':x %s ?' AS "a:b%" FROM orders WHERE customer LIKE '%a' -- :y"""

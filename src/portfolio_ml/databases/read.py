@@ -14,6 +14,7 @@ from portfolio_ml.databases.faults import first_line, is_beyond_python, is_query
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError, nearest
 
 BATCH_ROWS = 50_000
+_LARGEST_WHOLE = 2**53
 
 OnDisk = Callable[[Iterable[pa.RecordBatch], pa.Schema], pa.Table]
 """Writes batches to a file, and gives the table that maps it."""
@@ -225,7 +226,14 @@ def _array(values: Sequence[object]) -> pa.Array:
     try:
         return pa.array(values)
     except (pa.ArrowException, OverflowError, TypeError):  # the last of a decimal that is none
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
+        return pa.array(map(_text, values), pa.string())
+
+
+def _text(value: object) -> str | None:
+    """A value of a column of text; a whole number is the same text, whatever number holds it."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_WHOLE:
+        value = int(value)
+    return None if value is None else str(value)
 
 
 def _joined(chunks: list[pa.ChunkedArray]) -> pa.ChunkedArray:
@@ -239,7 +247,7 @@ def _joined(chunks: list[pa.ChunkedArray]) -> pa.ChunkedArray:
 
 
 def _texts(values: pa.Array) -> pa.Array:
-    try:
-        return values.cast(pa.string())
-    except pa.ArrowException:  # of lists and objects
-        return pa.array([None if v is None else str(v) for v in values.to_pylist()], pa.string())
+    """What `_array` would have made of them beside a text."""
+    if pa.types.is_string(values.type):
+        return values
+    return pa.array(map(_text, values.to_pylist()), pa.string())
