@@ -3,7 +3,18 @@
 from dataclasses import replace
 
 import pytest
-from tests.crm import MONDAY, NOW, TUESDAY, WEDNESDAY, Crm, accounts, deliver, deliver_to, rows
+from tests.crm import (
+    MONDAY,
+    NOW,
+    TUESDAY,
+    WEDNESDAY,
+    Crm,
+    accounts,
+    deliver,
+    deliver_to,
+    rows,
+    sqlite_crm,
+)
 from tests.poisoned import settings_of
 
 from portfolio_ml import upkeep
@@ -233,6 +244,13 @@ class TestLookingBack:
         assert place.bands_before(TUESDAY)["churn_band"].to_pylist() == ["low"]
         assert len(place.deliveries()) == 1
         assert replace(place, history="nothing").bands_before(TUESDAY).num_rows == 0
+
+    def test_in_a_file_where_a_point_parts_no_schema_from_a_name(self, tmp_path):
+        crm = sqlite_crm(tmp_path)
+        deliver(crm, MONDAY, {}, table="sales.scores")
+        [target] = settings_of(crm).delivery
+        [place] = places(settings_of(crm, target.model_copy(update={"table": "sales.scores"})))
+        assert [each.as_of for each in place.deliveries()] == [MONDAY]
 
     def test_beside_a_table_of_the_crms_own(self, crm):
         crm.change("CREATE TABLE accounts (id text PRIMARY KEY, risk real)")
