@@ -39,6 +39,13 @@ _KEPT = (
     "recency_days", "tenure_days", "purchase_days", "typical_gap_days", "missed_cycles",
     "expected_next_order_day", "spend_trend",
 )  # fmt: skip
+SCORES = (
+    "p_churn", "p_return", "churn_band", "churn_reasons", "expected_orders", "ltv", "ltv_low",
+    "ltv_high", "value_if_buys", "value_at_risk", "segment_name",
+)  # fmt: skip
+"""The columns of the customer rows that today's stock has where there are champions."""
+_OWN = frozenset({*_KEPT, *SCORES, "margin", "is_active", "lifecycle_stage", "value_tier"})
+"""What the package says of customers, now or where more is known: no attribute goes by its name."""
 _ALWAYS = -1_000_000
 
 
@@ -56,10 +63,10 @@ class Stock:
             revenue_ever, orders_365d and purchase_days_365d, and where lines tell their cost
             margin (of the last 365 days), all money in 1/10,000 unit; the attributes of the
             customers table as they were known then, texts or numbers, days as day numbers; and
-            in the stock of today, where there are scores, the columns of the customer rows that
-            models give (`p_churn`, `p_return`, `churn_band`, `churn_reasons`, `expected_orders`,
-            `ltv`, `ltv_low`, `ltv_high`, `value_if_buys`, `value_at_risk`, `segment_name`).
-        attributes: Which columns are attributes of the customers table.
+            in the stock of today, where there are scores, the columns `SCORES` of the customer
+            rows.
+        attributes: Which columns are attributes of the customers table. One that is called as
+            what the package says of customers is left out.
     """
 
     as_of: date
@@ -190,7 +197,7 @@ def stocks_at(
         rows = _with_standing(rows, frozen, lifecycle)
         attributes: frozenset[str] = frozenset()
         if customers is not None:
-            attributes = customers.columns - {*rows.column_names}
+            attributes = customers.columns - _OWN - {*rows.column_names}
             rows = _with_attributes(rows, customers, sorted(attributes), day, inputs.engine)
         found[day] = Stock(to_date(day), rows, attributes)
     return found
@@ -222,7 +229,7 @@ def stocks_without_standing(
         rows = rows.drop_columns(["as_of", "recency_days"]).append_column("is_active", is_active)
         attributes: frozenset[str] = frozenset()
         if customers is not None:
-            attributes = customers.columns - {*rows.column_names}
+            attributes = customers.columns - _OWN - {*rows.column_names}
             rows = _with_attributes(rows, customers, sorted(attributes), day, inputs.engine)
         found[day] = Stock(to_date(day), rows, attributes)
     return found
