@@ -55,7 +55,6 @@ LOYALTY_MEMBERS: Table = contract_of(
 TITLE = "Members of the programme beside customers like them"
 EVERYBODY = "the rule gives points to everybody who buys, so there are no non-members to compare"
 NO_TABLE = "there is no table of points: name one under data.points"
-"""Within one of these bands of days since the first purchase, customers are alike."""
 FEW = 30
 LEVEL = 0.9
 _DRAWS = 500
