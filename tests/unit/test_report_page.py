@@ -183,7 +183,13 @@ def test_what_changed_is_told_against_the_day_of_then(tame_facts):
 
 @pytest.mark.parametrize(
     ("now", "before", "told"),
-    [(741, 729, "▲ +1.6 %"), (700, 1000, "▼ −30.0 %"), (5, 0, "▲"), (7, 7, "")],
+    [
+        (741, 729, "▲ +1.6 %"),
+        (700, 1000, "▼ −30.0 %"),
+        (5, 0, "▲"),
+        (7, 7, ""),
+        (100_030, 100_000, "▲ <0.1 %"),
+    ],
 )
 def test_a_number_tells_how_it_changed_with_an_arrow_and_a_sign(tame_facts, now, before, told):
     assert phrases.since(now, before, tame_facts).change == told
