@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.histories import HORIZONS, REFERENCE, Line, after, bought, day_of, history_of
 
-from portfolio_ml.errors import DataError
+from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.features.account import DAYS, NUMBERS
 from portfolio_ml.features.catalogue import catalogue
 from portfolio_ml.features.feature import Stage, features_hash
@@ -47,6 +47,14 @@ def test_names_are_given_once_and_every_unit_is_known():
 
     assert len(set(names)) == len(names)
     assert {feature.unit for feature in ALL} == UNITS
+
+
+@pytest.mark.parametrize("name", ["spend", "as_of", "customer"])
+def test_an_attribute_that_is_called_like_a_feature_or_a_key_is_refused_in_a_sentence(name):
+    with pytest.raises(ConfigError, match=f"cannot be called '{name}'") as refused:
+        catalogue({f"customers.{name}"}, attributes=[name])
+
+    assert "data.customers.columns" in str(refused.value)
 
 
 def test_models_learn_from_all_but_numbers_that_mean_nothing_to_them():

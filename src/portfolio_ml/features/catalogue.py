@@ -98,8 +98,10 @@ def catalogue(
         own: The user's own features.
 
     Raises:
-        ConfigError: One of the user's own needs what is not there, or takes a name in use.
+        ConfigError: An attribute has the name of a feature; one of the user's own needs what is
+            not there, or takes a name in use.
     """
+    _demand_free(attributes)
     standard = [
         *FROM_TRANSACTIONS,
         *account_features(attributes),
@@ -111,6 +113,17 @@ def catalogue(
     left_out = {f.name: _absent(f, have) for f in ours if _absent(f, have)}
     chosen = _with_own(present, tuple(own), have)
     return Catalogue(chosen, MappingProxyType(left_out))
+
+
+def _demand_free(attributes: Collection[str]) -> None:
+    """Refuse attributes that would stand beside a feature or a key of the same name."""
+    taken = {"customer", "as_of", *(feature.name for feature in FROM_TRANSACTIONS)}
+    if clashes := sorted(taken & {*attributes}):
+        raise ConfigError(
+            f"an attribute of customers cannot be called {clashes[0]!r}: a feature is, or a key",
+            where="data.customers.columns",
+            do="map the columns that are wanted there, this one under another name",
+        )
 
 
 def _absent(feature: Feature, have: Collection[str]) -> tuple[str, ...]:
