@@ -151,24 +151,6 @@ class Stock:
         return replace(self, rows=rows)
 
 
-def grouped(texts: NDArray[np.object_]) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
-    """The different texts, sorted, and the place of each row's among them.
-
-    The same as of `numpy.unique`, which sorts all rows: millions of texts take it seconds.
-
-    Args:
-        texts: One text per row, none of them missing; shape (rows,).
-
-    Example:
-        >>> names, place = grouped(np.array(["South", "North", "South"], object))
-        >>> names.tolist(), place.tolist()
-        (['North', 'South'], [1, 0, 1])
-    """
-    encoded = pa.array(texts, pa.string()).dictionary_encode()
-    names, place = np.unique(np.array(encoded.dictionary.to_pylist(), str), return_inverse=True)
-    return names, np.asarray(place[encoded.indices.to_numpy()], np.int64)
-
-
 def stocks_at(
     inputs: Inputs,
     days: Sequence[int],

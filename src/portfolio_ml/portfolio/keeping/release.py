@@ -16,7 +16,8 @@ from portfolio_ml.features.cut import KEYS, seen_at
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.keeping.texts import joined, only
-from portfolio_ml.portfolio.stock import UNKNOWN, YEAR_DAYS, Stock, grouped
+from portfolio_ml.portfolio.stock import UNKNOWN, YEAR_DAYS, Stock
+from portfolio_ml.portfolio.sums import grouped
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 from portfolio_ml.timeline import in_window
 from portfolio_ml.wording import counted

@@ -21,7 +21,8 @@ from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.loyalty.points_ledger import PointsTable
 from portfolio_ml.portfolio.returns.takings import of_customers, taken_between
-from portfolio_ml.portfolio.stock import Stock, grouped
+from portfolio_ml.portfolio.stock import Stock
+from portfolio_ml.portfolio.sums import grouped
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 from portfolio_ml.timeline import in_history
 from portfolio_ml.wording import counted
