@@ -119,6 +119,11 @@ class Stock:
         joined = pc.binary_join_element_wise(*parts, " / ").combine_chunks()
         return np.asarray(joined.to_numpy(zero_copy_only=False), np.object_)
 
+    def is_known(self, *names: str) -> NDArray[np.bool_]:
+        """Of whom all of some columns are known, shape (customers,)."""
+        told = [self.rows[name].is_valid().combine_chunks() for name in names]
+        return np.asarray(np.all([each.to_numpy(zero_copy_only=False) for each in told], axis=0))
+
     def beside(self, found: pa.Table) -> dict[str, NDArray[np.float64]]:
         """The number columns of a table of customers and days, one value per customer of this one.
 
