@@ -146,12 +146,6 @@ def test_the_head_of_the_daily_list_passes_over_who_is_left_alone(tame_facts):
     assert [kind.occasion for kind in today.kinds] == ["at_risk", "reorder", "win_back", "key_date"]
 
 
-def test_a_reason_of_the_daily_list_is_told_in_words_instead_of_codes(tame_facts):
-    first = tame_facts.people.shown[0].listed
-
-    assert first.reason == "64 % likely: no purchase for 60 days"
-
-
 def test_those_on_the_list_come_first_and_then_the_most_at_stake(tame_facts):
     people = tame_facts.people
 
