@@ -53,7 +53,7 @@ def test_names_are_given_once_and_every_unit_is_known():
 
 
 @pytest.mark.parametrize(
-    "name", ["customer", "as_of", "orders", "reference_region", "region_known_share"]
+    "name", ["customer", "as_of", "spend", "reference_region", "region_known_share"]
 )
 def test_an_attribute_that_would_hide_a_column_is_refused(name):
     attributes = ["valid_from", "region", name]
