@@ -111,8 +111,9 @@ def who_is_shown(people: People) -> str:
         " The others have less at stake; report.customers of the config sets how many are shown."
     )
     order = "" if shown == worthy else others
+    whose, is_ = ("customer", "is") if worthy == 1 else ("customers", "are")
     return (
-        f"{count} customers are on the day’s list, are active with value at risk, or are worth "
+        f"{count} {whose} {is_} on the day’s list, {is_} active with value at risk, or {is_} worth "
         f"winning back, among {plain(people.customers)} in all.{order}"
     )
 
