@@ -411,11 +411,11 @@ def _warn_of_refused(portfolio: pipeline.Opened) -> None:
 
 def _date(as_of: AsOf) -> date | None:
     """The date given; of a moment, such as a pandas Timestamp, the date that it tells."""
-    if isinstance(as_of, datetime):
-        return as_of.date()
-    if as_of is None or isinstance(as_of, date):
-        return as_of
-    with suppress(TypeError, ValueError):
+    if as_of is None:
+        return None
+    with suppress(TypeError, ValueError):  # the parts of pandas' NaT are no numbers
+        if isinstance(as_of, date):
+            return date(as_of.year, as_of.month, as_of.day)
         return date.fromisoformat(as_of)
     raise ConfigError("the as_of given is no date", saw=repr(as_of), do="write 1998-06-30")
 

@@ -177,7 +177,7 @@ class TestResultsOnAConsole:
         assert "c5" not in shown
 
 
-@pytest.mark.parametrize("as_of", ["yesterday", 20240209])
+@pytest.mark.parametrize("as_of", ["yesterday", 20240209, pd.NaT])
 def test_a_date_that_is_none_is_told(as_of):
     with pytest.raises(ConfigError, match="as_of given is no date"):
         portfolio_ml.build_features(pd.DataFrame(PURCHASES), as_of=as_of)
