@@ -107,6 +107,16 @@ class TestMigration:
         assert deliver_to(crm, target, TUESDAY, {}).rejected == 0
         assert deliver(crm, TUESDAY, {}).sent == 1
 
+    def test_finds_the_tables_of_another_schema(self, postgresql):
+        postgresql.change("CREATE SCHEMA sales")
+        deliver(postgresql, MONDAY, {}, table="sales.scores")
+        postgresql.change("ALTER TABLE sales.scores DROP COLUMN churn_band")
+        postgresql.change("UPDATE sales.portfolio_tables SET schema_version = 1")
+        [target] = settings_of(postgresql).delivery
+        settings = settings_of(postgresql, target.model_copy(update={"table": "sales.scores"}))
+        [(_, added)] = upkeep.migrate(settings).items()
+        assert added == ("sales.scores.churn_band",)
+
     def test_keeps_what_is_there_beside(self, crm):
         deliver(crm, MONDAY, {})
         as_version_1(crm)

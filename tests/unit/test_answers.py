@@ -13,7 +13,8 @@ from tests.simulated import FIRST_DAY, RECIPE, simulated
 
 import portfolio_ml as pml
 from portfolio_ml import backtesting
-from portfolio_ml.acting import Economics, advise
+from portfolio_ml.acting import Economics
+from portfolio_ml.advising import advise
 from portfolio_ml.answers import BacktestResult, PortfolioResult, TrainResult
 from portfolio_ml.cli.show.learnt import judgements, print_judgements
 from portfolio_ml.config import settings_from

@@ -67,7 +67,7 @@ def validate(config: Config, as_json: Json = False, quiet: Quiet = False) -> Non
 
     settings = load_settings(config)
     with telling(quiet=quiet) as say:
-        checked = pipeline.validate(settings, today=today(), say=say)
+        checked = pipeline.validate(settings, today=today(settings.timezone), say=say)
     told(checked, plain=validation, drawn=print_validation, as_json=as_json)
     if not as_json:
         print_line(f"Next: {command('train', config)}")
