@@ -24,7 +24,7 @@ from portfolio_ml.errors import (
     ServiceUnavailableError,
     TryAgainLaterError,
 )
-from portfolio_ml.sinks.http import deliver_http, erase_http, retry_http
+from portfolio_ml.sinks.http import deliver_http, erase_http, has_left, retry_http
 from portfolio_ml.sinks.rehearsal import rehearse_http
 
 pytestmark = pytest.mark.integration
@@ -182,6 +182,19 @@ def test_a_rejected_row_is_sent_again_when_it_changes_or_when_asked(server, to):
     done = retry_http(to, run=run(2, "again"))
     assert (done.receipt.rows, done.receipt.sent, done.receipt.rejected) == (COUNT, 1, 0)
     assert server.held() == wanted(COUNT, changed=lambda n: int(n == 3))
+
+
+def test_a_rejected_customer_who_was_merged_is_not_sent_again(server, to):
+    [gone] = names(1)
+    server.weather.refuses = lambda customer, _: "no" if customer == gone else None
+    deliver_http(scores(COUNT), to, run=run())
+    server.weather.refuses = lambda customer, _: None
+    rest = scores(COUNT, 2).slice(1)
+    deliver_http(rest, to, run=replace(run(2), retired=frozenset({gone})))
+    assert not has_left(to)
+    done = retry_http(to, run=run(2, "again"))
+    assert (done.receipt.rows, done.receipt.sent) == (COUNT - 1, 0)
+    assert not server.held()[gone]
 
 
 def test_rows_that_break_the_contract_are_counted_once(server, to):

@@ -66,6 +66,16 @@ class TestMigration:
         found = crm.ask("SELECT churn_band, missed_cycles, rfm_segment FROM customer_scores")
         assert found == [("low", 0, "loyal")] * 2
 
+    def test_adds_a_date_that_may_not_be_null(self, crm):
+        deliver(crm, MONDAY, {})
+        lost = {"portfolio_runs": "started_at", "portfolio_tables": "newest_as_of"}
+        for table, column in lost.items():
+            crm.change(f"ALTER TABLE {table} DROP COLUMN {column}")
+        [(_, added)] = upkeep.migrate(settings_of(crm)).items()
+        assert set(added) == {f"{table}.{column}" for table, column in lost.items()}
+        assert deliver(crm, TUESDAY, {"ltv": 7.0}).sent == 1
+        assert crm.ask("SELECT newest_as_of FROM portfolio_tables") == [(str(TUESDAY),)]
+
     def test_again_adds_nothing(self, crm):
         deliver(crm, MONDAY, {})
         as_version_1(crm)

@@ -8,6 +8,7 @@ import pytest
 
 from portfolio_ml.databases import SqlColumn
 from portfolio_ml.errors import ConfigError
+from portfolio_ml.results import receipt_line
 from portfolio_ml.schema import Column, Table
 from portfolio_ml.sinks.receipts import REJECTS, RUNS, Receipt, Run
 from portfolio_ml.sinks.rows import prepare, rejected_rows
@@ -170,28 +171,35 @@ class TestDigest:
 
 
 class TestReceipts:
+    RECEIPT = Receipt(
+        run_id="r1",
+        target="sqlite:///crm.db",
+        table="scores",
+        as_of=DAY,
+        mode="upsert",
+        rows=3,
+        sent=1,
+        unchanged=1,
+        rejected=1,
+        unknown=0,
+        digest="d",
+        status="delivered",
+        started_at=NOW,
+        finished_at=NOW,
+        model_versions={"ltv": "2", "churn": "3"},
+    )
+
     def test_are_a_row_of_their_table(self):
-        receipt = Receipt(
-            run_id="r1",
-            target="sqlite:///crm.db",
-            table="scores",
-            as_of=DAY,
-            mode="upsert",
-            rows=3,
-            sent=1,
-            unchanged=1,
-            rejected=1,
-            unknown=0,
-            digest="d",
-            status="delivered",
-            started_at=NOW,
-            finished_at=NOW,
-            model_versions={"ltv": "2", "churn": "3"},
-        )
-        table = receipt.as_table()
+        table = self.RECEIPT.as_table()
         assert table.schema == RUNS.arrow
         assert table["table_name"].to_pylist() == ["scores"]
         assert table["model_versions"].to_pylist() == ['{"churn": "3", "ltv": "2"}']
+
+    def test_tell_of_rows_that_were_removed_where_nothing_else_changed(self):
+        same = replace(self.RECEIPT, sent=0, unchanged=3, rejected=0)
+        told = receipt_line(replace(same, retired=1))
+        assert told == "sqlite:///crm.db scores: 3 unchanged, 1 removed"
+        assert receipt_line(same) == "sqlite:///crm.db scores: nothing changed (3 rows)"
 
     def test_rejects_are_rows_of_theirs(self):
         delivery = prepare(rows({"tier": None}), SCORES, as_of=DAY)

@@ -39,6 +39,8 @@ _DEFAULTS = {
     "INTEGER": "0",
     "BIGINT": "0",
     "DOUBLE PRECISION": "0",
+    "DATE": "'1970-01-01'",
+    "TIMESTAMP WITH TIME ZONE": "'1970-01-01 00:00:00.000000Z'",
 }
 
 
@@ -133,7 +135,10 @@ class Writer:
         self.run(f"CREATE {kind} {self.quote_table(table.name)} ({', '.join(parts)}){end}")
 
     def add_column(self, table: str, column: SqlColumn) -> None:
-        """Add a column to a table; where it may not be null, its rows get 0 or an empty text."""
+        """Add a column to a table; where it may not be null, its rows get 0 or the like.
+
+        That is an empty text, false, or the day that times are counted from.
+        """
         filled = "" if column.nullable else f" NOT NULL DEFAULT {_DEFAULTS[column.type]}"
         self.run(
             f"ALTER TABLE {self.quote_table(table)}"

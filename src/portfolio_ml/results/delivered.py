@@ -11,7 +11,7 @@ def receipt_line(receipt: Receipt) -> str:
     """What became of a delivery, in one line."""
     is_file = receipt.target.endswith(receipt.table)
     place = receipt.target if is_file else f"{receipt.target} {receipt.table}"
-    if receipt.unchanged == receipt.rows:
+    if receipt.unchanged == receipt.rows and not receipt.retired:
         return f"{place}: nothing changed ({counted(receipt.unchanged, 'row')})"
     counts = {
         "written": receipt.sent,
@@ -21,6 +21,7 @@ def receipt_line(receipt: Receipt) -> str:
         "not in the CRM": receipt.absent,
         "erased": receipt.suppressed,
         "still to send": receipt.pending,
+        "removed": receipt.retired,
     }
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
     late = " to the history only: newer scores stand" if receipt.status == "history_only" else ""

@@ -217,6 +217,7 @@ def _reconcile(
         wanted = desired_in_sql(
             to.table, database, columns=to.target.columns, suppressed=to.suppressed
         )
+        outbox.drop_vanished(database)
         outbox.plan(wanted, again=again, database=database)
         outbox.drop(to.suppressed, database)
         account.receipt(database)

@@ -23,7 +23,7 @@ from portfolio_ml.sinks.receipts import SCHEMA_VERSION
 def migrate(target: SqlTarget, *, base: Path, contract: Table = CUSTOMER_ROWS) -> tuple[str, ...]:
     """Add to a target's tables the columns that they lack, in one transaction.
 
-    Rows that are there get null, or 0 or an empty text where a column may not be null; the next
+    Rows that are there get null, or 0 or the like where a column may not be null; the next
     delivery fills them. What a table has beside is left alone, and a delivery names it.
 
     Args:

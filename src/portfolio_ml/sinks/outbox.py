@@ -93,6 +93,18 @@ class Outbox:
                 state,
             )
 
+    def drop_vanished(self, database: Database) -> None:
+        """Forget who is no more in the table, as is who was merged, and still to be sent.
+
+        Of whom the CRM has taken something, that is kept.
+        """
+        database.run(
+            "DELETE FROM portfolio_outbox WHERE target = ?"  # noqa: S608 - quoted by the dialect
+            " AND state IN ('pending', 'rejected', 'absent') AND customer_id NOT IN"
+            f" (SELECT customer_id FROM {database.quote_table(self.lease.target)})",
+            self.lease.target,
+        )
+
     def drop(self, suppressed: Callable[[str], bool], database: Database) -> None:
         """Forget pending customers who were erased, so that nothing is sent of them."""
         for page in pages(self.lease.target, "pending", "customer_id", database):
