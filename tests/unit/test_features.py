@@ -4,16 +4,19 @@ from dataclasses import replace
 from datetime import date
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from tests.histories import HORIZONS, REFERENCE, Line, after, bought, day_of, history_of
 
-from portfolio_ml.errors import DataError
+from portfolio_ml.customers import CustomerTable
+from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.features.account import DAYS, NUMBERS
 from portfolio_ml.features.catalogue import catalogue
 from portfolio_ml.features.feature import Stage, features_hash
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.reference import Reference, _spend_model
 from portfolio_ml.features.table import Horizons, at, computed, definitions_hash
+from portfolio_ml.schema import QUARANTINE
 
 pytestmark = pytest.mark.unit
 
@@ -47,6 +50,34 @@ def test_names_are_given_once_and_every_unit_is_known():
 
     assert len(set(names)) == len(names)
     assert {feature.unit for feature in ALL} == UNITS
+
+
+@pytest.mark.parametrize(
+    "name", ["customer", "as_of", "spend", "reference_region", "region_known_share"]
+)
+def test_an_attribute_that_would_hide_a_column_is_refused(name):
+    attributes = ["valid_from", "region", name]
+    have = {f"customers.{each}" for each in attributes}
+    with pytest.raises(ConfigError, match=f"attribute '{name}'.*own_{name}: {name}, or leave"):
+        catalogue(have, attributes=attributes)
+
+
+def test_an_attribute_may_be_called_valid_until(engine):
+    days = [AS_OF - 800, AS_OF - 100]
+    rows = {"customer_id": ["ann"] * 2, "valid_from": days, "valid_until": ["long", "longer"]}
+    people = CustomerTable(
+        frame=engine.from_arrow(pa.table(rows)),
+        kept=2,
+        quarantine=QUARANTINE.arrow.empty_table(),
+        is_dated=True,
+        columns=frozenset({"valid_until"}),
+        static=frozenset(),
+        source="people.csv",
+    )
+    history = history_of(engine, bought("ann", 980, 990))
+    inputs = inputs_of(history, engine, customers=people)
+    [row] = at(inputs, [AS_OF], horizons=HORIZONS).rows.to_pylist()
+    assert (row["valid_until_known_share"], row["valid_until_changed_365d"]) == (1, 1)
 
 
 def test_models_learn_from_all_but_numbers_that_mean_nothing_to_them():
