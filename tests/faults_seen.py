@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.machine import machine
+from tests.told_anew import Place, told_anew
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "build" / "faults"
 PAGE = ROOT / "docs" / "reference" / "hardening.md"
-BEGIN, END = "<!-- faults: made by `make test-faults` -->\n", "<!-- /faults -->"
-_HEAD = "| fault | of | times | seen | day |\n|---|---|---:|---|---|\n"
+PLACE = Place(
+    "faults", "make test-faults", "| fault | of | times | seen | day |\n|---|---|---:|---|---|\n"
+)
 _ORDER = ("killed", "disk full", "at once", "clock", "connection", "server", "rows")
 
 
@@ -52,7 +54,7 @@ def keep(fault: str, of: str, times: int, outcomes: Mapping[str, int]) -> Seen:
     return seen
 
 
-def told_anew(page: str, seen: Iterable[Seen], where: str) -> str:
+def with_table(page: str, seen: Iterable[Seen], where: str) -> str:
     """The page with the table of what was seen, the last of each fault and command.
 
     Args:
@@ -63,12 +65,8 @@ def told_anew(page: str, seen: Iterable[Seen], where: str) -> str:
     Raises:
         ValueError: It has no place for the table.
     """
-    before, is_there, rest = page.partition(BEGIN)
-    _, is_ended, after = rest.partition(END)
-    if not (is_there and is_ended):
-        raise ValueError("the page has no place for the table")
-    rows = "".join(each.row for each in sorted(seen, key=_place))
-    return f"{before}{BEGIN}\n{_HEAD}{rows}\nMeasured on {where}.\n\n{END}{after}"
+    rows = {f"{each.fault} {each.of}": each.row for each in sorted(seen, key=_place)}
+    return told_anew(page, PLACE, rows=rows, parts=rows, measured=f"Measured on {where}.")
 
 
 def _place(seen: Seen) -> tuple[int, str, str]:
@@ -87,7 +85,7 @@ def main() -> int:
     if not seen:
         sys.stderr.write("nothing was seen yet: `make test-faults` disturbs commands\n")
         return 1
-    PAGE.write_text(told_anew(PAGE.read_text("utf-8"), seen, ", ".join(machine(("duckdb",)))))
+    PAGE.write_text(with_table(PAGE.read_text("utf-8"), seen, ", ".join(machine(("duckdb",)))))
     return 0
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from tests import faults_seen
-from tests.faults_seen import BEGIN, END, keep, told_anew
+from tests.faults_seen import PLACE, keep, with_table
 
 pytestmark = pytest.mark.unit
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.unit
 def kept(tmp_path, monkeypatch):
     monkeypatch.setattr(faults_seen, "KEPT", tmp_path / "kept")
     page = tmp_path / "page.md"
-    page.write_text(f"Above.\n\n{BEGIN}\n{END}\n\nBelow.\n")
+    page.write_text(f"Above.\n\n{PLACE.begin}\n{PLACE.end}\n\nBelow.\n")
     monkeypatch.setattr(faults_seen, "PAGE", page)
     return page
 
@@ -38,4 +38,4 @@ def test_nothing_is_written_where_nothing_was_seen(kept, capsys):
 
 def test_a_page_without_a_place_for_the_table_is_refused():
     with pytest.raises(ValueError, match="no place"):
-        told_anew("Nothing here.\n", [], "2 CPUs")
+        with_table("Nothing here.\n", [], "2 CPUs")
