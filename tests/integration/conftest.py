@@ -18,8 +18,13 @@ from tests.examples import is_long
 from portfolio_ml import publish
 from portfolio_ml.cli import app
 
-LIGHTER = {"TRAINING__SNAPSHOTS": "2", "BACKTEST__BOOTSTRAP": "100"}
-"""What makes a walk learn from fewer rows."""
+LIGHTER = {
+    "TRAINING__SNAPSHOTS": "1",
+    "TRAINING__TREES__CHURN__LEARNING_RATE": "0.2",
+    "TRAINING__TREES__LIFETIME_VALUE__LEARNING_RATE": "0.2",
+    "BACKTEST__BOOTSTRAP": "100",
+}
+"""What makes a walk learn from fewer rows, and its trees four times as fast."""
 
 ONCE = {"BACKTEST__CUTOFFS": "1"}
 """And be judged at the last cutoff alone."""
