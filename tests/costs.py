@@ -59,9 +59,9 @@ class Costs:
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Gather it."""
+        """Gather it; that a worker has crashed is a report without a cost."""
         name = report.nodeid.partition("@")[0]  # after it, xdist tells the group
-        self.by_step[name, report.when] += dict(report.user_properties)[COST]
+        self.by_step[name, report.when] += dict(report.user_properties).get(COST, 0.0)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A worker tells what it has cost as a whole."""
@@ -86,10 +86,13 @@ class Costs:
                 tests[each] += step == "call"
         beside = (self.workers or _spent()) - by_level.total()
         tell = terminalreporter.write_line
-        terminalreporter.section("CPU seconds")
-        for each, seconds in [*by_level.most_common(), *by_file.most_common(FILES)]:
+        terminalreporter.section("CPU seconds by level, by file, by step of a test")
+        for each, seconds in by_level.most_common():
             tell(f"{seconds:8.1f}  {tests[each]:6} tests  {each}")
-        tell(f"{beside:8.1f}  collecting, importing and what was not counted at a test")
+        tell(f"{beside:8.1f}  collecting, importing and what was not counted at a test\n")
+        for each, seconds in by_file.most_common(FILES):
+            tell(f"{seconds:8.1f}  {tests[each]:6} tests  {each}")
+        tell("")
         for (name, step), seconds in self.by_step.most_common(TESTS):
             tell(f"{seconds:8.1f}  {step:8}  {name}")
 
