@@ -19,7 +19,7 @@ export OMP_WAIT_POLICY := PASSIVE
 	install-dev unit walk \
 	docs docs-pages docs-pictures schema docs-features docs-reasons docs-tables docs-portfolio \
 	docs-config docs-commands docs-exit-codes docs-inputs docs-exports docs-metrics \
-	mutants flaky \
+	mutants flaky test-costs \
 	bench-features bench-models bench-ablations bench-score bench-figures bench-scale bench-sampling \
 	lock sbom audit clean help
 
@@ -76,6 +76,10 @@ mutants: install-dev ## small faults put into the package, a sample of each part
 
 flaky: install-dev ## ten runs in ten orders, and the tests that did not agree with themselves
 	$(BIN)/python -m tests.flaky $(FLAKY)
+
+COSTS ?= -m "not campaign and not airflow"
+test-costs: install-dev ## all tests once more, and what they cost: CPU seconds by level and by file
+	$(PYTEST) $(TWO) -p tests.costs -q --no-header $(COSTS)
 
 test-airflow: install-dev $(VENV)-airflow/.made ## the DAG of docs/how-to/operations under the real Airflow
 	$(PYTEST) -m airflow

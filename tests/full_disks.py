@@ -30,9 +30,12 @@ _LINEAGE = {c.name for contract in contracts() for c in contract.columns if c.li
 
 
 @contextmanager
-def cramped_shops(folder: Path) -> Iterator[tuple[Shop, Disk]]:
+def cramped_shops(folder: Path, *, has_portfolio: bool = True) -> Iterator[tuple[Shop, Disk]]:
     """A small shop, its temporary files too, on a disk of its own."""
-    with disk(folder / "disk") as small, shops(folder, within=small.folder) as shop:
+    with (
+        disk(folder / "disk") as small,
+        shops(folder, within=small.folder, has_portfolio=has_portfolio) as shop,
+    ):
         yield shop, small
 
 

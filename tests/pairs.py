@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from tests.commands import Commands, Ended
 from tests.crm import Crm
 from tests.small_shop import CUSTOMERS
-from tests.walks import SECOND, Shop, config
+from tests.walks import SECOND, Shop
 
 Words = tuple[str, ...]
 
@@ -70,7 +70,8 @@ def to_postgresql(shop: Shop, crm: Crm) -> Counter[str]:
     target = {"kind": "sql", "url": crm.url, "table": "customer_scores"}
     there = replace(shop, config="postgresql.yaml")
     shop.begin_again()
-    settings = config() | {"delivery": [target], "state": {"url": crm.url}}
+    settings = json.loads((shop.folder / shop.config).read_text("utf-8"))
+    settings |= {"delivery": [target], "state": {"url": crm.url}}
     (shop.folder / there.config).write_text(json.dumps(settings), "utf-8")
     begun = [there.begin(*SCORE) for _ in range(2)]
     seen = Counter(_told(each.end()) for each in begun)

@@ -93,3 +93,10 @@ def published(settings: Settings, *, promote: bool = True) -> publish.Published:
     models, training = learnt(settings)
     with registry.opened(settings) as store:
         return publish.publish(models, training, store, settings=settings, promote=promote)
+
+
+def without_portfolio(settings: Settings) -> Settings:
+    """The same, whose rows do not tell what the portfolio's figures say: half of a scoring."""
+    return settings.model_copy(
+        update={"scoring": settings.scoring.model_copy(update={"portfolio": False})}
+    )

@@ -158,18 +158,23 @@ class Shop:
 
 
 @contextmanager
-def shops(folder: Path, *, within: Path | None = None) -> Iterator[Shop]:
+def shops(
+    folder: Path, *, within: Path | None = None, has_portfolio: bool = True
+) -> Iterator[Shop]:
     """A shop that has trained and delivered on the first date, for the length of a block.
 
     Args:
         folder: For what its commands tell, and for the shop itself.
         within: Where the shop and its temporary files are instead.
+        has_portfolio: Whether its rows tell what the portfolio's figures say, too, for which a
+            scoring takes twice as long.
     """
     with commands(folder, within=within) as by:
         there = (within or folder) / "shop"
         there.mkdir()
         small_shop.settings_of(there)
-        (there / CONFIG).write_text(json.dumps(config()), "utf-8")
+        told = config() | {"scoring": {"portfolio": has_portfolio}}
+        (there / CONFIG).write_text(json.dumps(told), "utf-8")
         shop = Shop(there, by)
         for words in (("train",), ("score",)):
             done = shop.run(*words, "--as-of", FIRST)

@@ -6,7 +6,7 @@ from tests.servers import server
 
 pytestmark = pytest.mark.faults
 
-ROWS = 10_000
+ROWS = 4_000
 
 
 def test_on_postgresql_after_kills_terminated_connections_and_stopped_servers(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from tests.examples import is_long
 from tests.full_disks import cramped_shops, filled
 from tests.pairs import SCORE, to_postgresql
 from tests.walks import FIRST, SECOND
@@ -24,8 +25,12 @@ FULL = Path("/dev/full")
 
 @pytest.fixture(scope="module")
 def cramped(tmp_path_factory):
-    """A shop that has trained and delivered, on a disk that can be made to be full."""
-    with cramped_shops(tmp_path_factory.mktemp("walk")) as found:
+    """A shop that has trained and delivered, on a disk that can be made to be full.
+
+    What its rows tell of the portfolio is there in `make test-faults`.
+    """
+    folder = tmp_path_factory.mktemp("walk")
+    with cramped_shops(folder, has_portfolio=is_long()) as found:
         yield found
 
 

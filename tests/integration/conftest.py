@@ -21,6 +21,13 @@ from portfolio_ml.cli import app
 LIGHTER = {"TRAINING__SNAPSHOTS": "2", "BACKTEST__BOOTSTRAP": "100"}
 """What makes a walk learn from fewer rows."""
 
+LIGHTEST = LIGHTER | {
+    "TRAINING__SNAPSHOTS": "1",
+    "TRAINING__TREES__CHURN__LEARNING_RATE": "0.2",
+    "TRAINING__TREES__LIFETIME_VALUE__LEARNING_RATE": "0.2",
+}
+"""Fewer still, and its trees four times as fast: for CDNOW's 23,570 customers."""
+
 ONCE = {"BACKTEST__CUTOFFS": "1"}
 """And be judged at the last cutoff alone."""
 
@@ -179,6 +186,6 @@ def tried_once():
 def cdnow(tmp_path_factory):
     """The demo on CDNOW: its folder, and what it printed."""
     folder = tmp_path_factory.mktemp("cdnow") / "demo"
-    done = command("demo", "cdnow", "--dir", folder, **unless_long(LIGHTER, TWICE, FIVE_SEGMENTS))
+    done = command("demo", "cdnow", "--dir", folder, **unless_long(LIGHTEST, TWICE, FIVE_SEGMENTS))
     assert done.code == 0, done.err
     return folder, done

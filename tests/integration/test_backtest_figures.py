@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from .conftest import FIVE_SEGMENTS, LIGHTER, ONCE, called, unless_long
+from .conftest import FIVE_SEGMENTS, LIGHTEST, ONCE, called, unless_long
 from .test_demo import raw  # noqa: F401 - a fixture
 
 pytestmark = [
@@ -30,7 +30,7 @@ def delivered(tmp_path_factory):
         "delivery: [{kind: parquet, path: scores.parquet}]\n"
     )
     train = ("train", "--config", config, "--as-of", CUTOFF, "--json", "--quiet")
-    trained = called(*train, **unless_long(LIGHTER, ONCE, FIVE_SEGMENTS))
+    trained = called(*train, **unless_long(LIGHTEST, ONCE, FIVE_SEGMENTS))
     assert trained.code == 0, trained.err
     scored = called("score", "--config", config, "--as-of", CUTOFF, "--quiet")
     assert scored.code == 0, scored.err

@@ -28,6 +28,8 @@ targets:
   segments: {count: 3}
 training: {snapshots: 5, step_days: 30, seed: 7}
 backtest: {cutoffs: 1, bootstrap: 100}
+engine: {threads: 1}
+scoring: {portfolio: false}
 delivery:
   - DELIVERY
 """

@@ -13,7 +13,7 @@ from tests.page_blocks import KNOWN, blocks
 from tests.page_runs import ROOT, Reader, checked, whole_config
 from tests.page_world import DOCS, world
 
-from .conftest import FIVE_SEGMENTS, LIGHTER, ONCE, unless_long
+from .conftest import FIVE_SEGMENTS, LIGHTEST, ONCE, unless_long
 
 pytestmark = pytest.mark.integration
 
@@ -46,7 +46,7 @@ def name(page):
 @pytest.fixture(scope="module")
 def around():
     with pytest.MonkeyPatch.context() as patch, world() as found:
-        for name, value in unless_long(LIGHTER, ONCE, FIVE_SEGMENTS).items():
+        for name, value in unless_long(LIGHTEST, ONCE, FIVE_SEGMENTS).items():
             patch.setenv(name, value)
         yield found
 

@@ -54,6 +54,8 @@ def shop(tmp_path_factory):
         "targets": {"churn": horizon, "lifetime_value": horizon},
         "training": {"snapshots": 2, "step_days": 30},
         "backtest": {"cutoffs": 1, "bootstrap": 100},
+        "engine": {"threads": 1},
+        "scoring": {"portfolio": False},
         "tracking": {"uri": "sqlite:///mlflow.db"},
     }
     return settings_from(values, base=folder)

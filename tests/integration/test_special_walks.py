@@ -65,9 +65,11 @@ def settings_of(folder, name, *, acting=None, **value):
         "targets": {
             "churn": {"horizon_days": HORIZON_DAYS},
             "lifetime_value": {"horizon_days": HORIZON_DAYS} | value,
+            "segments": {"count": 3},
         },
         "training": {"snapshots": 2, "step_days": 14},
         "backtest": {"cutoffs": 1, "bootstrap": 100},
+        "engine": {"threads": 1},
         "tracking": {"uri": "sqlite:///mlflow.db"},
     } | ({"acting": acting} if acting else {})
     return settings_from(values, base=folder)

@@ -52,7 +52,7 @@ def test_the_test_of_location_agrees_with_mann_and_whitney():
 
 
 @pytest.mark.parametrize(
-    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 3, 4))]
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3, 4))]
 )
 def test_a_portfolio_under_constant_laws_is_left_alone(seed):
     assert monitored(stationary(1_000, seed)).level == "keep"
