@@ -84,8 +84,9 @@ def since(now: float | None, then: float | None, facts: Facts, *, places: int = 
     if round(now - then, places) == 0:
         return Since("", "", f"as on {day}")
     arrow, sign = ("▲", "+") if now > then else ("▼", "−")
-    change = f"{arrow} {sign}{percent(abs(now / then - 1))}" if then > 0 else arrow
-    return Since(change, plain(then, places), f"on {day}")
+    change = percent(abs(now / then - 1)) if then > 0 else ""
+    signed = f"{sign}{change}" if change[:1].isdigit() else change  # not "+<0.1 %"
+    return Since(f"{arrow} {signed}".rstrip(), plain(then, places), f"on {day}")
 
 
 def list_in_short(today: Today, facts: Facts) -> str:
