@@ -102,8 +102,9 @@ class Computed:
         """
         for day, reference in sorted(self.references.items()):
             for part in self.parts:
-                on_day = self._expressed(part, {day: reference}, beside).sort("customer")
-                for batch in self.inputs.engine.batches(on_day):
+                on_day = part.filter(nw.col("as_of") == day)
+                rows = self._expressed(on_day, {day: reference}, beside).sort("customer")
+                for batch in self.inputs.engine.batches(rows):
                     yield with_expectations(
                         batch.drop_columns("customer"),
                         self.inputs.catalogue.names,
