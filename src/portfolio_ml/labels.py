@@ -1,6 +1,6 @@
 """Outcomes in (as_of, as_of + horizon]."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import narwhals as nw
 
@@ -34,13 +34,19 @@ def outcomes(
     future_returned (currency units) within the value horizon; and where margin is measured, for
     which the lines must have a cost, future_margin (likewise, and below 0 where cost exceeds it).
     """
+    tables = {"days": inputs.days, "dates": dates(as_of_days, inputs.engine)}
+    return inputs.engine.planned(_outcomes, tables, horizons, measure)
+
+
+def _outcomes(tables: Mapping[str, Frame], horizons: Horizons, measure: Measure) -> Frame:
     day, as_of = nw.col("day"), nw.col("as_of")
     in_churn = in_outcome(day, as_of, horizons.churn_days)
     in_value = in_outcome(day, as_of, horizons.value_days)
     bought = in_churn & nw.col("is_purchase")
     margin = {MARGIN: _total("margin", in_value)} if measure == "margin" else {}
     return (
-        inputs.days.join(dates(as_of_days, inputs.engine), how="cross")
+        tables["days"]
+        .join(tables["dates"], how="cross")
         .filter(in_outcome(day, as_of, max(horizons.churn_days, horizons.value_days)))
         .group_by("customer", "as_of")
         .agg(

@@ -150,15 +150,16 @@ def with_outcomes(
     measure: Measure = "revenue",
 ) -> pa.Table:
     """A feature table's rows with the columns that `labels.labels` names, in the same order."""
-    engine = inputs.engine
+    engine, keys, names = inputs.engine, ["customer_id", "as_of"], labels(measure)
     found = outcomes(inputs, snapshot_days, horizons=horizons, measure=measure)
-    named = found.join(inputs.customers, on="customer", how="inner").drop("customer")
-    return engine.collect(
-        engine.from_arrow(rows)
-        .join(named, on=["customer_id", "as_of"], how="left")
-        .with_columns(*(nw.col(name).fill_null(0) for name in labels(measure)))
-        .sort("as_of", "customer_id")
-    )
+    named = found.join(inputs.customers, on="customer", how="inner").select(*keys, *names)
+    asked = rows.select(keys).append_column("row", pa.array(np.arange(rows.num_rows)))
+    answered = engine.from_arrow(asked).join(named, on=keys, how="left")
+    known = (nw.col(name).fill_null(0) for name in names)
+    columns = engine.collect(answered.select("row", *known).sort("row"))
+    for name in names:
+        rows = rows.append_column(name, columns[name])
+    return rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """Files and Arrow tables as frames: what is read, under which number, and what is refused."""
 
 import errno
+import gc
 import random
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from portfolio_ml.config import CsvFormat, DuckDB
-from portfolio_ml.engine import Reading, csv_files, opened
+from portfolio_ml.engine import Frame, Reading, csv_files, opened
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
 from portfolio_ml.timeline import to_day
 
@@ -743,7 +745,7 @@ class TestTheConnection:
         (tmp_path / "a.csv").write_text("id,value\na,1\n")
         script = f"""
 from pathlib import Path
-from portfolio_ml.engine import Reading, csv_files, opened
+from portfolio_ml.engine import Frame, Reading, csv_files, opened
 with opened() as engine:
     frame = engine.scan([Path({str(tmp_path / "a.csv")!r})])
     parsed = engine.parsed(frame, [Reading("v", "value", "number")], timezone="UTC")
@@ -793,3 +795,34 @@ def test_a_time_beyond_all_calendars_is_told_in_a_sentence(tmp_path, unit, value
         read = engine.parsed(rows, [Reading("when", "when", "text")], timezone="UTC")
         with pytest.raises(DataError, match="beyond all calendars"):
             engine.collect(read)
+
+
+def test_a_plan_is_gone_through_once_for_all_frames_with_the_same_columns(engine):
+    gone_through = []
+
+    def multiplied(frames: Mapping[str, Frame], times: int) -> Frame:
+        gone_through.append((frames["amounts"].columns, times))
+        return frames["amounts"].with_columns(nw.col("amount") * times)
+
+    def of(times: int, table: pa.Table) -> list[dict]:
+        planned = engine.planned(multiplied, {"amounts": engine.from_arrow(table)}, times)
+        return engine.collect(planned.sort("amount")).to_pylist()
+
+    assert of(2, pa.table({"amount": [1, 2]})) == [{"amount": 2}, {"amount": 4}]
+    assert of(2, pa.table({"amount": [8]})) == [{"amount": 16}]
+    assert of(3, pa.table({"amount": [8]})) == [{"amount": 24}]
+    assert of(2, pa.table({"amount": [1.5]})) == [{"amount": 3.0}]
+    assert of(2, pa.table({"amount": [1], 'a "b"': ["x"]})) == [{"amount": 2, 'a "b"': "x"}]
+    plain, odd = ["amount"], ["amount", 'a "b"']
+    assert gone_through == [(plain, 2), (plain, 3), (plain, 2), (odd, 2)]
+
+
+def test_what_a_plan_reads_lives_as_long_as_what_is_made_of_it(engine):
+    def itself(frames: Mapping[str, Frame]) -> Frame:
+        return frames["amounts"]
+
+    amounts = engine.from_arrow(pa.table({"amount": [1]}))
+    narrowed = engine.planned(itself, {"amounts": amounts}).filter(nw.col("amount") > 0)
+    del amounts
+    gc.collect()
+    assert engine.collect(narrowed).to_pylist() == [{"amount": 1}]

@@ -3,10 +3,11 @@
 import copy
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import duckdb
 import narwhals as nw
@@ -18,7 +19,8 @@ from portfolio_ml import scratch
 from portfolio_ml.config import CsvFormat, DuckDB
 from portfolio_ml.engine import faults
 from portfolio_ml.engine.duckdb_files import Files
-from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Reading, Told, beside, distinct
+from portfolio_ml.engine.frames import LINEAGE, PLAIN, Frame, Plan, Reading, Told, beside, distinct
+from portfolio_ml.engine.plans import planned
 from portfolio_ml.engine.readings import bare_text, literal, quoted, read_as
 from portfolio_ml.engine.spool import spooled
 from portfolio_ml.errors import ConfigError
@@ -45,6 +47,7 @@ class DuckDBEngine:
         self._names = (f"kept_{n}" for n in itertools.count())
         self._files = Files(connection, folder, self._names)
         self._kept: list[str] = []
+        self._read_by = WeakKeyDictionary[duckdb.DuckDBPyRelation, object]()
         self.rows_at_once: int | None = max(_memory(connection) // _BYTES_OF_ROW, 1)
 
     def numbered(self, ids: Frame) -> Frame:
@@ -133,6 +136,13 @@ class DuckDBEngine:
         columns = dict.fromkeys(column for r in readings for column in r.columns)
         found = distinct(frame.select(*columns))
         return distinct(self.parsed(found, readings, timezone=timezone, written=written))
+
+    def planned(self, plan: Plan, frames: Mapping[str, Frame], *told: Hashable) -> Frame:
+        """`plan(frames, *told)`, gone through once for all frames that have the same columns."""
+        tables = {name: nw.to_native(frame) for name, frame in frames.items()}
+        relation = self._connection.sql(planned(plan, tables, told))
+        self._read_by[relation] = tables  # Arrow tables live as long as who reads them by name
+        return nw.from_native(relation)
 
     def keep(self, frame: Frame) -> Frame:
         """The frame, written once to a temporary table.

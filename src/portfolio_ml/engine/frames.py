@@ -1,6 +1,6 @@
 """What the steps ask of an engine, and what it gives them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,12 @@ from portfolio_ml.config import CsvFormat
 
 Frame = nw.LazyFrame[Any]
 Kind = Literal["text", "number", "day", "minute"]
+Plan = Callable[..., Frame]
+"""A query as a function of frames by name, and of whatever else it is told.
+
+It follows from the columns of the frames alone, never from their rows, and asks no engine: so it
+may be gone through once for all frames that have the same columns.
+"""
 Told = Mapping[str, Sequence[str | None]]
 """What the folders of files tell, such as `year=2024`: by name, a text for each of the files."""
 PLAIN = CsvFormat()
@@ -65,6 +71,9 @@ class Engine(Protocol):
 
     def taken(self, frame: Frame) -> Frame:
         """A frame of the engine that reads, as one of this engine's."""
+
+    def planned(self, plan: Plan, frames: Mapping[str, Frame], *told: Hashable) -> Frame:
+        """`plan(frames, *told)`; for queries of many expressions that are asked many times."""
 
     def keep(self, frame: Frame) -> Frame:
         """The frame, computed once, for those who read it more than once."""

@@ -12,7 +12,7 @@ was computed from, and a lost worker loses nothing of it.
 import copy
 import itertools
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from portfolio_ml import scratch
 from portfolio_ml.config import CsvFormat, Spark
 from portfolio_ml.engine.duckdb import DuckDBEngine
-from portfolio_ml.engine.frames import PLAIN, Frame, Reading, Told, distinct
+from portfolio_ml.engine.frames import PLAIN, Frame, Plan, Reading, Told, distinct
 from portfolio_ml.engine.sessions import session
 from portfolio_ml.engine.spark_faults import computing, quiet
 from portfolio_ml.engine.spark_files import SparkFiles, framed
@@ -148,6 +148,10 @@ class SparkEngine:
         file = self._new()
         self._reader.write(frame, file)
         return self.written([file])
+
+    def planned(self, plan: Plan, frames: Mapping[str, Frame], *told: Hashable) -> Frame:
+        """`plan(frames, *told)`."""
+        return plan(frames, *told)
 
     def keep(self, frame: Frame) -> Frame:
         """The frame, written once to Parquet files.

@@ -1,5 +1,7 @@
 """On which days of the week, at which hours and in which season a customer buys."""
 
+from collections.abc import Sequence
+
 import narwhals as nw
 
 from portfolio_ml.features.feature import Feature, Stage, share
@@ -48,15 +50,23 @@ def _of_month(month: int) -> nw.Expr:
 
 
 _MONTHS = range(1, 13)
-_MOST = nw.max_horizontal(*map(_of_month, _MONTHS))
 
 
-def _peak_month() -> nw.Expr:
-    """The month with the most spend; the first one where several tie."""
-    month = nw.lit(12)
-    for earlier in reversed(_MONTHS[:-1]):
-        month = nw.when(_of_month(earlier) == _MOST).then(nw.lit(earlier)).otherwise(month)
-    return nw.when(_SPEND.sum() > 0).then(month)
+def _most_of(months: Sequence[int]) -> nw.Expr:
+    first, *others = map(_of_month, months)
+    return nw.max_horizontal(first, *others) if others else first
+
+
+def _peak_of(months: Sequence[int]) -> nw.Expr:
+    """The one of the months with the most spend; the first one where several tie."""
+    if len(months) == 1:
+        return nw.lit(months[0])
+    earlier, later = months[: len(months) // 2], months[len(months) // 2 :]
+    return (
+        nw.when(_most_of(earlier) >= _most_of(later))
+        .then(_peak_of(earlier))
+        .otherwise(_peak_of(later))
+    )
 
 
 # The days of earlier years whose date lies in the 90 days after the as-of day. Ages wrap at 365.
@@ -88,7 +98,7 @@ CALENDAR = (
         unit="month",
         null="no spend",
         formula="the month of the year with the most spend, 1 to 12; the first where several tie",
-        value=_peak_month(),
+        value=nw.when(_SPEND.sum() > 0).then(_peak_of(_MONTHS)),
         is_model_input=False,
     ),
     Feature(
@@ -97,7 +107,7 @@ CALENDAR = (
         unit="share",
         null="no spend",
         formula="spend in the month of the year with the most spend / spend",
-        value=share(_MOST, _SPEND.sum()),
+        value=share(_most_of(_MONTHS), _SPEND.sum()),
     ),
     Feature(
         name="season_ahead_share",

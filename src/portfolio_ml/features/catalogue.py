@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from types import MappingProxyType
 
 from portfolio_ml.errors import ConfigError, DataError
@@ -40,7 +41,9 @@ class Catalogue:
     """
 
     features: tuple[Feature, ...]
-    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    left_out: Mapping[str, tuple[str, ...]] = field(
+        default_factory=lambda: MappingProxyType({}), compare=False
+    )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -101,18 +104,20 @@ def catalogue(
         ConfigError: One of the user's own needs what is not there, or takes a name in use; or an
             attribute takes the name of a column that features are computed from.
     """
-    standard = [
-        *FROM_TRANSACTIONS,
-        *account_features(attributes),
-        *engagement_features(tuple(kinds)),
-    ]
-    # Customer-base models come last: they need what the stages before give.
-    ours = sorted(standard, key=lambda feature: feature.stage is Stage.MODEL)
+    ours = _standard(tuple(attributes), tuple(kinds))
     present = [f for f in ours if _absent(f, have) == ()]
     left_out = {f.name: _absent(f, have) for f in ours if _absent(f, have)}
     _demand_apart(attributes, present)
     chosen = _with_own(present, tuple(own), have)
     return Catalogue(chosen, MappingProxyType(left_out))
+
+
+@cache
+def _standard(attributes: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[Feature, ...]:
+    """The package's own features, the same ones for the same attributes and kinds."""
+    features = (*FROM_TRANSACTIONS, *account_features(attributes), *engagement_features(kinds))
+    # Customer-base models come last: they need what the stages before give.
+    return tuple(sorted(features, key=lambda feature: feature.stage is Stage.MODEL))
 
 
 def _absent(feature: Feature, have: Collection[str]) -> tuple[str, ...]:

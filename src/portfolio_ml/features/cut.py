@@ -1,6 +1,6 @@
 """The history as it was on each as-of day, and a customer's aggregates over it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import narwhals as nw
@@ -25,6 +25,21 @@ def dates(as_of_days: Sequence[int], engine: Engine) -> Frame:
     return engine.from_arrow(pa.table({"as_of": days}))
 
 
+def tables_at(inputs: Inputs, as_of_days: Sequence[int]) -> dict[str, Frame]:
+    """What aggregates at some as-of days read: `dates`, `seen` (see `seen_at`) and other tables."""
+    others = {
+        "attributes": inputs.attributes,
+        "interactions": inputs.interactions,
+        "contacts": inputs.contacts,
+    }
+    return {
+        "dates": dates(as_of_days, inputs.engine),
+        "seen": seen_at(inputs, as_of_days),
+        "lines": inputs.lines,
+        **{name: frame for name, frame in others.items() if frame is not None},
+    }
+
+
 def seen_at(inputs: Inputs, as_of_days: Sequence[int]) -> Frame:
     """The days in history at each as-of day: one row per customer, as-of day and day."""
     as_of = nw.col("as_of")
@@ -47,62 +62,63 @@ def _days_known_on(inputs: Inputs, as_of_day: int) -> Frame:
     return days.with_columns(as_of=nw.lit(as_of_day).cast(nw.Int32))
 
 
-def aggregated(inputs: Inputs, as_of_days: Sequence[int]) -> Frame:
-    """One row per customer with a purchase and as-of day: the features that are aggregates."""
-    catalogue = inputs.catalogue
-    days = _grouped(seen_at(inputs, as_of_days), catalogue, Stage.DAYS)
+def aggregated(tables: Mapping[str, Frame], catalogue: Catalogue) -> Frame:
+    """One row per customer with a purchase and as-of day: the features that are aggregates.
+
+    Args:
+        tables: What `tables_at` gave.
+        catalogue: The features.
+    """
+    frames = stages_seen(tables, catalogue)
+    days = _grouped(frames.pop(Stage.DAYS), catalogue, Stage.DAYS)
     customers = days.filter(nw.col("purchase_days") > 0)
     zero_if_absent: list[nw.Expr] = []
-    for stage, frame in _others(inputs, as_of_days).items():
+    for stage, frame in frames.items():
         customers = customers.join(_grouped(frame, catalogue, stage), on=[*KEYS], how="left")
         zero_if_absent += [
             nw.col(f.name).fill_null(0) for f in catalogue.of_stage(stage) if not f.null
         ]
     if zero_if_absent:
         customers = customers.with_columns(*zero_if_absent)
-    if inputs.attributes is None:
+    if "attributes" not in tables:
         return customers
-    known = _attributes_at(inputs.attributes, as_of_days, inputs.engine)
-    return customers.join(known, on=[*KEYS], how="left")
+    return customers.join(_attributes_seen(tables), on=[*KEYS], how="left")
 
 
-def stages_seen(inputs: Inputs, as_of_days: Sequence[int]) -> dict[Stage, Frame]:
-    """The frames that the catalogue's aggregates are over, by stage."""
-    return {Stage.DAYS: seen_at(inputs, as_of_days), **_others(inputs, as_of_days)}
-
-
-def _others(inputs: Inputs, as_of_days: Sequence[int]) -> dict[Stage, Frame]:
-    """The frames of the stages beside `DAYS` in which the catalogue has a feature."""
+def stages_seen(tables: Mapping[str, Frame], catalogue: Catalogue) -> dict[Stage, Frame]:
+    """The frames that the catalogue's aggregates are over, by stage; that of `DAYS` comes first."""
     frames: dict[Stage, Callable[[], Frame]] = {
-        Stage.LINES: lambda: _lines_seen(inputs, as_of_days),
-        Stage.CATEGORIES: lambda: _by(inputs, as_of_days, "category"),
-        Stage.CHANNELS: lambda: _by(inputs, as_of_days, "channel"),
+        Stage.LINES: partial(_lines_seen, tables),
+        Stage.CATEGORIES: partial(_by, tables, "category"),
+        Stage.CHANNELS: partial(_by, tables, "channel"),
     }
-    for stage, events in {
-        Stage.INTERACTIONS: inputs.interactions,
-        Stage.CONTACTS: inputs.contacts,
-    }.items():
-        if events is not None:
-            frames[stage] = partial(_events_seen, events, as_of_days, inputs.engine)
-    return {stage: frame() for stage, frame in frames.items() if inputs.catalogue.of_stage(stage)}
+    for stage in (Stage.INTERACTIONS, Stage.CONTACTS):
+        if (name := stage.name.lower()) in tables:
+            frames[stage] = partial(_in_history, tables[name], tables["dates"])
+    others = {stage: frame() for stage, frame in frames.items() if catalogue.of_stage(stage)}
+    return {Stage.DAYS: tables["seen"], **others}
 
 
-def _lines_seen(inputs: Inputs, as_of_days: Sequence[int]) -> Frame:
+def _in_history(rows: Frame, dates: Frame, since: str = "day") -> Frame:
+    """The rows in history at each as-of day, from the day in column `since` on, with their age."""
+    as_of = nw.col("as_of")
+    seen = rows.join(dates, how="cross").filter(in_history(nw.col(since), as_of))
+    return seen.with_columns(age_days=as_of - nw.col("day"))
+
+
+def _lines_seen(tables: Mapping[str, Frame]) -> Frame:
     """The lines in history at each as-of day."""
-    known = nw.col("known_day") if "known_day" in inputs.columns else nw.col("day")
-    return (
-        inputs.lines.join(dates(as_of_days, inputs.engine), how="cross")
-        .filter(in_history(known, nw.col("as_of")))
-        .with_columns(age_days=nw.col("as_of") - nw.col("day"))
-    )
+    lines = tables["lines"]
+    since = "known_day" if "known_day" in lines.columns else "day"
+    return _in_history(lines, tables["dates"], since)
 
 
-def _by(inputs: Inputs, as_of_days: Sequence[int], column: str) -> Frame:
+def _by(tables: Mapping[str, Frame], column: str) -> Frame:
     """The purchase lines in history at each as-of day, summed by a column such as `category`."""
     bought = (nw.col("amount") >= 0) & ~nw.col(column).is_null()
     amount, age = nw.col("amount").cast(nw.Float64), nw.col("age_days")
     return (
-        _lines_seen(inputs, as_of_days)
+        _lines_seen(tables)
         .filter(bought)
         .group_by(*KEYS, column)
         .agg(
@@ -114,20 +130,13 @@ def _by(inputs: Inputs, as_of_days: Sequence[int], column: str) -> Frame:
     )
 
 
-def _events_seen(events: Frame, as_of_days: Sequence[int], engine: Engine) -> Frame:
-    """The events in history at each as-of day."""
-    as_of = nw.col("as_of")
-    seen = events.join(dates(as_of_days, engine), how="cross")
-    seen = seen.filter(in_history(nw.col("day"), as_of))
-    return seen.with_columns(age_days=as_of - nw.col("day"))
-
-
-def _attributes_at(attributes: Frame, as_of_days: Sequence[int], engine: Engine) -> Frame:
+def _attributes_seen(tables: Mapping[str, Frame]) -> Frame:
     """Each customer's attributes on each as-of day, and under `..._365d_ago` a year before."""
+    attributes = tables["attributes"]
     names = [n for n in attributes.columns if n not in ("customer", "valid_from")]
     since = attributes.with_columns(valid_from=nw.col("valid_from").fill_null(LONG_AGO))
     until = nw.col("valid_from").shift(-1).over("customer", order_by="valid_from")
-    held = since.with_columns(_until=until).join(dates(as_of_days, engine), how="cross")
+    held = since.with_columns(_until=until).join(tables["dates"], how="cross")
     now = held.filter(_is_valid(nw.col("as_of"))).select(*KEYS, *names)
     then = held.filter(_is_valid(nw.col("as_of") - YEAR_DAYS))
     before = then.select(*KEYS, *(nw.col(name).alias(f"{name}{YEAR_AGO}") for name in names))

@@ -58,9 +58,9 @@ class Stage(IntEnum):
 AGGREGATES = tuple(stage for stage in Stage if stage < Stage.CUSTOMER)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Feature:
-    """One feature.
+    """One feature; as expressions cannot be compared, it equals itself alone.
 
     Attributes:
         name: Its column; units are part of it.

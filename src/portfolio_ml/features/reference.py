@@ -28,7 +28,6 @@ from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.errors import DataError
 from portfolio_ml.features.account import KNOWN_SHARE
 from portfolio_ml.features.catalogue import Catalogue
-from portfolio_ml.features.feature import Feature
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.features.rfm import SCORED
 from portfolio_ml.steps import Progress, unheard
@@ -154,7 +153,7 @@ def fit_references(
     Raises:
         DataError: Nobody had bought on any of the days.
     """
-    names = [f.name.removesuffix(KNOWN_SHARE) for f in _known_shares(inputs.catalogue)]
+    names = _shared(inputs.catalogue)
     customers = nw.concat([part.select(*READ, *names) for part in parts])
     found: dict[int, Reference | None] = {}
     days = sorted({*as_of_days})
@@ -193,14 +192,24 @@ def _fitted(
         )
 
 
-def with_references(frame: Frame, references: Mapping[int, Reference], inputs: Inputs) -> Frame:
-    """The customers of the references' as-of days with their values, as columns `reference_*`."""
-    from_arrow = inputs.engine.from_arrow
-    joined = frame.join(from_arrow(reference_table(references)), on="as_of", how="inner")
-    for feature in _known_shares(inputs.catalogue):
-        name = feature.name.removesuffix(KNOWN_SHARE)
-        shares = from_arrow(_shares_table(references, name))
-        joined = joined.join(shares, on=["as_of", name], how="left")
+def reference_tables(references: Mapping[int, Reference], inputs: Inputs) -> dict[str, Frame]:
+    """`references`, one row per as-of day, and the known shares as `shares_` and the attribute."""
+    tables = {"references": reference_table(references)}
+    for name in _shared(inputs.catalogue):
+        tables[f"shares_{name}"] = _shares_table(references, name)
+    return {name: inputs.engine.from_arrow(table) for name, table in tables.items()}
+
+
+def with_references(tables: Mapping[str, Frame], catalogue: Catalogue) -> Frame:
+    """The customers of the references' as-of days with their values, as columns `reference_*`.
+
+    Args:
+        tables: `part`, with the features of the stages up to `CUSTOMER`, and `reference_tables`.
+        catalogue: The features.
+    """
+    joined = tables["part"].join(tables["references"], on="as_of", how="inner")
+    for name in _shared(catalogue):
+        joined = joined.join(tables[f"shares_{name}"], on=["as_of", name], how="left")
     return joined
 
 
@@ -254,8 +263,10 @@ def _shares(customers: Frame, attribute: str, engine: Engine) -> dict[str, float
     return {row[attribute]: row["count"] / total for row in ranked[:MOST_VALUES]}
 
 
-def _known_shares(catalogue: Catalogue) -> tuple[Feature, ...]:
-    return tuple(f for f in catalogue.features if f.name.endswith(KNOWN_SHARE))
+def _shared(catalogue: Catalogue) -> tuple[str, ...]:
+    """The attributes of whose values the customers' shares are features."""
+    names = (name for name in catalogue.names if name.endswith(KNOWN_SHARE))
+    return tuple(name.removesuffix(KNOWN_SHARE) for name in names)
 
 
 def _typical_gap(gaps: Floats, tenures: Floats) -> float:

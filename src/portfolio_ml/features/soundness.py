@@ -14,7 +14,7 @@ from portfolio_ml.engine import Frame
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.features.account import KNOWN_SHARE
 from portfolio_ml.features.catalogue import Catalogue
-from portfolio_ml.features.cut import KEYS, aggregated, stages_seen
+from portfolio_ml.features.cut import KEYS, aggregated, stages_seen, tables_at
 from portfolio_ml.features.feature import AGGREGATES, Feature, Stage
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.features.own import WHERE
@@ -45,14 +45,15 @@ def demand_sound(own: Collection[Feature], inputs: Inputs) -> None:
         return
     nobody = _without_rows(inputs)
     _demand_tables(own, inputs)
-    offered = stages_seen(nobody, [inputs.span.last_day])
+    tables = tables_at(nobody, [inputs.span.last_day])
+    offered = stages_seen(tables, inputs.catalogue)
     for feature in own:
         if feature.stage in offered:
             _demand_aggregate(feature, offered[feature.stage])
     names = {feature.name for feature in own}
     ours = (feature for feature in inputs.catalogue.features if feature.name not in names)
     standard = replace(inputs.catalogue, features=tuple(ours))
-    frame = inputs.engine.keep(aggregated(nobody, [inputs.span.last_day]))
+    frame = inputs.engine.keep(aggregated(tables, inputs.catalogue))
     for stage in (Stage.ATTRIBUTES, Stage.CUSTOMER, Stage.PORTFOLIO):
         if stage is Stage.PORTFOLIO:
             frame = _with_reference_columns(frame, inputs.catalogue)

@@ -17,11 +17,17 @@ from numpy.typing import NDArray
 
 from portfolio_ml.engine import Frame
 from portfolio_ml.features.catalogue import Catalogue
-from portfolio_ml.features.cut import KEYS, aggregated
+from portfolio_ml.features.cut import KEYS, aggregated, tables_at
 from portfolio_ml.features.expectations import EXPECTATIONS
 from portfolio_ml.features.feature import Feature, Stage, features_hash
 from portfolio_ml.features.inputs import Inputs
-from portfolio_ml.features.reference import FACTS, Reference, fit_references, with_references
+from portfolio_ml.features.reference import (
+    FACTS,
+    Reference,
+    fit_references,
+    reference_tables,
+    with_references,
+)
 from portfolio_ml.steps import Progress, unheard
 
 Floats = NDArray[np.float64]
@@ -94,17 +100,15 @@ class Computed:
             beside: At most one row per customer and as-of day, whose other columns are to come
                 along, null where it has none.
         """
-        expressed = (
-            [self._expressed(part, beside) for part in self.parts] if self.references else []
-        )
-        for day in sorted(self.references):
-            for part in expressed:
-                on_day = part.filter(nw.col("as_of") == day).sort("customer").drop("customer")
-                for batch in self.inputs.engine.batches(on_day):
+        for day, reference in sorted(self.references.items()):
+            for part in self.parts:
+                on_day = part.filter(nw.col("as_of") == day)
+                rows = self._expressed(on_day, {day: reference}, beside).sort("customer")
+                for batch in self.inputs.engine.batches(rows):
                     yield with_expectations(
-                        batch,
+                        batch.drop_columns("customer"),
                         self.inputs.catalogue.names,
-                        reference=self.references[day],
+                        reference=reference,
                         horizons=self.horizons,
                     )
 
@@ -113,26 +117,37 @@ class Computed:
 
         `with_expectations` adds those to a batch of them.
         """
-        return nw.concat([self._expressed(part, None) for part in self.parts]).drop("customer")
+        parts = (self._expressed(part, self.references, None) for part in self.parts)
+        return nw.concat([*parts]).drop("customer")
 
-    def _expressed(self, part: Frame, beside: Frame | None) -> Frame:
-        """All that is not of the customer-base models, as float32, with the facts for those."""
+    def _expressed(
+        self, part: Frame, references: Mapping[int, Reference], beside: Frame | None
+    ) -> Frame:
+        """The rows at the references' as-of days, as `_of_portfolio` has them."""
         inputs = self.inputs
-        referred = with_references(part, self.references, inputs)
-        frame = with_features(referred, inputs.catalogue, Stage.PORTFOLIO)
-        names = [f.name for f in inputs.catalogue.features if f.stage is not Stage.MODEL]
-        others: list[str] = []
+        tables = {"part": part, "customers": inputs.customers}
+        tables |= reference_tables(references, inputs)
         if beside is not None:
-            others = [name for name in beside.columns if name not in KEYS]
-            frame = frame.join(beside, on=[*KEYS], how="left")
-        return frame.join(inputs.customers, on="customer", how="inner").select(
-            "customer",
-            "customer_id",
-            "as_of",
-            *(nw.col(name).cast(nw.Float64).alias(f"_{name}") for name in FACTS),
-            *(nw.col(name).cast(nw.Float32) for name in names),
-            *others,
-        )
+            tables["beside"] = beside
+        return inputs.engine.planned(_of_portfolio, tables, inputs.catalogue)
+
+
+def _of_portfolio(tables: Mapping[str, Frame], catalogue: Catalogue) -> Frame:
+    """All that is not of the customer-base models, as float32, with the facts for those."""
+    frame = with_features(with_references(tables, catalogue), catalogue, Stage.PORTFOLIO)
+    names = [f.name for f in catalogue.features if f.stage is not Stage.MODEL]
+    others: list[str] = []
+    if "beside" in tables:
+        others = [name for name in tables["beside"].columns if name not in KEYS]
+        frame = frame.join(tables["beside"], on=[*KEYS], how="left")
+    return frame.join(tables["customers"], on="customer", how="inner").select(
+        "customer",
+        "customer_id",
+        "as_of",
+        *(nw.col(name).cast(nw.Float64).alias(f"_{name}") for name in FACTS),
+        *(nw.col(name).cast(nw.Float32) for name in names),
+        *others,
+    )
 
 
 def with_expectations(
@@ -251,9 +266,14 @@ def _told(found: Computed, progress: Progress) -> Iterator[pa.RecordBatch]:
 
 def customers_at(inputs: Inputs, as_of_days: Sequence[int]) -> Frame:
     """One row per customer with a purchase and as-of day, with all that needs only the customer."""
-    frame = aggregated(inputs, as_of_days)
+    tables = tables_at(inputs, as_of_days)
+    return inputs.engine.planned(_of_customers, tables, inputs.catalogue)
+
+
+def _of_customers(tables: Mapping[str, Frame], catalogue: Catalogue) -> Frame:
+    frame = aggregated(tables, catalogue)
     for stage in (Stage.ATTRIBUTES, Stage.CUSTOMER):
-        frame = with_features(frame, inputs.catalogue, stage)
+        frame = with_features(frame, catalogue, stage)
     return frame
 
 
