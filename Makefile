@@ -55,14 +55,16 @@ test-monitor: install-dev ## the monitor and the gate on twenty portfolios of ea
 test-portfolio: install-dev ## what the figures find of what is planted, and claim where nothing is, in thirty portfolios
 	$(PYTEST) -n 0 tests/campaign/test_b2b_truth.py --timeout 7200
 
-test-faults: install-dev ## commands killed, on full disks, at once, on jumping clocks; deliveries killed, cut off, late or refused, to every kind of target
+test-faults: install-dev ## commands killed, on full disks, at once, on jumping clocks; deliveries disturbed to every kind of target; and docs/reference/hardening.md anew
 	$(PYTEST) -n 2 -m campaign --deselect tests/campaign/test_monitor.py \
 		--deselect tests/campaign/test_b2b_truth.py --timeout 14400
 	PORTFOLIO_ML_KILLS=30 $(PYTEST) -n 2 -m "faults and not campaign" -k kill --timeout 14400
+	$(BIN)/python -m tests.faults_seen
 
 coverage: install-dev ## which branches of the walk the tests of single modules take, a table
 	$(PYTEST) -n 2 --dist loadgroup -m "unit or property or oracle" --no-header -q \
-		$(WALK:%=--cov=portfolio_ml.%) --cov-branch --cov-report=term:skip-empty
+		$(WALK:%=--cov=portfolio_ml.%) --cov-branch --cov-report=json:build/coverage.json
+	$(BIN)/python -m tests.covered_branches build/coverage.json
 
 FUZZ_SECONDS ?= 600
 FUZZ ?= --seconds $(FUZZ_SECONDS)

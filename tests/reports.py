@@ -241,7 +241,7 @@ def _daily_list(word: Word, ids: list[str]) -> Figure:
         "customer_id": ids,
         "representative_id": [word() for _ in ids],
         "occasion": ["at_risk", "reorder", "win_back", "key_date"],
-        "reason": [f"64 % likely: {word()}", *(word() for _ in ids[1:])],
+        "reason": [word() for _ in ids],
         "action": [word() for _ in ids],
         "amount": [90.0, 40.0, 20.0, 10.0],
         "band": bands,

@@ -21,7 +21,14 @@ from portfolio_ml.snapshots import Snapshots
 from portfolio_ml.standing import value_tiers
 from portfolio_ml.steps import numbered
 from portfolio_ml.timeline import Span, cutoffs, to_date
-from portfolio_ml.training import Candidates, Recipe, all_excluded, fit_candidates, history_to_judge
+from portfolio_ml.training import (
+    Candidates,
+    Recipe,
+    all_excluded,
+    fit_candidates,
+    history_to_judge,
+    remedy,
+)
 from portfolio_ml.wording import counted
 
 Floats = NDArray[np.float64]
@@ -82,14 +89,11 @@ def evaluation_days(span: Span, recipe: Recipe, count: int) -> tuple[int, ...]:
         needed = history_to_judge(recipe.longest_days)
         if span.days >= needed:
             raise all_excluded("cutoff to judge at that has a snapshot to learn from", recipe)
-        fits = min((span.days - 28) // 2, int(span.days / 2.5))
         raise HistoryTooShortError(
             f"the history is too short for a backtest: horizons of {recipe.longest_days} days "
             f"need at least {needed} days",
             saw=counted(span.days, "day"),
-            do=f"set the horizons to {fits} days or fewer"
-            if fits >= 7
-            else "wait for more history",
+            do=remedy(span),
         )
     return days
 

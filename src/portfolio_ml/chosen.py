@@ -38,12 +38,12 @@ def chosen_customers(path: Path) -> tuple[str, ...]:
 
 def _from_parquet(path: Path) -> list[str]:
     try:
-        file = pq.ParquetFile(path)
-        names = file.schema_arrow.names
-        if NAME not in names:
-            fault = missing_column(NAME, names, where=str(path))
-            raise ConfigError(fault.what, where=fault.where, saw=fault.saw, do=fault.do)
-        column = file.read([NAME])[NAME]
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            if NAME not in names:
+                fault = missing_column(NAME, names, where=str(path))
+                raise ConfigError(fault.what, where=fault.where, saw=fault.saw, do=fault.do)
+            column = file.read([NAME])[NAME]
         ids: list[str] = column.cast(pa.string()).drop_null().to_pylist()
     except (OSError, pa.ArrowException):
         raise ConfigError(
@@ -56,6 +56,13 @@ def _from_text(path: Path) -> list[str]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file))
+    except OSError as error:
+        raise ConfigError(
+            "the file of customers cannot be read",
+            where=str(path),
+            saw=error.strerror or type(error).__name__,
+            do="check that it may be read",
+        ) from None
     except (UnicodeDecodeError, csv.Error):
         raise ConfigError(
             "the file of customers cannot be read as text",

@@ -13,6 +13,7 @@ from portfolio_ml.errors import ConfigError, nearest
 from portfolio_ml.schema import CUSTOMERS
 from portfolio_ml.sources import unread
 from portfolio_ml.validation import (
+    Refusing,
     Rule,
     before_1900,
     customer_rules,
@@ -27,7 +28,7 @@ _KEY_KINDS: dict[str, Kind] = {"customer_id": "text", "valid_from": "day"}
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerTable:
+class CustomerTable(Refusing):
     """The validated rows of the customers table, and what became of the others.
 
     Attributes:
@@ -50,12 +51,6 @@ class CustomerTable:
     columns: frozenset[str]
     static: frozenset[str]
     source: str
-
-    @property
-    def quarantined(self) -> int:
-        """Rows refused."""
-        refused: int = self.quarantine.num_rows
-        return refused
 
 
 def load(settings: Settings, engine: Reader) -> CustomerTable:
@@ -93,7 +88,7 @@ def load(settings: Settings, engine: Reader) -> CustomerTable:
     )
     return CustomerTable(
         frame=split.kept,
-        kept=split.read - split.quarantine.num_rows,
+        kept=split.rows,
         quarantine=split.quarantine,
         is_dated=is_dated,
         columns=frozenset(attributes),

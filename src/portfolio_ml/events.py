@@ -12,6 +12,7 @@ from portfolio_ml.schema import Table
 from portfolio_ml.sources import unread
 from portfolio_ml.validation import (
     LARGEST_NUMBER,
+    Refusing,
     Rule,
     customer_rules,
     missing,
@@ -39,7 +40,7 @@ _NO = ("false", "f", "no", "n", "0")
 
 
 @dataclass(frozen=True, slots=True)
-class Events:
+class Events(Refusing):
     """The validated rows of a table of events, and what became of the others.
 
     Attributes:
@@ -58,12 +59,6 @@ class Events:
     quarantine: pa.Table
     columns: frozenset[str]
     source: str
-
-    @property
-    def quarantined(self) -> int:
-        """Rows refused."""
-        refused: int = self.quarantine.num_rows
-        return refused
 
 
 def load(of: Table, settings: Settings, engine: Reader, *, today: date) -> Events:
@@ -91,7 +86,7 @@ def load(of: Table, settings: Settings, engine: Reader, *, today: date) -> Event
     always = {"day", *(c.name for c in of.columns if c.required)}
     return Events(
         frame=split.kept.select(*names),
-        kept=split.read - split.quarantine.num_rows,
+        kept=split.rows,
         quarantine=split.quarantine,
         columns=frozenset(names) - always,
         source=raw.label,

@@ -63,7 +63,11 @@ def _retention(figure: Figure, *, rows: int, width: int) -> list[SmallTable]:
     share = {(row["cohort"], row["period"]): row["share"] for row in found}
     sizes = {row["cohort"]: f"{row['customers']:,}" for row in found}
     periods = sorted(
-        {period for (cohort, period), known in share.items() if cohort in shown and known}
+        {
+            period
+            for (cohort, period), known in share.items()
+            if cohort in shown and known is not None
+        }
     )
     keys = [["cohort", *shown], ["customers", *(sizes[cohort] for cohort in shown)]]
     columns = [

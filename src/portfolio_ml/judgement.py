@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from portfolio_ml.acting import Advice
-from portfolio_ml.metrics import (
-    Difference,
-)
+from portfolio_ml.metrics import Difference
 from portfolio_ml.schema import Measure
 
 Floats = NDArray[np.float64]

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from portfolio_ml import backtesting
-from portfolio_ml.acting import Advice, Campaigns, Economics, advise, value_if_buys
+from portfolio_ml.acting import Advice, Campaigns, Economics, value_if_buys
+from portfolio_ml.advising import advise
 from portfolio_ml.backtesting import evaluation_days, is_enough_unjudged, needed_days
 from portfolio_ml.errors import HistoryTooShortError
 from portfolio_ml.features.sample import Sample, drawn

@@ -188,8 +188,12 @@ def _contacted(portfolio: Opened, day: int, horizon_days: int) -> _Contacted:
 
 
 def _beside(scores: pa.Table, happened: pa.Table, whom: _Contacted) -> pa.Table:
-    """One date's scores, each beside what its customer did, and whether somebody contacted them."""
+    """One date's scores, each beside what its customer did, and whether somebody contacted them.
+
+    Sorted by customer: a join gives its rows in any order, and the draws of a bootstrap follow it.
+    """
     joined = scores.join(happened, keys="customer_id", join_type="left outer")
+    joined = joined.sort_by("customer_id")
     for name in happened.column_names:
         if name != "customer_id":
             place = joined.column_names.index(name)

@@ -20,6 +20,7 @@ from portfolio_ml.sources import unread
 from portfolio_ml.timeline import in_history, to_day
 from portfolio_ml.validation import (
     EARLIEST,
+    Refusing,
     Rule,
     before_1900,
     parsed,
@@ -33,7 +34,7 @@ _KINDS: dict[str, Kind] = {"old_id": "text", "new_id": "text", "merged_at": "day
 
 
 @dataclass(frozen=True, slots=True)
-class Merges:
+class Merges(Refusing):
     """The validated merges, and what became of the other rows.
 
     Attributes:
@@ -49,12 +50,6 @@ class Merges:
     kept: int
     quarantine: pa.Table
     source: str
-
-    @property
-    def quarantined(self) -> int:
-        """Rows refused."""
-        refused: int = self.quarantine.num_rows
-        return refused
 
     def known_on(self, as_of: date, engine: Engine) -> Frame:
         """Every id that was merged by a date: old_id, the new_id that survives, and how far it is.
@@ -101,7 +96,7 @@ def load(settings: Settings, engine: Reader) -> Merges:
         settings=settings,
         where=raw.label,
     )
-    kept = split.read - split.quarantine.num_rows
+    kept = split.rows
     _demand_survivors(split.kept, engine, kept=kept, where=raw.label)
     return Merges(frame=split.kept, kept=kept, quarantine=split.quarantine, source=raw.label)
 
@@ -139,17 +134,17 @@ def numbered(ids: Frame, merged: Frame | None, engine: Reader) -> tuple[Frame, F
         customers = engine.keep(engine.numbered(ids))
         return customers, customers
     named = engine.keep(with_survivor(ids, merged))
-    survivors = distinct(named.select(customer_id="survivor"))
+    survivors = distinct(named.select(customer_id="_survivor"))
     customers = engine.keep(engine.numbered(survivors))
-    numbers = named.join(customers, left_on="survivor", right_on="customer_id", how="inner")
+    numbers = named.join(customers, left_on="_survivor", right_on="customer_id", how="inner")
     return engine.keep(numbers.select("customer_id", "customer")), customers
 
 
 def with_survivor(frame: Frame, merged: Frame, column: str = "customer_id") -> Frame:
-    """The frame with `survivor`: who survives the id in a column; itself where it is not merged."""
+    """The frame with `_survivor`: who survives the id in a column, itself if not merged."""
     ids = merged.select(_old="old_id", _new="new_id")
     found = frame.join(ids, left_on=column, right_on="_old", how="left")
-    return found.select(*frame.columns, survivor=nw.coalesce("_new", column))
+    return found.select(*frame.columns, _survivor=nw.coalesce("_new", column))
 
 
 def _own_rules(*, is_dated: bool) -> Sequence[Rule]:

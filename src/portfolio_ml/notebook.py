@@ -5,6 +5,7 @@ Like the command line, this is an edge of the package: the wall clock may be rea
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from os import PathLike
 from pathlib import Path
@@ -33,6 +34,7 @@ from portfolio_ml.judgement import Supervised
 from portfolio_ml.report.charts.drawing import Chart
 from portfolio_ml.report.words import young_history
 from portfolio_ml.results import refused_by_rule
+from portfolio_ml.timeline import date_at
 from portfolio_ml.tuning import TARGETS
 from portfolio_ml.wording import counted
 
@@ -163,7 +165,7 @@ def validate(settings: Settings, *, transactions: Table = None) -> ValidationRes
         DataError: The data cannot be used, or too many rows are refused.
     """
     return ValidationResult(
-        pipeline.validate(settings, today=_now().date(), say=_silent, table=transactions)
+        pipeline.validate(settings, today=_today(settings), say=_silent, table=transactions)
     )
 
 
@@ -391,7 +393,7 @@ def picture(*shown: Chart) -> Picture:
 
 def _opened(settings: Settings, as_of: AsOf, table: Table) -> Any:  # noqa: ANN401 - a context
     return pipeline.opened(
-        settings, today=_now().date(), as_of=_date(as_of), say=_silent, table=table
+        settings, today=_today(settings), as_of=_date(as_of), say=_silent, table=table
     )
 
 
@@ -408,12 +410,14 @@ def _warn_of_refused(portfolio: pipeline.Opened) -> None:
 
 
 def _date(as_of: AsOf) -> date | None:
-    try:
-        return date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
-    except ValueError:
-        raise ConfigError(
-            "the as_of given is no date", saw=repr(as_of), do="write 1998-06-30"
-        ) from None
+    """The date given; of a moment, such as a pandas Timestamp, the date that it tells."""
+    if isinstance(as_of, datetime):
+        return as_of.date()
+    if as_of is None or isinstance(as_of, date):
+        return as_of
+    with suppress(TypeError, ValueError):
+        return date.fromisoformat(as_of)
+    raise ConfigError("the as_of given is no date", saw=repr(as_of), do="write 1998-06-30")
 
 
 def _like(rows: pa.Table, table: Table) -> Table:
@@ -426,6 +430,10 @@ def _like(rows: pa.Table, table: Table) -> Table:
     if kind.is_polars():
         return nw.from_arrow(rows, backend=kind).to_native()
     return rows.to_pandas(date_as_object=False)
+
+
+def _today(settings: Settings) -> date:
+    return date_at(_now(), settings.timezone)
 
 
 def _now() -> datetime:

@@ -14,6 +14,7 @@ from portfolio_ml.sources import unread
 from portfolio_ml.timeline import in_history, to_day
 from portfolio_ml.validation import (
     CLOCK_SLACK_DAYS,
+    Refusing,
     Rule,
     before_1900,
     money,
@@ -45,7 +46,7 @@ _MANY = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Opportunities:
+class Opportunities(Refusing):
     """The validated deals, as they stand today, and what became of the other rows.
 
     Attributes:
@@ -71,12 +72,6 @@ class Opportunities:
     outcomes: Mapping[str, int]
     undecided: tuple[str, ...]
     source: str
-
-    @property
-    def quarantined(self) -> int:
-        """Rows refused."""
-        refused: int = self.quarantine.num_rows
-        return refused
 
     def known_on(self, as_of: date) -> Frame:
         """The deals as they were known by the end of a day.
@@ -128,7 +123,7 @@ def load(settings: Settings, engine: Reader, *, today: date) -> Opportunities:
     is_decided = outcomes["won"] or outcomes["lost"]
     return Opportunities(
         frame=split.kept.drop("_told"),
-        kept=split.read - split.quarantine.num_rows,
+        kept=split.rows,
         quarantine=split.quarantine,
         columns=frozenset(c.name for c in OPPORTUNITIES.columns if not c.required) & {*raw.columns},
         outcomes=outcomes,

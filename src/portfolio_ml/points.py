@@ -13,6 +13,7 @@ from portfolio_ml.sources import unread
 from portfolio_ml.timeline import in_history, to_day
 from portfolio_ml.validation import (
     LARGEST_NUMBER,
+    Refusing,
     Rule,
     before_1900,
     customer_rules,
@@ -35,7 +36,7 @@ _KINDS: dict[str, Kind] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Points:
+class Points(Refusing):
     """The validated entries of a loyalty ledger, and what became of the other rows.
 
     Attributes:
@@ -55,12 +56,6 @@ class Points:
     quarantine: pa.Table
     columns: frozenset[str]
     source: str
-
-    @property
-    def quarantined(self) -> int:
-        """Rows refused."""
-        refused: int = self.quarantine.num_rows
-        return refused
 
     def known_on(self, as_of: date) -> Frame:
         """The entries up to and including a day."""
@@ -100,7 +95,7 @@ def load(settings: Settings, engine: Reader, *, today: date) -> Points:
     )
     return Points(
         frame=split.kept,
-        kept=split.read - split.quarantine.num_rows,
+        kept=split.rows,
         quarantine=split.quarantine,
         columns=there,
         source=raw.label,

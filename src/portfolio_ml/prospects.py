@@ -9,11 +9,11 @@ from portfolio_ml.config import Settings
 from portfolio_ml.engine import Frame, Reader
 from portfolio_ml.schema import PROSPECTS
 from portfolio_ml.sources import unread
-from portfolio_ml.validation import Rule, once, parsed, validated, value
+from portfolio_ml.validation import Refusing, Rule, once, parsed, validated, value
 
 
 @dataclass(frozen=True, slots=True)
-class Prospects:
+class Prospects(Refusing):
     """The validated rows of the prospects table, and what became of the others.
 
     Attributes:
@@ -31,12 +31,6 @@ class Prospects:
     quarantine: pa.Table
     columns: frozenset[str]
     source: str
-
-    @property
-    def quarantined(self) -> int:
-        """Rows refused."""
-        refused: int = self.quarantine.num_rows
-        return refused
 
 
 def load(settings: Settings, engine: Reader) -> Prospects:
@@ -67,7 +61,7 @@ def load(settings: Settings, engine: Reader) -> Prospects:
     )
     return Prospects(
         frame=split.kept,
-        kept=split.read - split.quarantine.num_rows,
+        kept=split.rows,
         quarantine=split.quarantine,
         columns=frozenset(names),
         source=raw.label,

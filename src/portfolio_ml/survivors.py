@@ -62,7 +62,7 @@ def of_customers(customers: CustomerTable, merged: Frame, engine: Engine) -> Cus
     until = _until(customers.frame.with_columns(_since=since), merged)
     held = customers.frame.join(until, on="customer_id", how="inner")
     held = held.filter(nw.col("_until").is_null() | (since < nw.col("_until")))
-    named = held.with_columns(customer_id=nw.col("survivor")).select(*names)
+    named = held.with_columns(customer_id=nw.col("_survivor")).select(*names)
     if "referred_by" in names:
         referrer = nw.col("referred_by")
         named = _renamed(named, merged, "referred_by").with_columns(
@@ -78,13 +78,13 @@ def _until(rows: Frame, merged: Frame) -> Frame:
     ranked = with_survivor(firsts, merged).join(steps, on="customer_id", how="left")
     ranked = ranked.with_columns(nw.col("steps").fill_null(0))
     order = ["steps", "customer_id"]
-    lowest = nw.col("_first").cum_min().over("survivor", order_by=order)
-    before = nw.col("_lowest").shift(1).over("survivor", order_by=order)
+    lowest = nw.col("_first").cum_min().over("_survivor", order_by=order)
+    before = nw.col("_lowest").shift(1).over("_survivor", order_by=order)
     until = ranked.with_columns(_lowest=lowest).with_columns(_until=before)
-    return until.select("customer_id", "survivor", "_until")
+    return until.select("customer_id", "_survivor", "_until")
 
 
 def _renamed(frame: Frame, merged: Frame, column: str) -> Frame:
     """The frame, in one of whose columns merged ids have become the surviving ones."""
     named = with_survivor(frame, merged, column)
-    return named.with_columns(nw.col("survivor").alias(column)).select(*frame.columns)
+    return named.with_columns(nw.col("_survivor").alias(column)).select(*frame.columns)

@@ -8,7 +8,8 @@ up to and including the as-of day; the outcome window is the `horizon_days` days
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import narwhals as nw
 
@@ -33,6 +34,21 @@ def to_date(day: int) -> date:
         datetime.date(1998, 6, 30)
     """
     return EPOCH + timedelta(days=int(day))
+
+
+def date_at(moment: datetime, timezone: str) -> date:
+    """The date on which a moment falls in a time zone.
+
+    Args:
+        moment: With its own offset.
+        timezone: The zone whose days count, such as `Europe/Berlin`.
+
+    Example:
+        >>> from datetime import UTC
+        >>> date_at(datetime(2024, 3, 2, 2, tzinfo=UTC), "America/Los_Angeles")
+        datetime.date(2024, 3, 1)
+    """
+    return moment.astimezone(ZoneInfo(timezone)).date()
 
 
 def in_history(day: nw.Expr, as_of: nw.Expr | int) -> nw.Expr:

@@ -278,13 +278,23 @@ def demand_history(span: Span, recipe: Recipe) -> None:
         return
     if span.days >= recipe.longest_days + recipe.min_history_days:
         raise all_excluded("snapshot to learn from", recipe)
-    fits = min((span.days - 28) // 2, int(span.days / 2.5))  # a backtest after it, too
     raise HistoryTooShortError(
         f"the history is too short to learn from: a horizon of {recipe.longest_days} days needs "
         f"at least {recipe.longest_days + recipe.min_history_days} days",
         saw=counted(span.days, "day"),
-        do=f"set the horizons to {fits} days or fewer" if fits >= 7 else "wait for more history",
+        do=remedy(span),
     )
+
+
+def remedy(span: Span) -> str:
+    """What to do where a history is too short for a backtest: shorter horizons, or more of it.
+
+    Example:
+        >>> remedy(Span(1, 100)), remedy(Span(1, 40))
+        ('set the horizons to 36 days or fewer', 'wait for more history')
+    """
+    fits = min((span.days - 28) // 2, int(span.days / 2.5))  # as `history_to_judge` has it
+    return f"set the horizons to {fits} days or fewer" if fits >= 7 else "wait for more history"
 
 
 def all_excluded(what: str, recipe: Recipe) -> DataError:

@@ -13,11 +13,12 @@ from portfolio_ml import currencies, merges
 from portfolio_ml.config import Settings
 from portfolio_ml.engine import Engine, Frame, Kind, Reader
 from portfolio_ml.errors import DataError
-from portfolio_ml.schema import HISTORY, TRANSACTIONS
+from portfolio_ml.schema import HISTORY, MONEY_SCALE, TRANSACTIONS
 from portfolio_ml.sources import unread
 from portfolio_ml.timeline import Span, in_history, to_date, to_day
 from portfolio_ml.validation import (
     LARGEST_NUMBER,
+    Refusing,
     Rule,
     customer_rules,
     money,
@@ -48,8 +49,12 @@ _KINDS: Mapping[str, Kind] = {
 }
 
 
+_MOST_MONEY = 2**62
+"""In 1/10,000 of a unit: what all amounts may come to, so that 64-bit integers hold any sum."""
+
+
 @dataclass(frozen=True, slots=True)
-class History:
+class History(Refusing):
     """The validated lines of a portfolio and what became of the others.
 
     Attributes:
@@ -99,12 +104,6 @@ class History:
         """Rows kept."""
         lines: int = pc.sum(self.days["lines"], min_count=0).as_py()
         return lines
-
-    @property
-    def quarantined(self) -> int:
-        """Rows refused."""
-        refused: int = self.quarantine.num_rows
-        return refused
 
     @property
     def digest(self) -> str:
@@ -170,7 +169,7 @@ def load(
     Raises:
         ConfigError: The source, its mapping or the rates are wrong.
         DataError: A column is missing, nothing is left, too many rows break a rule, or the
-            amounts are in several currencies.
+            amounts are in several currencies, or too large for their sum to be exact.
     """
     raw = unread(settings, engine, table=table)
     rates = currencies.rates_of(settings, is_told="currency" in raw.columns)
@@ -190,13 +189,15 @@ def load(
         settings=settings,
         where=raw.label,
     )
+    days = _by_day(split.kept, engine)
+    _demand_countable(days, where=raw.label)
     columns = _optional(split.kept, raw.columns, engine)
     always = [c.name for c in HISTORY.columns if c.required]
     names = [name for name in HISTORY.names[1:] if name in {*always, *columns}]
     return History(
         numbered=split.kept.select("customer", *names),
         customers=customers,
-        days=_by_day(split.kept, engine),
+        days=days,
         quarantine=split.quarantine,
         columns=columns,
         currency=_currency(split.kept, settings, engine, where=raw.label),
@@ -311,6 +312,19 @@ def _currency(kept: Frame, settings: Settings, engine: Engine, *, where: str) ->
     rows = {row["currency"]: row["rows"] for row in counts.to_pylist()}
     currencies.demand_one(rows, settings, where=where)
     return own or next(iter(rows))
+
+
+def _demand_countable(days: pa.Table, *, where: str) -> None:
+    """Refuse amounts of which 64-bit integers could not hold a sum."""
+    total = pc.sum(pc.abs(days["amount"]), min_count=0).as_py()
+    if total > _MOST_MONEY:
+        raise DataError(
+            "the amounts come to more than can be added up exactly",
+            where=where,
+            saw=f"{total / MONEY_SCALE:,.0f} in all, where at most "
+            f"{_MOST_MONEY / MONEY_SCALE:,.0f} can be",
+            do="give them in a larger unit, such as thousands",
+        )
 
 
 def _by_day(lines: Frame, engine: Engine) -> pa.Table:

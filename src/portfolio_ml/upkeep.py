@@ -1,6 +1,7 @@
 """What is done to targets beside delivering fresh scores: replayed, migrated, erased."""
 
 import json
+import re
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -153,8 +154,19 @@ def _erased_from_quarantine(settings: Settings, customer_id: str) -> list[Erased
     path = settings.resolve(settings.data.quarantine)
     if not holds_table(path, QUARANTINE):
         return []
-    held = pq.ParquetFile(path).read()
-    kept = held.filter(pc.fill_null(pc.not_equal(held["value"], customer_id), fill_value=True))
+    with pq.ParquetFile(path) as file:
+        held = file.read()
+    kept = held.filter(pc.invert(_names(held, customer_id)))
     if kept.num_rows < held.num_rows:
         write_parquet(kept, path)
     return [Erased(str(path), held.num_rows - kept.num_rows)]
+
+
+def _names(quarantine: pa.Table, customer_id: str) -> pa.ChunkedArray:
+    """Whether each refused row shows the customer's id: alone, or among the values of a line."""
+    value = quarantine["value"]
+    apart = f"(?:^|[^\\pL\\pN]){re.escape(customer_id)}(?:$|[^\\pL\\pN])"
+    is_in_line = pc.and_(
+        pc.equal(quarantine["column"], "line"), pc.match_substring_regex(value, apart)
+    )
+    return pc.fill_null(pc.or_(pc.equal(value, customer_id), is_in_line), fill_value=False)

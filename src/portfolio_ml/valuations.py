@@ -8,16 +8,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from portfolio_ml.config import Settings
-from portfolio_ml.engine import Frame, Kind, Reader
+from portfolio_ml.engine import Kind, Reader
 from portfolio_ml.schema import VALUATIONS
 from portfolio_ml.sources import unread
 from portfolio_ml.timeline import to_day
 from portfolio_ml.validation import (
     CLOCK_SLACK_DAYS,
     LARGEST_NUMBER,
+    Refusing,
     Rule,
     before_1900,
     missing,
+    once,
     parsed,
     shown,
     unreadable_date,
@@ -29,7 +31,7 @@ _KINDS: dict[str, Kind] = {"date": "day", "value": "number", "flow": "number"}
 
 
 @dataclass(frozen=True, slots=True)
-class Valuations:
+class Valuations(Refusing):
     """The validated valuations, and what became of the other rows.
 
     Attributes:
@@ -49,12 +51,6 @@ class Valuations:
         """Rows kept."""
         kept: int = self.rows.num_rows
         return kept
-
-    @property
-    def quarantined(self) -> int:
-        """Rows refused."""
-        refused: int = self.quarantine.num_rows
-        return refused
 
     def until(self, day: int) -> pa.Table:
         """The rows up to and including a day."""
@@ -76,7 +72,9 @@ def load(settings: Settings, engine: Reader, *, today: date) -> Valuations:
     raw = unread(settings, engine, of=VALUATIONS)
     has_flow = "flow" in raw.columns
     own = rules(today, has_flow=has_flow)
-    rows, repeated = _once(parsed(raw, _KINDS, engine, of=VALUATIONS, settings=settings), own)
+    read = parsed(raw, _KINDS, engine, of=VALUATIONS, settings=settings)
+    advice = "keep one valuation for each date: that after the cash flows of the day"
+    rows, repeated = once(read, "date", own, advice=advice)
     split = validated(
         rows,
         [*own, repeated],
@@ -126,17 +124,3 @@ def _money_rules(name: str) -> tuple[Rule, ...]:
     if name == "flow":  # without one, nothing was put in
         return unreadable, out_of_range
     return Rule(f"{name}_missing", name, is_no_number & ~told), unreadable, out_of_range
-
-
-def _once(rows: Frame, rules: tuple[Rule, ...]) -> tuple[Frame, Rule]:
-    """The rows, and the rule that refuses a second valuation of a date."""
-    broken = nw.any_horizontal(*(rule.broken for rule in rules), ignore_nulls=True)
-    told = rows.with_columns(_is_broken=broken)
-    nth = nw.col("_row").cum_count().over("_date", "_is_broken", order_by=["_source", "_row"])
-    repeated = Rule(
-        "duplicate_key",
-        "date",
-        ~nw.col("_is_broken") & (nw.col("_nth") > 1),
-        advice="keep one valuation for each date: that after the cash flows of the day",
-    )
-    return told.with_columns(_nth=nth), repeated

@@ -188,13 +188,12 @@ def _is_comparable(portfolio: Opened, champions: Champions) -> bool:
     return any(
         len(profile.days) >= FEWEST_DATES and portfolio.as_of_day > profile.days[-1]
         for profile in champions.profiles.values()
-        if profile is not None
     )
 
 
 def _no_drift(portfolio: Opened, champions: Champions) -> str:
     """Why there is no drift to tell, in a sentence."""
-    profiles = [profile for profile in champions.profiles.values() if profile is not None]
+    profiles = champions.profiles.values()
     if not profiles:
         return "the champions keep nothing of their training to compare with: retrain once"
     newest = max(profile.days[-1] for profile in profiles)

@@ -18,10 +18,16 @@ pytestmark = pytest.mark.campaign
 
 ROWS = int(os.environ.get("PORTFOLIO_ML_FAULT_ROWS", "200000"))
 POISONED = ROWS // 2
+TURNS = 50
+FAULTS = {
+    "killed": "killed",
+    "terminated": "connection ended by the server",
+    "stopped": "server stopped as if the power failed",
+}
 
 
 @pytest.mark.parametrize(("kind", "times"), [("killed", 60), ("terminated", 40), ("stopped", 20)])
-def test_on_postgresql_the_tables_are_the_old_or_the_new_ones(tmp_path, kind, times):
+def test_on_postgresql_the_tables_are_the_old_or_the_new_ones(tmp_path, tell, kind, times):
     with server() as running:
         disturb = {
             "killed": killed,
@@ -29,14 +35,16 @@ def test_on_postgresql_the_tables_are_the_old_or_the_new_ones(tmp_path, kind, ti
             "stopped": stopped(running),
         }[kind]
         ended = on_postgresql(running, tmp_path, rows=ROWS, disturbances=[(disturb, times)])
+    tell(FAULTS[kind], f"delivery of {ROWS:,} rows to PostgreSQL", times, ended)
     assert ended["torn"] == 0
     assert ended.total() == times
     assert ended["old"] > 0
     assert ended["new"] > 0
 
 
-def test_on_sqlite_the_tables_are_the_old_or_the_new_ones(tmp_path):
+def test_on_sqlite_the_tables_are_the_old_or_the_new_ones(tmp_path, tell):
     ended = on_sqlite(tmp_path, rows=ROWS, kills=100)
+    tell("killed", f"delivery of {ROWS:,} rows to SQLite", 100, ended)
     assert ended["torn"] == 0
     assert ended.total() == 100
     assert ended["old"] > 0
@@ -44,18 +52,20 @@ def test_on_sqlite_the_tables_are_the_old_or_the_new_ones(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_of_two_jobs_at_once_the_newer_date_stands(tmp_path, postgresql_server, kind):
-    for turn in range(50):
+def test_of_two_jobs_at_once_the_newer_date_stands(tmp_path, postgresql_server, tell, kind):
+    for turn in range(TURNS):
         if kind == "sqlite":
             (tmp_path / str(turn)).mkdir()
             crm = sqlite_crm(tmp_path / str(turn))
         else:
             crm = postgresql_crm(postgresql_server, tmp_path)
         the_newer_stands(crm, older_begins_first=turn % 2 == 0)
+    database = "PostgreSQL" if kind == "postgresql" else "SQLite"
+    tell("at once, two dates", f"deliveries to {database}", TURNS, {"the newer date stands": TURNS})
 
 
 @pytest.mark.parametrize("rule", ["check", "unique", "foreign key", "trigger", "validation"])
-def test_one_percent_of_refused_rows_stops_no_other(crm, rule):
+def test_one_percent_of_refused_rows_stops_no_other(crm, tell, rule):
     if rule == "foreign key" and not crm.is_postgresql:
         pytest.skip("SQLite looks at foreign keys only where a connection asks for it")
     bad = POISONED // 100
@@ -72,6 +82,10 @@ def test_one_percent_of_refused_rows_stops_no_other(crm, rule):
     assert crm.ask("SELECT COUNT(*) FROM portfolio_rejects") == [(0,)]
     newest = "SELECT COUNT(*) FROM customer_scores WHERE as_of = '2024-03-05'"
     assert crm.ask(newest) == [(POISONED,)]
+    database = "PostgreSQL" if crm.is_postgresql else "SQLite"
+    later = "refused, and delivered once the rule allows them"
+    outcomes = {"delivered": POISONED - bad, later: bad}
+    tell(f"rows refused by a {rule}", f"delivery to {database}", POISONED, outcomes)
 
 
 def test_nothing_but_refused_rows_is_kept_as_such(crm):

@@ -4,7 +4,6 @@
 """
 
 import os
-import sys
 
 import pytest
 from tests.walks import scorings_killed, shops, trainings_killed
@@ -20,17 +19,15 @@ def shop(tmp_path):
         yield shop
 
 
-def test_a_training_killed_at_any_moment_is_finished_by_a_plain_run(shop, capsys):
+def test_a_training_killed_at_any_moment_is_finished_by_a_plain_run(shop, tell):
     seen = trainings_killed(shop, KILLS)
-    with capsys.disabled():
-        sys.stdout.write(f"\n{KILLS} trainings killed: {dict(seen)}\n")
+    tell("killed", "train", KILLS, seen)
     assert seen["finished"] == KILLS
     assert seen["old"] > seen["new"]
 
 
-def test_a_scoring_killed_at_any_moment_is_finished_by_a_plain_run(shop, capsys):
+def test_a_scoring_killed_at_any_moment_is_finished_by_a_plain_run(shop, tell):
     seen = scorings_killed(shop, KILLS)
-    with capsys.disabled():
-        sys.stdout.write(f"\n{KILLS} scorings killed: {dict(seen)}\n")
+    tell("killed", "score", KILLS, seen)
     assert seen["finished"] == KILLS
     assert seen["old"] > seen["new"]

@@ -5,7 +5,6 @@
 
 import os
 import random
-import sys
 
 import pytest
 from tests.commands import commands
@@ -39,17 +38,6 @@ def shop(tmp_path_factory):
         yield shop
 
 
-@pytest.fixture
-def tell(capsys):
-    """Shows what was seen, for those who watch the campaign."""
-
-    def told(what: str, seen: object) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n{what}: {dict(seen)}\n")
-
-    return told
-
-
 @pytest.mark.parametrize("is_roomy", [False, True], ids=["all on it", "temporary files elsewhere"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_on_a_full_disk_is_finished_with_more_room(
@@ -58,30 +46,37 @@ def test_a_command_on_a_full_disk_is_finished_with_more_room(
     shop, small = cramped
     roomy = tmp_path if is_roomy else None
     seen = filled(shop, small, command, shares(FILLS), roomy=roomy)
-    tell(f"{command} on a full disk", seen)
+    where = "temporary files elsewhere" if is_roomy else "all on it"
+    tell(f"disk full, {where}", command, FILLS, seen)
     assert seen["finished"] == FILLS
     assert seen["room enough"] < FILLS
 
 
 def test_a_demo_on_a_full_disk_is_finished_with_more_room(tmp_path, tell):
-    seen = demos_filled(tmp_path, shares(max(2, FILLS // 4)))
-    tell("demo on a full disk", seen)
+    times = max(2, FILLS // 4)
+    seen = demos_filled(tmp_path, shares(times))
+    tell("disk full, all on it", "demo", times, seen)
+    assert seen["finished"] == times
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS, ids=lambda words: words[0])
 def test_two_commands_at_once_leave_what_a_plain_run_finishes(shop, tell, first, second):
     seen = at_once(shop, first, second)
-    tell(f"{first[0]} and {second[0]}", seen)
+    tell("at once", f"{first[0]} and {second[0]}", 1, seen)
     assert seen["done"] >= 1
 
 
 def test_two_scorings_to_one_postgresql_give_the_rows_of_one_alone(shop, postgresql, tell):
-    tell("score and score to PostgreSQL", to_postgresql(shop, postgresql))
+    seen = to_postgresql(shop, postgresql)
+    tell("at once, to one PostgreSQL", "score and score", 1, seen)
+    assert seen.total() == 2
 
 
 def test_two_demos_in_one_folder_leave_what_a_plain_one_finishes(tmp_path, tell):
     with commands(tmp_path) as by:
-        tell("demo and demo", demos_at_once(by, tmp_path))
+        seen = demos_at_once(by, tmp_path)
+    tell("at once, in one folder", "demo and demo", 1, seen)
+    assert seen["done"] >= 1
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +90,7 @@ def undisturbed(shop):
 
 
 @pytest.mark.parametrize(("days", "readings"), JUMPS)
-def test_a_clock_that_jumps_changes_nothing_but_times(shop, undisturbed, days, readings):
+def test_a_clock_that_jumps_changes_nothing_but_times(shop, undisturbed, tell, days, readings):
     shop.begin_again()
     jump = {"CLOCK_DAYS": str(days), "CLOCK_READINGS": str(readings)}
     for command in ("train", "score", "monitor", "report"):
@@ -110,3 +105,6 @@ def test_a_clock_that_jumps_changes_nothing_but_times(shop, undisturbed, days, r
     assert shop.champions_files() == undisturbed[0]
     assert shop.half_done() == {}
     assert shop.left_files() == []
+    when = "from the beginning" if not readings else f"after {readings} readings of it"
+    what = "train, score, monitor, report"
+    tell(f"clock {days:+d} day, {when}", what, 1, {"the same files and rows": 1})

@@ -18,7 +18,7 @@ from pathlib import Path
 from time import monotonic
 
 from benchmarks.machine import machine
-from tests.fuzz.page import Fuzzed, table, told_anew
+from tests.fuzz.page import Fuzzed, table, written
 from tests.fuzz.promises import PARTS
 from tests.fuzz.seeds import seeds
 
@@ -41,7 +41,7 @@ def main() -> int:
             print(f"finding: python -m tests.fuzz {part} --replay {file}")
     if asked.write:
         where = ", ".join(machine(("atheris", "duckdb", "pyarrow")))
-        PAGE.write_text(told_anew(PAGE.read_text(), fuzzed, PARTS, where))
+        PAGE.write_text(written(PAGE.read_text(), fuzzed, PARTS, where))
     return 1 if any(one.findings for one in fuzzed) else 0
 
 

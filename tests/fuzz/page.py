@@ -1,15 +1,16 @@
 """What fuzzing found, as a table, and its section of docs/reference/hardening.md."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-BEGIN, END = "<!-- fuzz: made by `make fuzz` -->\n", "<!-- /fuzz -->"
+from tests.told_anew import Place, told_anew
+
 _HEAD = """\
 | part | seeds | inputs tried | seconds | CPU seconds | findings | day |
 |---|---:|---:|---:|---:|---:|---|
 """
+PLACE = Place("fuzz", "make fuzz", _HEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +47,7 @@ def table(fuzzed: Iterable[Fuzzed]) -> str:
     return _HEAD + "".join(one.row for one in fuzzed)
 
 
-def told_anew(page: str, fuzzed: Sequence[Fuzzed], parts: Iterable[str], machine: str) -> str:
-    """The page with these rows; those of the other parts stay.
-
-    Args:
-        page: Its text.
-        fuzzed: What was fuzzed now.
-        parts: All parts, in the order of the rows.
-        machine: What it ran on.
-
-    Raises:
-        ValueError: It has no place for the table.
-    """
-    before, is_there, rest = page.partition(BEGIN)
-    old, is_ended, after = rest.partition(END)
-    if not (is_there and is_ended):
-        raise ValueError("the page has no place for the table")
-    rows = dict(re.findall(r"^(?=\| (\w+) \| [\d,])(.*\n)", old, re.MULTILINE))
-    rows |= {one.part: one.row for one in fuzzed}
-    told = "".join(rows[part] for part in parts if part in rows)
-    return f"{before}{BEGIN}\n{_HEAD}{told}\nMeasured on {machine}.\n\n{END}{after}"
+def written(page: str, fuzzed: Sequence[Fuzzed], parts: Iterable[str], machine: str) -> str:
+    """The page with these rows; those of the other parts, all in their order, stay."""
+    rows = {one.part: one.row for one in fuzzed}
+    return told_anew(page, PLACE, rows=rows, parts=parts, measured=f"Measured on {machine}.")

@@ -17,6 +17,7 @@ from tests.contract.deliveries import (
 )
 from tests.contract.hubspot import TOKEN, Weather, hubspot
 
+from portfolio_ml.databases import Writer
 from portfolio_ml.errors import (
     ConfigError,
     NothingToDoError,
@@ -133,6 +134,8 @@ def test_who_was_absent_is_created_once_the_mode_is_upsert(server, to):
     server.records.clear()
     assert deliver_http(scores(COUNT), to, run=run()).receipt.absent == COUNT
     upsert = replace(to, target=to.target.model_copy(update={"mode": "upsert"}))
+    assert rehearse_http(scores(COUNT), upsert, run=run()).sent == COUNT
+    assert rehearse_http(scores(COUNT), to, run=run()).absent == COUNT
     assert deliver_http(scores(COUNT), upsert, run=run()).receipt.sent == COUNT
 
 
@@ -341,10 +344,13 @@ def test_a_suppressed_customer_is_written_nowhere(server, to, tmp_path):
     assert asked(tmp_path, "SELECT COUNT(*) FROM hubspot_contacts") == [(COUNT - 5,)]
 
 
-def test_an_erased_customer_leaves_no_row_behind(server, to, tmp_path):
+def test_an_erased_customer_leaves_no_row_behind(server, to, tmp_path, monkeypatch):
+    overwritten = []
+    monkeypatch.setattr(Writer, "forget", lambda _: overwritten.append("what was there"))
     server.weather.refuses = lambda customer, _: "no" if customer == names(1)[0] else None
     deliver_http(scores(COUNT), to, run=run())
     assert erase_http(names(1)[0], to, now=run().now) == 4
+    assert overwritten  # not only taken out of the tables, but out of the file
     dump = asked(tmp_path, "SELECT name FROM sqlite_master WHERE type = 'table'")
     for (table,) in dump:
         assert names(1)[0] not in str(asked(tmp_path, f"SELECT * FROM {table}"))

@@ -26,7 +26,8 @@ from tests.crm import (
 )
 from tests.forked import forked
 
-from portfolio_ml.config import SqlTarget
+from portfolio_ml.checkup.targets import state
+from portfolio_ml.config import SqlTarget, settings_from
 from portfolio_ml.databases import read_query, read_table, redacted, rehearsing, writing
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.sinks.erasure import erase
@@ -237,6 +238,14 @@ class TestTheCrmsOwnTable:
         target = accounts(crm, {"ltv": "score"})
         receipt = deliver_to(crm, target, MONDAY, {"customer_id": "a"}, {"customer_id": "A "})
         assert (receipt.sent, receipt.absent) == (0, 2)
+
+    def test_with_a_decimal_that_is_filled_with_zeros_is_written_once(self, crm):
+        crm.run("CREATE TABLE accounts (id varchar(20) PRIMARY KEY, v decimal(7,2) ZEROFILL)")
+        crm.run("INSERT INTO accounts (id) VALUES ('a')")
+        target = accounts(crm, {"ltv": "v"}, mode="update")
+        assert deliver_to(crm, target, MONDAY, {"ltv": 1.5}).sent == 1
+        assert deliver_to(crm, target, TUESDAY, {"ltv": 1.5}).unchanged == 1
+        assert crm.run("SELECT v FROM accounts") == [(Decimal("1.50"),)]
 
     def test_that_does_not_fit_is_refused(self, crm):
         crm.run("CREATE TABLE accounts (id INT PRIMARY KEY, due DATE)")
@@ -466,6 +475,15 @@ class TestAfterwards:
             0.25,
             0.5,
         ]
+
+
+class TestAsStateDatabase:
+    def test_a_checkup_leaves_nothing_behind(self, crm):
+        given = {"name": "shop", "data": {"transactions": {"source": "cdnow"}}}
+        settings = settings_from(given | {"state": {"url": crm.url}}, base=crm.base)
+        for _ in range(2):
+            [check] = state(settings)
+            assert (check.state, crm.tables()) == ("ok", [])
 
 
 class TestReading:

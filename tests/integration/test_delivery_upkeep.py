@@ -3,13 +3,25 @@
 from dataclasses import replace
 
 import pytest
-from tests.crm import MONDAY, NOW, TUESDAY, WEDNESDAY, Crm, accounts, deliver, deliver_to, rows
+from tests.crm import (
+    MONDAY,
+    NOW,
+    TUESDAY,
+    WEDNESDAY,
+    Crm,
+    accounts,
+    deliver,
+    deliver_to,
+    rows,
+    sqlite_crm,
+)
 from tests.poisoned import settings_of
 
 from portfolio_ml import upkeep
 from portfolio_ml.config import settings_from
+from portfolio_ml.databases import writing
 from portfolio_ml.delivering import bands_before
-from portfolio_ml.errors import ConfigError
+from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.sinks.past_sql import places
 from portfolio_ml.sinks.receipts import SCHEMA_VERSION
 from portfolio_ml.sinks.suppression import suppress, suppression
@@ -85,6 +97,16 @@ class TestMigration:
         assert deliver_to(crm, target, TUESDAY, {}).rejected == 0
         assert deliver(crm, TUESDAY, {}).sent == 1
 
+    def test_finds_the_tables_of_another_schema(self, postgresql):
+        postgresql.change("CREATE SCHEMA sales")
+        deliver(postgresql, MONDAY, {}, table="sales.scores")
+        postgresql.change("ALTER TABLE sales.scores DROP COLUMN churn_band")
+        postgresql.change("UPDATE sales.portfolio_tables SET schema_version = 1")
+        [target] = settings_of(postgresql).delivery
+        settings = settings_of(postgresql, target.model_copy(update={"table": "sales.scores"}))
+        [(_, added)] = upkeep.migrate(settings).items()
+        assert added == ("sales.scores.churn_band",)
+
     def test_keeps_what_is_there_beside(self, crm):
         deliver(crm, MONDAY, {})
         as_version_1(crm)
@@ -117,6 +139,27 @@ class TestErasing:
         upkeep.erase(settings_of(crm, own, target), "c", now=now)
         assert crm.ask("SELECT * FROM portfolio_rejects") == []
 
+    @pytest.mark.parametrize("customer", ["bob", "bjørn"])
+    def test_says_so_where_the_database_keeps_a_row(self, crm, customer):
+        deliver(crm, MONDAY, {"customer_id": customer})
+        crm.change("CREATE TABLE calls (who text REFERENCES customer_scores)")
+        crm.change(f"INSERT INTO calls VALUES ('{customer}')")
+        crm.change(guarded(crm))
+        with pytest.raises(DataError, match="refuses a row") as caught:
+            upkeep.erase(settings_of(crm), customer, now=now)
+        assert customer not in str(caught.value)
+        assert crm.ask("SELECT customer_id FROM customer_scores") == [(customer,)]
+
+    def test_takes_what_killed_workers_had_brought(self, postgresql):
+        deliver(postgresql, MONDAY, {})
+        postgresql.change("CREATE TABLE portfolio_staging_dead AS SELECT * FROM customer_scores")
+        postgresql.change("CREATE TABLE portfolio_staging_live AS SELECT * FROM customer_scores")
+        with writing(postgresql.url, base=postgresql.base) as another:
+            another.lock("portfolio-ml portfolio_staging_live")
+            upkeep.erase(settings_of(postgresql), "a", now=now)
+        there = [name for name in postgresql.tables() if "staging" in name]
+        assert there == ["public.portfolio_staging_live"]
+
     def test_keeps_a_customer_out_of_all_runs_to_come(self, crm):
         settings = settings_of(crm)
         upkeep.erase(settings, "a", now=now)
@@ -129,6 +172,7 @@ class TestErasing:
         assert not suppress(settings, "a", now=NOW)
         assert suppression(settings).without(rows(MONDAY, {}, {})).num_rows == 1
         assert "a" not in {row[0] for row in postgresql.ask("SELECT * FROM portfolio_suppressed")}
+        assert "k1" not in repr(suppression(settings))
 
     def test_with_another_key_is_a_config_error(self, crm):
         suppress(with_state(crm, key="k1"), "a", now=NOW)
@@ -143,6 +187,16 @@ class TestErasing:
             assert caught.value.exit_code == 2
             assert "k2" not in str(caught.value)
         assert crm.state() == before
+
+
+def guarded(crm: Crm) -> str:
+    """What keeps the rows of others' calls on SQLite, which does not look at references."""
+    if crm.is_postgresql:
+        return "SELECT 1"
+    return (
+        "CREATE TRIGGER guard BEFORE DELETE ON customer_scores"
+        " BEGIN SELECT RAISE(ABORT, 'called'); END"
+    )
 
 
 def with_state(crm: Crm, key: str | None = None):
@@ -200,6 +254,13 @@ class TestLookingBack:
         assert place.bands_before(TUESDAY)["churn_band"].to_pylist() == ["low"]
         assert len(place.deliveries()) == 1
         assert replace(place, history="nothing").bands_before(TUESDAY).num_rows == 0
+
+    def test_in_a_file_where_a_point_parts_no_schema_from_a_name(self, tmp_path):
+        crm = sqlite_crm(tmp_path)
+        deliver(crm, MONDAY, {}, table="sales.scores")
+        [target] = settings_of(crm).delivery
+        [place] = places(settings_of(crm, target.model_copy(update={"table": "sales.scores"})))
+        assert [each.as_of for each in place.deliveries()] == [MONDAY]
 
     def test_beside_a_table_of_the_crms_own(self, crm):
         crm.change("CREATE TABLE accounts (id text PRIMARY KEY, risk real)")

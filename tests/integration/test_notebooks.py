@@ -1,6 +1,6 @@
 """The notebooks run from top to bottom, each in a kernel of its own, and say nothing on stderr.
 
-Three of them here, and all in `make test-long`: a kernel takes up to 40 seconds. That the names
+The first of them here, and all in `make test-long`: a kernel takes up to 40 seconds. That the names
 which the others use are there, `tests/unit/test_notebook_files.py` sees.
 """
 

@@ -12,6 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -24,7 +25,9 @@ from tests.mutants.subjects import ROOT, SUBJECTS, Subject
 from tests.mutants.trials import KILLED, NOT_RUN, SURVIVED, TIMEOUT, Trial, begun, ended, ready
 
 ALIVE = {SURVIVED, NOT_RUN}
+DOUBTFUL = ALIVE | {TIMEOUT}
 KEPT = ROOT / "build" / "mutants.json"
+PAGE = ROOT / "docs" / "reference" / "hardening.md"
 out = Console(highlight=False, markup=False, soft_wrap=True)
 
 
@@ -37,12 +40,14 @@ class Outcome:
         of: How many mutants there are.
         fates: Those that were tried, now or before, and what became of each.
         equivalent: How many of the others are explained.
+        day: When the last of them was tried; "" where none was.
     """
 
     subject: Subject
     of: int
     fates: tuple[tuple[Mutant, str], ...]
     equivalent: int
+    day: str
 
     def survivors(self) -> list[Mutant]:
         """Those that a test should have noticed."""
@@ -59,6 +64,7 @@ class Outcome:
             timeouts=count[TIMEOUT],
             equivalent=self.equivalent,
             survived=count[SURVIVED] + count[NOT_RUN],
+            day=self.day,
         )
 
 
@@ -72,8 +78,14 @@ def outcome(subject: Subject, chosen: argparse.Namespace) -> Outcome:
         _keep(mutant, fate)
         if fate in ALIVE:
             out.print(f"{fate}\n{mutant.shown()}")
-    fates = tuple((left[name], fate) for name, fate in _kept().items() if name in left)
-    return Outcome(subject, len(left) + len(known), fates, len(known))
+    kept = {name: tried for name, tried in _kept().items() if name in left}
+    return Outcome(
+        subject,
+        of=len(every),
+        fates=tuple((left[name], fate) for name, (fate, _) in kept.items()),
+        equivalent=len(known),
+        day=max((day for _, day in kept.values()), default=""),
+    )
 
 
 def _drawn(
@@ -82,8 +94,8 @@ def _drawn(
     if chosen.report:
         return []
     if chosen.again:
-        kept = _kept()
-        return [mutant for name, mutant in left.items() if kept.get(name) in ALIVE]
+        doubtful = {name for name, (fate, _) in _kept().items() if fate in DOUBTFUL}
+        return [mutant for name, mutant in left.items() if name in doubtful]
     names = sorted(left)
     if not chosen.all and subject.sample is not None:
         names = names[: chosen.sample or subject.sample]
@@ -115,13 +127,15 @@ def _fates(subject: Subject, tried: Sequence[Mutant], *, jobs: int) -> Iterator[
         yield trial.mutant, fate
 
 
-def _kept() -> dict[str, str]:
+def _kept() -> dict[str, tuple[str, str]]:
+    """What became of each mutant that was ever tried, and on which day."""
     return json.loads(KEPT.read_text()) if KEPT.exists() else {}
 
 
 def _keep(mutant: Mutant, fate: str) -> None:
     KEPT.parent.mkdir(exist_ok=True)
-    KEPT.write_text(json.dumps(_kept() | {mutant.name: fate}, indent=1))
+    tried = (fate, datetime.now(tz=UTC).date().isoformat())
+    KEPT.write_text(json.dumps(_kept() | {mutant.name: tried}, indent=1))
 
 
 def _per_module(found: Outcome) -> Table:
@@ -144,7 +158,7 @@ def main() -> int:
     parser.add_argument("subjects", nargs="*", choices=[[], *names], default=[])
     parser.add_argument("--all", action="store_true", help="every mutant, not a sample")
     parser.add_argument("--sample", type=int, help="so many per subject, where one is drawn")
-    parser.add_argument("--again", action="store_true", help="those that survived before")
+    parser.add_argument("--again", action="store_true", help="those that survived, or were late")
     parser.add_argument("--report", action="store_true", help="none; what is known of them")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--write", action="store_true", help="the figures into docs/reference")
@@ -163,7 +177,8 @@ def main() -> int:
     for entry in stale:
         out.print(f"equivalent.toml explains what is no more: {entry.module} {entry.before}")
     if chosen.write:
-        page.write([outcome.figures() for outcome in found])
+        figures = [outcome.figures() for outcome in found]
+        PAGE.write_text(page.written(PAGE.read_text(), figures, names))
     return int(bool(stale) or any(outcome.survivors() for outcome in found))
 
 

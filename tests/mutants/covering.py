@@ -11,17 +11,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import coverage
-from tests.mutants.subjects import ROOT, SOURCE, Subject
+import pytest
+from tests.mutants.subjects import LEFT_OUT, ROOT, SOURCE, Subject
 
 
 class Seconds:
-    """A plugin that notes the CPU seconds of each test, its fixtures included."""
+    """A plugin that notes the seconds of each test, its fixtures included."""
 
     def __init__(self) -> None:
         self.by_test: dict[str, float] = defaultdict(float)
 
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if not _is_left_out(item)]
+
     def pytest_runtest_logreport(self, report) -> None:
         self.by_test[report.nodeid] += report.duration
+
+
+def _is_left_out(item: pytest.Item) -> bool:
+    values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    named = {*item.fixturenames, *(value for value in values if isinstance(value, str))}
+    return not LEFT_OUT.isdisjoint(named)
 
 
 @dataclass(frozen=True)
@@ -122,8 +132,6 @@ def options(folder: Path) -> list[str]:
 
 
 def _main(noted: str, settings: str, tests: Sequence[str]) -> int:
-    import pytest  # noqa: PLC0415 - the parent need not
-
     seconds = Seconds()
     folder = Path(noted).with_suffix(".tmp")
     shown = ["--cov", f"--cov-config={settings}", "--cov-context=test", "--cov-report="]

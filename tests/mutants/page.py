@@ -2,17 +2,17 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.mutants.subjects import ROOT
+from tests.told_anew import Place, told_anew
 
-PAGE = ROOT / "docs" / "reference" / "hardening.md"
-MEASURED = re.compile(
-    r"(?<=<!-- mutants: made by `make mutants` -->\n).*?(?=<!-- /mutants -->)", re.DOTALL
-)
+_HEAD = """\
+| part | mutants | tried | killed | timeouts | equivalent | survived | score | day |
+|---|---:|---:|---:|---:|---:|---:|---:|---|
+"""
+PLACE = Place("mutants", "make mutants", _HEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Figures:
         timeouts: Noticed because the tests did not end.
         equivalent: Explained in `equivalent.toml`, and not run.
         survived: Noticed by nobody.
+        day: When the last of them was tried; "" where none was.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Figures:
     timeouts: int
     equivalent: int
     survived: int
+    day: str = ""
 
     @property
     def score(self) -> str:
@@ -43,26 +45,24 @@ class Figures:
         can_be = self.tried - self.equivalent
         return f"{(self.killed + self.timeouts) / can_be:.1%}" if can_be else "–"
 
+    @property
+    def row(self) -> str:
+        """Its row of the table."""
+        counts = f"{self.of:,} | {self.tried:,} | {self.killed:,} | {self.timeouts}"
+        left = f"{self.equivalent} | {self.survived} | {self.score} | {self.day or '–'}"
+        return f"| {self.name} | {counts} | {left} |\n"
 
-def table(figures: Sequence[Figures]) -> str:
+
+def table(figures: Iterable[Figures]) -> str:
     """The figures as a Markdown table."""
-    head = "| part | mutants | tried | killed | timeouts | equivalent | survived | score |"
-    rule = "|---|---:|---:|---:|---:|---:|---:|---:|"
-    rows = [
-        f"| {f.name} | {f.of:,} | {f.tried} | {f.killed} | {f.timeouts} | {f.equivalent} "
-        f"| {f.survived} | {f.score} |"
-        for f in figures
-    ]
-    return "\n".join((head, rule, *rows))
+    return _HEAD + "".join(each.row for each in figures)
 
 
-def write(figures: Sequence[Figures]) -> None:
-    """The figures into the page, with the machine and the day."""
-    day = datetime.now(tz=UTC).date().isoformat()
-    measured = (
-        f"\n{table(figures)}\n\nMeasured on {day}: {_processor()}, {os.cpu_count()} cores.\n\n"
-    )
-    PAGE.write_text(MEASURED.sub(lambda _: measured, PAGE.read_text()))
+def written(page: str, figures: Sequence[Figures], parts: Iterable[str]) -> str:
+    """The page with the rows of what was tried; those of the other parts, all in order, stay."""
+    rows = {each.name: each.row for each in figures if each.day}
+    measured = f"Measured on {_processor()}, {os.cpu_count()} cores."
+    return told_anew(page, PLACE, rows=rows, parts=parts, measured=measured)
 
 
 def _processor() -> str:

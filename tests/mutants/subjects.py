@@ -7,6 +7,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
 PACKAGE = SOURCE / "portfolio_ml"
 EXAMPLES = "unit/test_examples.py"
+LEFT_OUT = {"mariadb", "mariadb_server"}  # fixtures, and their parameters, that take too long
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,8 @@ class Subject:
     Attributes:
         name: How the report calls it.
         modules: Globs below the package.
-        tests: Files of tests that run in the process itself, beside the docstrings' examples: a
-            mutant is seen by no other.
+        tests: Files of tests, or single ones, that run in the process itself, beside the
+            docstrings' examples: a mutant is seen by no other.
         sample: How many mutants are tried unless all are asked for; None for all.
     """
 
@@ -28,7 +29,7 @@ class Subject:
 
     @property
     def test_files(self) -> list[str]:
-        """The files of tests, from the repository's folder."""
+        """The files of tests, and single tests, from the repository's folder."""
         return [f"tests/{test}" for test in (*self.tests, EXAMPLES)]
 
     def files(self) -> tuple[Path, ...]:
@@ -63,6 +64,7 @@ SUBJECTS = (
             "oracle/test_calibration.py",
             "property/test_metrics.py",
             "property/test_calibration.py",
+            "unit/test_reference_pages.py::test_a_page_that_is_made_from_the_code_is_up_to_date",
         ),
         sample=200,
     ),
@@ -74,9 +76,12 @@ SUBJECTS = (
             "unit/test_own_features.py",
             "unit/test_season.py",
             "unit/test_optional_columns.py",
+            "unit/test_sample.py",
+            "unit/test_exports.py::test_the_committed_page_of_features_is_that_of_the_catalogue",
             "oracle/test_features.py",
             "oracle/test_optional_features.py",
             "property/test_features.py",
+            "property/test_feature_engines.py",
             "property/test_side_tables.py",
         ),
         sample=200,
@@ -92,8 +97,16 @@ SUBJECTS = (
             "unit/test_lease.py",
             "unit/test_salesforce.py",
             "unit/test_vendor_calls.py",
+            "unit/test_table_pages.py",
             "property/test_sinks.py",
             "property/test_spreadsheet_texts.py",
+            "faults/test_delivery_in_parts.py",
+            "integration/test_delivery_crm_table.py",
+            "integration/test_delivery_refused_rows.py",
+            "integration/test_delivery_sql.py",
+            "integration/test_delivery_upkeep.py",
+            "integration/test_delivery_hubspot.py",
+            "integration/test_delivery_salesforce.py",
         ),
         sample=200,
     ),

@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -84,6 +85,7 @@ def begun(mutant: Mutant, covering: Covering) -> Trial | None:
         return None
     limit = SECONDS + TIMES * int(sum(covering.seconds[test] for test in tests))
     folder = tempfile.mkdtemp(prefix="mutant-")
+    Path(folder).chmod(0o755)  # a server below it runs as another user
     process = os.fork()
     if process == 0:
         _in_child(lambda: _judged(mutant, tests, Path(folder)), limit)
@@ -94,11 +96,19 @@ def ended(trials: dict[int, Trial]) -> tuple[Trial, str]:
     """The next of the running trials that ends, and what became of its mutant."""
     process, status = os.wait()
     trial = trials.pop(process)
+    _stop_servers(Path(trial.folder))
     shutil.rmtree(trial.folder, ignore_errors=True)
     if os.WIFSIGNALED(status):
         late = os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGKILL, signal.SIGALRM}
         return trial, TIMEOUT if late else KILLED
     return trial, SURVIVED if os.WEXITSTATUS(status) == 0 else KILLED
+
+
+def _stop_servers(folder: Path) -> None:
+    """A trial that was ended from outside has stopped no server of its own."""
+    for file in folder.glob("pg-*/data/postmaster.pid"):
+        with suppress(ProcessLookupError):
+            os.kill(int(file.read_text().split()[0]), signal.SIGQUIT)
 
 
 def _in_child(work: Callable[[], int], limit: int) -> None:
@@ -120,6 +130,7 @@ def _late(number: int, frame: FrameType | None) -> None:
 
 def _judged(mutant: Mutant, tests: Sequence[str], folder: Path) -> int:
     sys.meta_path.insert(0, _Changed(mutant))
+    tempfile.tempdir = str(folder)  # with it goes all that is left there
     files = sorted({test.partition("::")[0] for test in tests})
     return int(pytest.main([*options(folder / "tmp"), *files], plugins=[_Plan(tests)]))
 

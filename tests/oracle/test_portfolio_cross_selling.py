@@ -8,7 +8,8 @@ from tests.books import RESELLERS_AS_OF, opened_book, reseller_settings, reselle
 
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.selling.cross_sell_pairs import cross_sell_pairs
-from portfolio_ml.portfolio.selling.next_category import CrossSelling, cross_selling, next_category
+from portfolio_ml.portfolio.selling.cross_selling import CrossSelling, cross_selling
+from portfolio_ml.portfolio.selling.next_category import next_category
 from portfolio_ml.portfolio.selling.next_category_evidence import next_category_evidence
 from portfolio_ml.timeline import to_date
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portfolio_ml.acting import Campaigns, Economics, advise
+from portfolio_ml.acting import Campaigns, Economics
+from portfolio_ml.advising import advise
 
 pytestmark = pytest.mark.property
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from portfolio_ml.acting import Advice, Campaigns, Economics, advise
+from portfolio_ml.acting import Advice, Campaigns, Economics
+from portfolio_ml.advising import advise
 from portfolio_ml.report.words import whom_to_act_on
 
 pytestmark = pytest.mark.unit

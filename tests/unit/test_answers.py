@@ -7,21 +7,26 @@ from xml.etree import ElementTree as ET
 import altair as alt
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from tests.simulated import FIRST_DAY, RECIPE, simulated
 
 import portfolio_ml as pml
 from portfolio_ml import backtesting
-from portfolio_ml.acting import Economics, advise
-from portfolio_ml.answers import BacktestResult, TrainResult
+from portfolio_ml.acting import Economics
+from portfolio_ml.advising import advise
+from portfolio_ml.answers import BacktestResult, PortfolioResult, TrainResult
 from portfolio_ml.cli.show.learnt import judgements, print_judgements
 from portfolio_ml.config import settings_from
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.learning import campaigns_of
 from portfolio_ml.models.segment_identity import Migration, Move
 from portfolio_ml.pipeline import TrainingResult
+from portfolio_ml.portfolio.figure import contract_of, present
+from portfolio_ml.reckoned import Reckoned
 from portfolio_ml.registry.figures import figures_of
 from portfolio_ml.results import NO_COSTS, NOBODY_ACTIVE, acting_lines
+from portfolio_ml.schema import Column
 from portfolio_ml.timeline import Span
 
 pytestmark = pytest.mark.unit
@@ -90,6 +95,12 @@ class TestABacktest:
         expected = [churn.value("recency", "auroc", cutoff=c) for c in (*churn.cutoffs, None)]
         assert one["value"].tolist() == expected
         assert one["cutoff"].isna().tolist() == [False, False, True]
+
+    def test_of_a_history_too_young_to_be_judged_has_tables_without_rows(self):
+        young = BacktestResult({})
+        assert young.figures().columns.tolist()[:2] == ["target", "model"]
+        assert young.gains().columns.tolist()[-2:] == ["low", "high"]
+        assert len(young.figures()) == len(young.gains()) == 0
 
     def test_gives_every_gain_a_row(self, judged):
         gains = BacktestResult(judged).gains().set_index(["target", "metric", "opponent"])
@@ -188,6 +199,17 @@ def trained(migration):
         migration=migration,
     )
     return TrainResult(result)
+
+
+def test_a_figure_that_is_not_there_is_a_mistake_that_names_the_nearest():
+    as_of = date(2024, 3, 1)
+    region = Column("region", pa.string(), "where")
+    contract = contract_of("flow", grain="one region", key=["region"], columns=[region])
+    flow = present(contract, "Flow", {"region": ["North"]}, as_of=as_of)
+    found = Reckoned(as_of, (flow,), run_id="r", versions={}, currency="EUR")
+    assert PortfolioResult(found, ())["flow"]["region"].tolist() == ["North"]
+    with pytest.raises(ConfigError, match=r"no figure 'flows' here.*mean 'flow'"):
+        PortfolioResult(found, ())["flows"]
 
 
 def test_a_migration_counts_customers_by_old_and_new_segment():

@@ -12,7 +12,8 @@ import pytest
 from tests.books import small_book
 from tests.histories import after, bought
 
-from portfolio_ml.acting import Campaigns, Economics, advise
+from portfolio_ml.acting import Campaigns, Economics
+from portfolio_ml.advising import advise
 from portfolio_ml.monitoring.drift import Drift
 from portfolio_ml.portfolio.catalogue import contracts, figures
 from portfolio_ml.portfolio.figure import absent, present
@@ -196,6 +197,8 @@ def test_sections_without_scores_have_no_risk():
     unscored = a_dimension(value_at_risk=None)
 
     assert "no champion" in sections.risk_of(unscored).absent
+    beyond = replace(a_dimension(a_section("the largest", value_at_risk=None)), value_at_risk=8.0)
+    assert sections.risk_of(beyond).absent  # it is all in sections that the page does not tell
     assert "Value at risk" not in sections.revenue_of(unscored).numbers.columns
 
 
@@ -277,6 +280,8 @@ def test_value_is_bridged_only_between_years_that_compare():
     assert {"+30", "−25", "value now"} <= {*texts(svg(shown))}
     young = replace(health, value_change=None)
     assert "too short" in bridge(replace(NOTHING, flow=flow, health=young)).absent
+    nothing = (replace(flow[0], value_change=0.0), *flow[1:])
+    assert "had brought nothing" in bridge(replace(NOTHING, flow=nothing, health=young)).absent
 
 
 def test_retention_is_told_over_all_cohorts_that_are_old_enough():

@@ -51,6 +51,18 @@ def test_other_files_are_refused_in_one_sentence(tmp_path, name, content, said):
         chosen_customers(file)
 
 
+def test_a_file_that_may_not_be_read_is_refused_in_one_sentence(tmp_path, monkeypatch):
+    file = tmp_path / "some.csv"
+    file.write_text("a\n")
+
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", refused)
+    with pytest.raises(ConfigError, match="saw Permission denied"):
+        chosen_customers(file)
+
+
 def test_a_parquet_file_without_the_column_lists_its_columns(tmp_path):
     file = tmp_path / "some.parquet"
     pq.write_table(pa.table({"client": ["a"]}), file)

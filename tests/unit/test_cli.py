@@ -1,5 +1,6 @@
 """The command line: streams, exit codes, and how it answers mistakes."""
 
+import io
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from portfolio_ml.cli import app, commands
+from portfolio_ml.cli import app, champions, commands
 from portfolio_ml.cli.show.learnt import print_after_tuning
 from portfolio_ml.errors import (
     ConfigError,
@@ -56,11 +57,11 @@ def test_help_answers_without_heavy_libraries():
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    for command in commands.COMMANDS:
+    for command in (*commands.COMMANDS, *champions.COMMANDS):
         assert command.__name__ in done.stdout
 
 
-ALL = ["demo", "init", *(c.__name__ for c in commands.COMMANDS)]
+ALL = ["demo", "init", *(c.__name__ for c in (*commands.COMMANDS, *champions.COMMANDS))]
 
 
 @pytest.mark.parametrize("command", ALL)
@@ -87,6 +88,26 @@ def test_the_list_of_commands_cuts_no_sentence_off(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert app.run(["--help"]) == 0
     assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
+
+
+def test_streams_that_are_closed_or_lack_a_letter_stop_no_command(monkeypatch):
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="latin-1"))
+    monkeypatch.setattr(sys, "stderr", None)
+    monkeypatch.setattr(sys, "argv", ["portfolio-ml", "features", "--config", "shop.yaml"])
+    monkeypatch.setattr(app, "run", lambda arguments: sys.stdout.write("zażółć") * 0)
+    monkeypatch.setattr(app.signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    sys.stderr.close()
+    assert ended.value.code == 0
+    assert printed.getvalue() == b"za\\u017c\xf3\\u0142\\u0107"
+
+
+def test_a_customer_whose_bytes_are_no_text_is_a_mistake(shop, tmp_path, capsys):
+    assert app.run(["erase", "--customer", "ann\udcff", "--config", str(shop)]) == 2
+    assert "--customer is not UTF-8" in capsys.readouterr().err
+    assert not [*tmp_path.glob("*.db")]
 
 
 def test_tuning_without_optuna_says_what_to_install(shop, capsys, monkeypatch):

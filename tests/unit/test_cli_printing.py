@@ -128,6 +128,18 @@ def test_of_a_curve_points_all_along_it_are_shown():
     ]
 
 
+def test_a_period_in_which_no_cohort_bought_is_told():
+    shares = (("0001-0090", 0.5), ("0091-0180", 0.0), ("0181-0270", 0.25), ("0271-0360", None))
+    rows = [
+        {"cohort": f"2024-Q{q}", "period": period, "customers": 10, "share": share}
+        for q in (1, 2)
+        for period, share in shares
+    ]
+    [table] = figure_tables(figure(COHORTS, rows), rows=2, width=80)
+    assert table.names == ("cohort", "customers", "1-90", "91-180", "181-270")
+    assert table.rows[0] == ("2024-Q1", "10", "50%", "0%", "25%")
+
+
 def test_cohorts_have_a_line_each_with_what_share_still_bought():
     rows = [
         {"cohort": f"2024-Q{q}", "period": period, "customers": 10 * q, "share": share}

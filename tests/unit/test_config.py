@@ -224,6 +224,13 @@ class TestFaults:
         said = fault(load, SHOP + f"delivery: [{one}, {one}]\n")
         assert "delivery: two targets write to hubspot's contacts" in said
 
+    def test_of_a_state_database_that_cannot_hold_an_outbox_name_those_that_can(self, load):
+        text = SHOP + "state: {url: mariadb://db/crm}\n"
+        assert load(text).state.url == "mariadb://db/crm"
+        hubspot = "{kind: hubspot, token: x, columns: {p_churn: risk}}"
+        said = fault(load, f"{text}delivery: [{hubspot}]\n")
+        assert "state: hubspot needs a state database in SQLite or PostgreSQL" in said
+
     @pytest.mark.parametrize("key", ["_env_file", "_cli_parse_args", "_base", "__pydantic_self__"])
     def test_of_keys_that_would_steer_the_library_are_unknown_keys(self, load, key):
         assert f"{key}: unknown key" in fault(load, SHOP + f"{key}: true\n")

@@ -322,6 +322,11 @@ def test_without_repeat_purchases_the_population_mean_is_expected():
     assert spend == pytest.approx(mean)
 
 
+def test_an_infinite_population_mean_leaves_a_customers_own_alone():
+    model = GammaGamma(p=6.25, q=0.9, v=15.44)
+    assert model.expected_spend([3, 0], [80, 0]).tolist() == [80, np.inf]
+
+
 def test_many_purchases_outweigh_the_population():
     model = GammaGamma(p=6.25, q=3.74, v=15.44)
     assert model.expected_spend(100_000, 80) == pytest.approx(80, rel=1e-4)

@@ -1,6 +1,7 @@
 import sqlite3
 import sys
 import traceback
+from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,15 @@ import pytest
 import sqlalchemy as sa
 from tests.servers import postgresql
 
-from portfolio_ml.databases import read, read_query, read_table, redacted, rehearsing, writing
+from portfolio_ml.databases import (
+    read,
+    read_query,
+    read_table,
+    redacted,
+    rehearsing,
+    there_are,
+    writing,
+)
 from portfolio_ml.databases.connections import place
 from portfolio_ml.databases.faults import refusal, told
 from portfolio_ml.errors import (
@@ -199,8 +208,13 @@ class TestReading:
         monkeypatch.setattr(read, "BATCH_ROWS", batch)
         query = "SELECT amount FROM orders UNION ALL SELECT 'many' UNION ALL SELECT 7"
         amounts = read_query(URL, query, base=crm)["amount"].to_pylist()
-        assert amounts[2:] == [None, "many", "7"]
-        assert [float(amount) for amount in amounts[:2]] == [1.0, 2.5]
+        assert amounts == ["1", "2.5", None, "many", "7"]
+
+    @pytest.mark.parametrize("batch", [1, 2, 50_000])
+    def test_an_id_is_the_same_text_whatever_number_holds_it(self, crm, monkeypatch, batch):
+        monkeypatch.setattr(read, "BATCH_ROWS", batch)
+        query = "SELECT 7 AS id UNION ALL SELECT 7.0 UNION ALL SELECT 7.0 UNION ALL SELECT '007'"
+        assert read_query(URL, query, base=crm)["id"].to_pylist() == ["7", "7", "7", "007"]
 
     def test_a_query_is_taken_literally(self, crm):
         query = """SELECT ':x %s ?' AS "a:b%" FROM orders WHERE customer LIKE '%a' -- :y"""
@@ -227,6 +241,24 @@ class TestReading:
     def test_a_missing_column_in_a_query_lists_the_columns_of_its_tables(self, crm):
         with pytest.raises(ConfigError, match=r"spend.*orders \(customer, amount, note\)"):
             read_query(URL, "SELECT spend FROM orders", base=crm)
+
+    def test_a_query_of_a_view_whose_table_is_gone_says_so(self, crm):
+        with closing(sqlite3.connect(crm / "crm.db")) as connection:
+            connection.execute("CREATE TABLE gone (x INTEGER)")
+            connection.execute("CREATE VIEW stale AS SELECT x FROM gone")
+            connection.execute("DROP TABLE gone")
+        with pytest.raises(ConfigError, match=r"saw no such table: main.gone.*orders, stale\."):
+            read_query(URL, "SELECT * FROM stale", base=crm)
+
+    def test_a_place_where_nobody_may_look_is_unavailable(self, tmp_path):
+        url = f"sqlite:///{'x' * 300}/crm.db"
+        for look in (
+            lambda: read_query(url, "SELECT 1", base=tmp_path),
+            lambda: there_are(url, (), base=tmp_path),
+            lambda: rehearsing(url, base=tmp_path).__enter__(),
+        ):
+            with pytest.raises(ServiceUnavailableError, match=r"cannot be opened.*name too long"):
+                look()
 
     def test_a_query_that_gives_no_rows_is_refused_and_changes_nothing(self, crm):
         with pytest.raises(ConfigError, match="gives no rows"):
@@ -391,6 +423,52 @@ class TestReadingFromPostgresql:
         query = "SELECT TIMESTAMPTZ '2024-03-01 12:00+00' AS moment, DATE '2024-03-01' AS day"
         [row] = read_query(server, query, base=tmp_path).to_pylist()
         assert (row["moment"].isoformat()[:4], row["day"]) == ("2024", date(2024, 3, 1))
+
+    def test_dates_that_python_has_not_are_told_as_they_are_written(self, server, tmp_path):
+        query = """
+            SELECT day, day + TIME '09:30' AS moment, day + TIMETZ '09:30+00' AS instant
+            FROM unnest(ARRAY['2024-03-01', 'infinity', '12000-01-01', '0044-03-15 BC']::date[])
+            WITH ORDINALITY AS t (day, place) ORDER BY place
+            """
+        found = read_query(server, query, base=tmp_path)
+        days, moments, instants = (column.to_pylist() for column in found.columns)
+        assert days == ["2024-03-01", "infinity", "12000-01-01", "0044-03-15 BC"]
+        assert moments[:2] == ["2024-03-01 09:30:00", "infinity"]
+        assert instants[0].startswith("2024-03-01 09:30:00+")
+
+    @pytest.mark.parametrize("batch", [1, 50_000])
+    def test_values_without_a_type_of_their_own_become_text(
+        self, server, tmp_path, monkeypatch, batch
+    ):
+        monkeypatch.setattr(read, "BATCH_ROWS", batch)
+        query = """SELECT * FROM (VALUES (1.5::numeric, '{"a": 1}'::json), ('NaN', '"x"')) AS t"""
+        rows = read_query(server, query, base=tmp_path)
+        assert [column.to_pylist() for column in rows.columns] == [
+            ["1.5", "NaN"],
+            ["{'a': 1}", "x"],
+        ]
+
+    def test_a_row_that_another_needs_or_a_trigger_keeps_is_a_data_error(self, server, tmp_path):
+        with psycopg.connect(server) as connection:
+            connection.execute(
+                """
+                CREATE TABLE kept (customer text PRIMARY KEY);
+                CREATE TABLE needing (customer text REFERENCES kept);
+                INSERT INTO kept VALUES ('needed'), ('guarded');
+                INSERT INTO needing VALUES ('needed');
+                CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql
+                AS $$ BEGIN RAISE EXCEPTION 'not %', OLD.customer; END $$;
+                CREATE TRIGGER guard BEFORE DELETE ON kept FOR EACH ROW
+                WHEN (OLD.customer = 'guarded') EXECUTE FUNCTION guard();
+                """
+            )
+        for customer, what in {"needed": "a constraint", "guarded": "a trigger"}.items():
+            with (
+                pytest.raises(DataError, match=f"(?i){what} refuses a row") as caught,
+                writing(server, base=tmp_path) as database,
+            ):
+                database.run("DELETE FROM kept WHERE customer = ?", customer)
+            assert customer not in str(caught.value)
 
     def test_a_locked_table_is_for_later(self, server, tmp_path):
         psycopg = pytest.importorskip("psycopg")

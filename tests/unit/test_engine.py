@@ -768,6 +768,22 @@ def test_a_date_beyond_what_times_reach_has_no_minute(engine):
     assert found["day"].to_pylist() == [0, 2**31 - 2]
 
 
+def test_a_broken_page_of_parquet_is_told_each_time(tmp_path):
+    """DuckDB notices this one by chance where it reads with more threads than one."""
+    file = tmp_path / "sales.parquet"
+    values = pa.array([7.0]).cast(pa.float16())
+    pq.write_table(pa.table({"customer_id": values, "amount": [10.0]}), file)
+    whole = file.read_bytes()
+    page = whole.index(b"\x02\x00\x00\x00\x02\x01\x01\x02\x00")
+    file.write_bytes(whole[: page + 7] + b"\x82" + whole[page + 8 :])
+    for _ in range(5):
+        with (
+            opened(DuckDB(threads=1)) as engine,
+            pytest.raises(DataError, match=r"(?s)cannot be read.*Corrupted file"),
+        ):
+            engine.keep(engine.scan([file]))
+
+
 @pytest.mark.parametrize(("unit", "value"), [("ms", -(2**63) // 1000 + 1), ("us", -(2**63) + 5)])
 def test_a_time_beyond_all_calendars_is_told_in_a_sentence(tmp_path, unit, value):
     far = pa.table({"when": pa.array([value], pa.int64()).cast(pa.timestamp(unit))})

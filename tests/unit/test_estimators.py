@@ -43,3 +43,15 @@ def test_rows_of_a_group_lie_on_one_side_of_a_fold():
 def test_negative_spend_is_refused():
     with pytest.raises(ValueError, match="Negative values"):
         LifetimeValueRegressor().fit(np.ones((10, 1)), np.linspace(-1, 1, 10))
+
+
+def test_spend_that_hardly_anybody_has_is_refused():
+    spend = np.zeros(30)
+    spend[4] = 5.0
+    with pytest.raises(ValueError, match="too few groups with a spend above 0"):
+        LifetimeValueRegressor().fit(np.ones((30, 1)), spend)
+
+
+def test_groups_of_another_length_are_refused():
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        ChurnClassifier().fit(np.ones((30, 1)), np.arange(30) % 2, groups=[1, 2, 3])

@@ -4,16 +4,19 @@ from dataclasses import replace
 from datetime import date
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from tests.histories import HORIZONS, REFERENCE, Line, after, bought, day_of, history_of
 
-from portfolio_ml.errors import DataError
+from portfolio_ml.customers import CustomerTable
+from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.features.account import DAYS, NUMBERS
 from portfolio_ml.features.catalogue import catalogue
 from portfolio_ml.features.feature import Stage, features_hash
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.reference import Reference, _spend_model
-from portfolio_ml.features.table import Horizons, at, definitions_hash
+from portfolio_ml.features.table import Horizons, at, computed, definitions_hash
+from portfolio_ml.schema import QUARANTINE
 
 pytestmark = pytest.mark.unit
 
@@ -34,9 +37,9 @@ UNITS = {
 }  # fmt: skip
 
 
-def table_of(engine, lines, as_of_days=(AS_OF,), references=None):
+def table_of(engine, lines, as_of_days=(AS_OF,), **known):
     inputs = inputs_of(history_of(engine, lines), engine)
-    return at(inputs, as_of_days, horizons=HORIZONS, references=references)
+    return at(inputs, as_of_days, horizons=HORIZONS, **known)
 
 
 # The catalogue
@@ -47,6 +50,34 @@ def test_names_are_given_once_and_every_unit_is_known():
 
     assert len(set(names)) == len(names)
     assert {feature.unit for feature in ALL} == UNITS
+
+
+@pytest.mark.parametrize(
+    "name", ["customer", "as_of", "spend", "reference_region", "region_known_share"]
+)
+def test_an_attribute_that_would_hide_a_column_is_refused(name):
+    attributes = ["valid_from", "region", name]
+    have = {f"customers.{each}" for each in attributes}
+    with pytest.raises(ConfigError, match=f"attribute '{name}'.*own_{name}: {name}, or leave"):
+        catalogue(have, attributes=attributes)
+
+
+def test_an_attribute_may_be_called_valid_until(engine):
+    days = [AS_OF - 800, AS_OF - 100]
+    rows = {"customer_id": ["ann"] * 2, "valid_from": days, "valid_until": ["long", "longer"]}
+    people = CustomerTable(
+        frame=engine.from_arrow(pa.table(rows)),
+        kept=2,
+        quarantine=QUARANTINE.arrow.empty_table(),
+        is_dated=True,
+        columns=frozenset({"valid_until"}),
+        static=frozenset(),
+        source="people.csv",
+    )
+    history = history_of(engine, bought("ann", 980, 990))
+    inputs = inputs_of(history, engine, customers=people)
+    [row] = at(inputs, [AS_OF], horizons=HORIZONS).rows.to_pylist()
+    assert (row["valid_until_known_share"], row["valid_until_changed_365d"]) == (1, 1)
 
 
 def test_models_learn_from_all_but_numbers_that_mean_nothing_to_them():
@@ -147,6 +178,22 @@ def test_a_table_gives_the_rows_of_a_day_and_its_dates(engine):
     assert table.on(AS_OF)["as_of"].to_pylist() == [AS_OF]
     assert table.dated_rows()["as_of"].to_pylist() == [after(999), after(1000)]
     assert isinstance(table.dated_rows()["as_of"][0].as_py(), date)
+
+
+def test_the_first_half_of_the_progress_is_the_fitting_of_each_day_the_second_its_reading(engine):
+    told = []
+
+    table_of(engine, bought("a", 100, 900), (AS_OF - 1, AS_OF), progress=told.append)
+
+    assert told == [0.25, 0.5, 0.75]
+
+
+def test_what_is_not_yet_collected_knows_how_many_rows_it_has(engine):
+    lines = [*bought("a", 0), *bought("b", 10), *bought("c", 1001)]
+    inputs = inputs_of(history_of(engine, lines), engine)
+    found = computed(inputs, (AS_OF,), horizons=HORIZONS, references={AS_OF: REFERENCE})
+
+    assert found.count() == 2
 
 
 # Sizes

@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from tests.fuzz.page import BEGIN, END, Fuzzed, told_anew
+from tests.fuzz.page import PLACE, Fuzzed, written
 
 pytestmark = pytest.mark.unit
 
@@ -15,9 +15,9 @@ def fuzzed(part, tried, day=1):
 
 
 def test_a_row_is_written_anew_and_the_others_stay_in_their_order():
-    page = f"Above.\n\n{BEGIN}\n{END}\n\nBelow.\n"
-    first = told_anew(page, [fuzzed("models", 7), fuzzed("config", 1_234)], PARTS, "2 CPUs")
-    both = told_anew(first, [fuzzed("models", 8, day=2), fuzzed("csv", 9, day=2)], PARTS, "4 CPUs")
+    page = f"Above.\n\n{PLACE.begin}\n{PLACE.end}\n\nBelow.\n"
+    first = written(page, [fuzzed("models", 7), fuzzed("config", 1_234)], PARTS, "2 CPUs")
+    both = written(first, [fuzzed("models", 8, day=2), fuzzed("csv", 9, day=2)], PARTS, "4 CPUs")
     assert [line for line in both.splitlines() if line.startswith("| c") or "models" in line] == [
         "| config | 3 | 1,234 | 60 | 42 | 0 | 2026-11-01 |",
         "| csv | 3 | 9 | 60 | 42 | 0 | 2026-11-02 |",
@@ -31,4 +31,4 @@ def test_a_row_is_written_anew_and_the_others_stay_in_their_order():
 
 def test_a_page_without_a_place_for_the_table_is_refused():
     with pytest.raises(ValueError, match="no place"):
-        told_anew("Nothing here.\n", [fuzzed("csv", 1)], PARTS, "2 CPUs")
+        written("Nothing here.\n", [fuzzed("csv", 1)], PARTS, "2 CPUs")

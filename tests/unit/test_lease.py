@@ -52,6 +52,19 @@ def test_a_clock_that_went_back_keeps_no_lease_for_longer(folder):
         assert renewed(folder)[1] == NOW.isoformat()
 
 
+def test_who_comes_second_between_the_look_and_the_grasp_does_not_deliver(folder):
+    with writing(URL, base=folder) as database:
+        database.run(
+            "CREATE TRIGGER quicker BEFORE UPDATE ON portfolio_leases"
+            " BEGIN SELECT RAISE(IGNORE); END"
+        )
+    with (
+        pytest.raises(TryAgainLaterError, match=r"delivering to this target.*\banother process\b"),
+        leased("crm", url=URL, base=folder, now=lambda: NOW),
+    ):
+        pass
+
+
 def test_a_holder_that_nobody_can_read_holds_nothing(folder):
     held_by(folder, "?", NOW)
     with leased("crm", url=URL, base=folder, now=lambda: NOW):

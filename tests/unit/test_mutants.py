@@ -6,7 +6,7 @@ from tests.mutants import mutations
 from tests.mutants.covering import Covering
 from tests.mutants.explained import explained, gone
 from tests.mutants.mutations import dotted, mutants
-from tests.mutants.page import Figures, table
+from tests.mutants.page import PLACE, Figures, table, written
 from tests.mutants.subjects import SUBJECTS
 
 pytestmark = pytest.mark.unit
@@ -72,14 +72,29 @@ def test_every_mutant_that_is_explained_is_still_one():
     assert all(entry.reason for entry in entries)
 
 
+def figures(name, killed, day="2026-11-27"):
+    return Figures(name, 100, killed + 5, killed, timeouts=1, equivalent=2, survived=2, day=day)
+
+
 def test_the_score_leaves_out_what_nobody_can_notice():
-    figures = Figures("gate", 100, 10, killed=5, timeouts=1, equivalent=2, survived=2)
-    assert table([figures]).splitlines()[-1] == "| gate | 100 | 10 | 5 | 1 | 2 | 2 | 75.0% |"
+    last = table([figures("gate", 5)]).splitlines()[-1]
+    assert last == "| gate | 100 | 10 | 5 | 1 | 2 | 2 | 75.0% | 2026-11-27 |"
 
 
 def test_a_part_that_was_not_tried_has_no_score():
-    figures = Figures("gate", 100, 0, killed=0, timeouts=0, equivalent=0, survived=0)
-    assert table([figures]).splitlines()[-1] == "| gate | 100 | 0 | 0 | 0 | 0 | 0 | – |"
+    nothing = Figures("gate", 100, 0, killed=0, timeouts=0, equivalent=0, survived=0)
+    assert table([nothing]).splitlines()[-1] == "| gate | 100 | 0 | 0 | 0 | 0 | 0 | – | – |"
+
+
+def test_a_part_that_was_not_tried_keeps_its_row_in_the_page():
+    page = f"Above.\n\n{PLACE.begin}\n{PLACE.end}\n\nBelow.\n"
+    first = written(page, [figures("labels", 50, day="2026-11-26")], ["gate", "labels"])
+    both = written(first, [figures("gate", 5), figures("labels", 0, "")], ["gate", "labels"])
+    rows = [line for line in both.splitlines() if line.endswith(("-26 |", "-27 |"))]
+    assert rows == [
+        "| gate | 100 | 10 | 5 | 1 | 2 | 2 | 75.0% | 2026-11-27 |",
+        "| labels | 100 | 55 | 50 | 1 | 2 | 2 | 96.2% | 2026-11-26 |",
+    ]
 
 
 def test_tests_that_failed_or_did_not_do_the_same_in_all_runs_are_told_with_the_seeds():

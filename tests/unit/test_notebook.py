@@ -83,6 +83,25 @@ def test_real_timestamps_and_an_earlier_date_work():
     assert built["recency_days"].tolist() == [0.0]
 
 
+@pytest.mark.parametrize(
+    "as_of",
+    [date(2024, 2, 9), datetime(2024, 2, 9, 14, tzinfo=UTC), pd.Timestamp("2024-02-09 14:00")],
+)
+def test_a_moment_stands_for_its_date(as_of):
+    built = portfolio_ml.build_features(pd.DataFrame(PURCHASES), as_of=as_of)
+    assert built["recency_days"].tolist() == [0.0]
+
+
+def test_the_last_complete_day_is_that_of_the_portfolios_time_zone(monkeypatch):
+    monkeypatch.setattr("portfolio_ml.notebook._now", lambda: datetime(2024, 2, 12, 2, tzinfo=UTC))
+    given = pd.DataFrame(PURCHASES)
+    days = {
+        zone: str(portfolio_ml.build_features(given, timezone=zone)["as_of"].max().date())
+        for zone in ("UTC", "America/Los_Angeles")  # where it is the evening of the 11th
+    }
+    assert days == {"UTC": "2024-02-11", "America/Los_Angeles": "2024-02-10"}
+
+
 def test_refused_rows_are_warned_of_with_the_main_rule_and_an_example():
     given = pd.DataFrame(PURCHASES)
     bad = pd.DataFrame({"customer_id": ["9"], "timestamp": ["soon"], "amount": [1.0]})
@@ -158,9 +177,10 @@ class TestResultsOnAConsole:
         assert "c5" not in shown
 
 
-def test_a_date_that_is_none_is_told():
+@pytest.mark.parametrize("as_of", ["yesterday", 20240209])
+def test_a_date_that_is_none_is_told(as_of):
     with pytest.raises(ConfigError, match="as_of given is no date"):
-        portfolio_ml.build_features(pd.DataFrame(PURCHASES), as_of="yesterday")
+        portfolio_ml.build_features(pd.DataFrame(PURCHASES), as_of=as_of)
 
 
 def test_a_missing_column_lists_those_that_are_there():

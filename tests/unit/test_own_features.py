@@ -9,7 +9,7 @@ import pytest
 from tests.histories import HORIZONS, REFERENCE, after, bought, day_of, history_of
 
 import portfolio_ml as pml
-from portfolio_ml.errors import DataError
+from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.features.catalogue import catalogue
 from portfolio_ml.features.feature import Feature, Stage, features_hash
 from portfolio_ml.features.inputs import inputs_of
@@ -37,6 +37,19 @@ def own(value: nw.Expr, *, stage: Stage = Stage.DAYS, name: str = "mine", **more
     )
 
 
+REFUSED = {
+    "1 / 0": "The feature module 'mine.py' cannot be imported (in features): saw"
+    " ZeroDivisionError: division by zero. Mend it, or take it out of the config.",
+    "FEATURES = 3": "The feature module 'mine.py' has no list or tuple FEATURES (in features)."
+    " Give it one, of portfolio_ml.Feature.",
+    "FEATURES = [3]": "FEATURES of 'mine.py' holds something that is no Feature (in features): saw"
+    " 3. Make it a portfolio_ml.Feature.",
+    MODULE.replace('nw.col("lines").max()', "3"): "The feature 'most_lines' of 'mine.py' has no"
+    " value that can be computed (in features): saw int in stage DAYS. Give it a Narwhals"
+    " expression over the columns of its stage.",
+}
+
+
 class TestAModule:
     def test_gives_its_features_in_order(self, tmp_path):
         (tmp_path / "mine.py").write_text(MODULE)
@@ -53,6 +66,13 @@ class TestAModule:
     def test_leaves_the_hash_of_the_packages_features_alone(self):
         features = catalogue().features
         assert all(feature.origin == "" for feature in features)
+
+    @pytest.mark.parametrize("text", REFUSED)
+    def test_that_gives_no_features_is_refused_in_a_sentence(self, tmp_path, text):
+        (tmp_path / "mine.py").write_text(text)
+        with pytest.raises(ConfigError) as caught:
+            own_features(["mine.py"], tmp_path)
+        assert str(caught.value) == REFUSED[text]
 
 
 GOOD = {
@@ -109,7 +129,7 @@ BAD = {
     ),
     "does not aggregate": (own(nw.col("lines") + 1), "does not reduce a customer's rows to one"),
     "reads what is not there": (own(nw.col("basket").max()), "stage DAYS does not offer"),
-    "reads another stage": (own(nw.col("spend_90d").max()), "'returned'"),
+    "reads another stage": (own(nw.col("spend_90d").max()), "'returned', 'spend'"),
     "is a text": (own(nw.col("kind").max(), stage=Stage.INTERACTIONS), "is no number"),
     "reckons with a text": (
         own((nw.col("region") - 1), stage=Stage.ATTRIBUTES),

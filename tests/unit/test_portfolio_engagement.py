@@ -93,6 +93,14 @@ def test_satisfaction_is_the_last_years_mean_on_its_scale_and_its_change(book: B
     assert bob["trend_is_clear"] is False
 
 
+def test_satisfaction_is_of_the_kinds_that_the_config_names(engine: Engine) -> None:
+    told = {"satisfaction": {"kinds": ["nps"]}}
+    book = _book(engine, interactions=TALKS, settings=told)
+
+    assert {row["is_satisfaction"] for row in touches(book).rows.to_pylist()} == {False}
+    assert {row["satisfaction"] for row in engagement(book).rows.to_pylist()} == {None}
+
+
 def test_kinds_are_told_with_whom_they_reached_and_what_is_satisfaction(book: Book) -> None:
     figure = touches(book)
     rows = {(r["source"], r["kind"]): r for r in figure.rows.to_pylist()}

@@ -4,6 +4,7 @@ import pytest
 from tests.books import frozen_with, small_book
 from tests.histories import after, bought
 
+from portfolio_ml.config import Lifecycle
 from portfolio_ml.engine import opened
 from portfolio_ml.portfolio.goals.goals import goal_customers, goals, progress
 from portfolio_ml.portfolio.stock import stocks_at, stocks_without_standing
@@ -159,6 +160,21 @@ def test_a_goal_whose_day_has_passed_names_nobody_any_more(of):
     assert (row["status"], row["gap"], row["needed_per_month"]) == ("missed", 2, None)
     assert (row["customers_needed"], row["closes_gap"]) == (None, None)
     assert customers.rows.num_rows == 0
+
+
+def test_a_stage_of_then_has_the_limits_of_the_config_too(engine):
+    goal = {
+        "figure": "customers", "target": 5, "since": after(650), "by": after(900),
+        "section": "lifecycle_stage", "value": "mature",
+    }  # fmt: skip
+    book = small_book(
+        bought("ann", 500, 620, 790), engine, as_of=after(800),
+        lifecycle=Lifecycle(new_days=50, mature_days=100), settings={"goals": [goal]},
+    )  # fmt: skip
+
+    row = goals(book, progress(book)).rows.to_pylist()[0]
+
+    assert (row["attained"], row["attained_since"]) == (1, 1)  # for 150 days on day 650
 
 
 def test_without_goals_the_figures_are_absent(of):

@@ -126,6 +126,18 @@ def test_the_interval_covers_the_true_ratio_about_as_often_as_it_says() -> None:
     assert 0.84 <= hits / 300 <= 0.96
 
 
+@pytest.mark.parametrize(
+    ("came", "went"),
+    [([-2.0] * 30, [50.0] * 30), ([10.0] * 30, [100.0, -95.0] * 15)],
+)
+def test_the_interval_holds_the_ratio_where_returns_exceed_purchases(
+    came: list[float], went: list[float]
+) -> None:
+    found = ratio_of(np.array(came), np.array(went))
+
+    assert found.low <= found.value <= found.high
+
+
 def test_nothing_that_comes_or_goes_is_no_ratio() -> None:
     nothing = ratio_of(np.array([]), np.array([]))
 

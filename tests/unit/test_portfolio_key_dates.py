@@ -120,6 +120,21 @@ def test_a_season_is_a_month_that_was_the_peak_in_every_year(engine: Engine) -> 
     assert any(note.startswith("seasons: 9 of 9 customers") for note in figure.notes)
 
 
+def test_each_season_ahead_begins_on_the_first_day_of_its_own_month(engine: Engine) -> None:
+    lines = [line for n in range(9) for line in _year_round(f"c{n}", peak=1 + n % 4)]
+    book = small_book(
+        lines, engine, as_of=date(2023, 1, 1), settings={"daily_list": {"key_date_days": 60}}
+    )
+
+    rows = [r for r in key_dates(book).rows.to_pylist() if r["kind"] == "season"]
+
+    assert {(r["date"], r["reason"].split()[3]) for r in rows} == {
+        (date(2023, 1, 1), "January"),
+        (date(2023, 2, 1), "February"),
+        (date(2023, 3, 1), "March"),
+    }
+
+
 def test_peaks_that_agree_no_more_than_by_chance_are_no_season(engine: Engine) -> None:
     rng = np.random.default_rng(8)
     lines = [

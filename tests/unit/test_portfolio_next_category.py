@@ -11,13 +11,14 @@ from portfolio_ml.engine import Engine, opened
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.selling.additions import Pairs, additions
 from portfolio_ml.portfolio.selling.cross_sell_pairs import claimed, clearer, cross_sell_pairs
+from portfolio_ml.portfolio.selling.cross_selling import cross_selling
 from portfolio_ml.portfolio.selling.first_purchases import (
     NEVER,
     FirstPurchases,
     first_amounts,
     first_purchases,
 )
-from portfolio_ml.portfolio.selling.next_category import cross_selling, next_category
+from portfolio_ml.portfolio.selling.next_category import next_category
 from portfolio_ml.portfolio.selling.next_category_evidence import next_category_evidence
 from portfolio_ml.portfolio.selling.recommending import (
     MOST_ADDED,

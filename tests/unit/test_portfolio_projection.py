@@ -126,6 +126,19 @@ def test_whoever_buys_every_week_goes_on_if_nothing_changes(both: tuple[Figure, 
     assert stages == pytest.approx([0, 0, 40], abs=0.5)
 
 
+def test_there_are_never_fewer_than_no_lapsed_customers(book: Book) -> None:
+    """Where nobody ever lapsed, the luck of recruits does not bring the interval below 0."""
+    lines = [line for n in range(30) for line in bought(f"c{n}", *range(11 * n, 364, 21))]
+    young = small_book(
+        lines, book.inputs.engine, as_of=after(363), frozen=frozen_with(activity_days=360)
+    )
+
+    rows = [r for r in projections(young)[0].rows.to_pylist() if r["measure"] == "lapsed"]
+
+    assert {(r["expected"], r["low"]) for r in rows} == {(0.0, 0.0)}
+    assert min(r["high"] for r in rows) > 0
+
+
 def test_the_check_looks_back_a_quarter_at_a_time(both: tuple[Figure, Figure]) -> None:
     _, figure = both
     rows = {(r["measure"], r["horizon"]): r for r in figure.rows.to_pylist()}

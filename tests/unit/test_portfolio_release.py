@@ -68,6 +68,29 @@ def test_who_loses_money_where_money_is_earned_fits(engine: Engine) -> None:
     )
 
 
+def test_nobody_fits_a_section_of_which_only_a_part_is_known(engine: Engine) -> None:
+    lines, customers = [], []
+    for n in range(20):
+        lines += sold(f"n{n:02}", 0, 900, margin=10.0)
+        lines += sold(f"u{n:02}", 0, 900, margin=10.0 if n else -5.0)
+        customers += [
+            {"customer_id": f"n{n:02}", "region": "North", "segment": "a"},
+            {"customer_id": f"u{n:02}", "segment": "b"},
+        ]
+    book = small_book(
+        lines,
+        engine,
+        as_of=after(1000),
+        frozen=frozen_with(activity_days=200),
+        customers=customers,
+        settings={"sections": [["region", "segment"]]},
+    )
+
+    rows = release(book).rows.to_pylist()
+
+    assert [(r["customer_id"], r["fits"]) for r in rows] == [("u00", "all customers")]
+
+
 def test_what_a_customer_costs_to_serve_counts(engine: Engine) -> None:
     lines = bought("cheap", 0, 900, amount=50.0) + bought("dear", 0, 900, amount=50.0)
     customers = [

@@ -58,6 +58,22 @@ def test_a_section_is_its_customers_and_what_they_brought(book: Book) -> None:
     assert [r["margin"] for r in rows] == [None, None, None]
 
 
+@pytest.mark.parametrize("name", ["margin", "segment_name", "p_churn"])
+def test_an_attribute_is_never_taken_for_what_the_package_says(book: Book, name: str) -> None:
+    told = small_book(
+        LINES,
+        book.inputs.engine,
+        as_of=after(400),
+        scores=SCORES,
+        customers=[{"customer_id": who, name: "high"} for who in ("ann", "bob")],
+    )
+
+    assert not told.now.attributes
+    rows = sections(told).rows.to_pylist()
+    assert {r["margin"] for r in rows} == {None}
+    assert "high" not in {r["section"] for r in rows}
+
+
 def test_sections_are_crossed(book: Book) -> None:
     rows = [r for r in sections(book).rows.to_pylist() if r["dimension"] == "region x is_active"]
 

@@ -226,3 +226,20 @@ def test_what_happened_to_those_who_stayed_as_well_is_no_reason(engine: Engine) 
     assert (row["left_with"], row["stayed_with"], row["lift"]) == (30, 30, 1.0)
     assert (row["is_named"], row["likely_for"]) == (False, 0)
     assert rows["no_sign"]["likely_for"] == 30
+
+
+def test_values_that_may_be_negative_are_not_read_as_five_points(engine: Engine) -> None:
+    names = [f"{kind}{n}" for kind in ("gone", "here") for n in range(20)]
+    lines = [line for name in names for line in bought(name, 100, 200)]
+    lines += [line for name in names[20:] for line in bought(name, 390)]
+    talks = [
+        {"customer_id": name, "kind": "survey", "date": after(195), "value": 2.0 - 4 * (n % 4 == 0)}
+        for n, name in enumerate(names)
+    ]
+    book = small_book(
+        lines, engine, as_of=after(400), frozen=frozen_with(activity_days=60), interactions=talks
+    )
+
+    rows = {r["reason"]: r for r in leaving(book).rows.to_pylist()}
+
+    assert rows["low_satisfaction"]["left_with"] == 5  # and not everybody

@@ -191,6 +191,11 @@ def test_a_feature_speaks_for_its_code(feature, code):
             {"return_share": 0.1, "return_share_365d": 0.3},
             "returns are rising: 30 % of the last year's spend, 10 % of all",
         ),
+        (
+            "SPEND_FALLING",
+            {"spend_90d": 30.0, "spend_change_90d": -0.7},
+            "spent 70 % less in the last 90 days than in the 90 before",
+        ),
         ("NOT_CONTACTED", {"contacts_365d": 0}, "never contacted by us"),
         ("CONTRACT_ENDING", {"contract_days_left": 30}, "the contract ends in 30 days"),
         ("CONTRACT_ENDING", {"contract_days_left": -1}, "the contract ended 1 day ago"),

@@ -134,6 +134,7 @@ def test_other_stores_answer_for_themselves(address):
             "no http://ann:***@host/api/2.0",
         ),
         ("the password s3cret is wrong", "http://ann:s3cret@host", "the password *** is wrong"),
+        ("the password s3@cret is wrong", "http://a:s3%40cret@b", "the password *** is wrong"),
         ("\n  trouble\n", "http://host", "trouble"),
         ("", "http://host", ""),
     ],

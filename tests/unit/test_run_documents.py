@@ -74,6 +74,34 @@ def test_a_secret_from_the_environment_alone_is_not_shown(monkeypatch):
     assert "s3cret" not in public_yaml(settings)
 
 
+def test_a_secret_that_is_no_address_is_not_shown_wherever_it_stands(monkeypatch):
+    monkeypatch.setenv("PORTFOLIO_ML__STATE__KEY", "s3cret-key")
+    hubspot = {"kind": "hubspot", "token": "s3cret", "columns": {"ltv": "ltv"}}
+    salesforce = {
+        "kind": "salesforce",
+        "login_url": "https://acme.my.salesforce.com",
+        "client_id": "s3cret-id",
+        "username": "ann",
+        "private_key": "s3cret-key",
+        "external_id": "Customer__c",
+        "columns": {"ltv": "Ltv__c"},
+    }
+    settings = settings_from(
+        {
+            "name": "shop",
+            "data": {"transactions": {"source": "sales.csv"}},
+            "delivery": [hubspot, salesforce],
+        }
+    )
+    text = public_yaml(settings)
+    assert "s3cret" not in text
+    shown = yaml.safe_load(text)
+    assert shown["state"] == {"url": "sqlite:///portfolio_state.db", "key": "***"}
+    assert shown["data"]["transactions"]["source"] == "sales.csv"
+    assert [shown["delivery"][0]["token"], shown["delivery"][1]["client_secret"]] == ["***", None]
+    assert shown["delivery"][1]["login_url"] == "https://acme.my.salesforce.com"
+
+
 def test_what_is_shown_is_a_config_again(tmp_path):
     settings = settings_from(
         {"name": "shop", "data": {"transactions": {"source": "cdnow"}}}, base=tmp_path

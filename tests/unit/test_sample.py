@@ -78,6 +78,13 @@ def test_who_is_drawn_follows_from_the_id_and_the_seed_alone(inputs):
     assert ids(drawn(inputs, (LATE,), most=CUSTOMERS // 2, seed=8).inputs) != by_hand
 
 
+def test_no_line_and_no_day_of_the_others_stays(inputs, engine):
+    found = drawn(inputs, (LATE,), most=CUSTOMERS // 2, seed=7)
+
+    for table in (found.inputs.lines, found.inputs.days):
+        assert engine.collect(table.select("customer").unique()).num_rows == found.customers
+
+
 def test_a_smaller_sample_lies_within_a_larger_one(inputs):
     few, more = (ids(drawn(inputs, (LATE,), most=most, seed=7).inputs) for most in (15, 40))
 

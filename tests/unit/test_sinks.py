@@ -205,7 +205,8 @@ class TestTableNames:
         "name", ["", "a\0b", "portfolio_runs", "Portfolio_Tables", "portfolio_staging", "sqlite_x"]
     )
     def test_that_cannot_be_are_refused(self, name, tmp_path):
-        with pytest.raises(ConfigError, match="cannot have this name"):
+        told = r"cannot have this name.*\. Choose another, such as customer_scores\.$"
+        with pytest.raises(ConfigError, match=told):
             deliver_sql(
                 rows({}),
                 url="sqlite:///crm.db",

@@ -9,8 +9,14 @@ import pytest
 
 from portfolio_ml.engine import pieces
 from portfolio_ml.engine.pieces import Piece, Scan
+from portfolio_ml.engine.sessions import _demand_listener
 from portfolio_ml.engine.spark_faults import FaultOfWorkerError, computing, sent_home
-from portfolio_ml.errors import ConfigError, DataError, PortfolioError
+from portfolio_ml.errors import (
+    ConfigError,
+    DataError,
+    PortfolioError,
+    ServiceUnavailableError,
+)
 
 pytestmark = pytest.mark.unit
 pytest.importorskip("pyspark", reason="pyspark is not installed")
@@ -54,6 +60,11 @@ def test_a_package_that_workers_lack_is_named():
     told = raised_here("ModuleNotFoundError: No module named 'portfolio_ml'")
     assert isinstance(told, ConfigError)
     assert "spark.pyspark.python" in str(told)
+
+
+def test_a_master_whose_host_has_no_port_is_told():
+    with pytest.raises(ServiceUnavailableError, match=r"Spark does not answer \(in spark://a,b:1"):
+        _demand_listener("spark://a,b:1")
 
 
 def test_a_bug_of_ours_stays_one():

@@ -176,6 +176,11 @@ class TestCustomers:
         people = ("customer_id,region", "a,north", "d,east")
         assert self.rows(opened, people, ["a,b,"]) == [("b", None, "north"), ("d", None, "east")]
 
+    @pytest.mark.parametrize("name", ["survivor", "steps"])
+    def test_may_have_attributes_that_are_called_what_they_will(self, opened, name):
+        people = (f"customer_id,{name}", "a,north", "d,east")
+        assert self.rows(opened, people, ["a,b,"]) == [("b", None, "north"), ("d", None, "east")]
+
     def test_of_a_chain_are_as_the_nearest_to_the_survivor_says(self, opened):
         people = ("customer_id,region", "a,north", "b,south", "x,west", "y,mid")
         merged = ["a,b,", "b,c,", "y,z,", "x,z,"]

@@ -618,3 +618,17 @@ class TestADatabasesPassword:
         with pytest.raises(ConfigError) as caught:
             load("postgresql:/ann:s3cret@db/crm", table="sales")
         assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_amounts_whose_sum_no_integer_holds_are_refused(load, tmp_path, sign):
+    def write(amount):
+        rows = {"customer_id": ["a"] * 600, "timestamp": ["2024-03-01"] * 600}
+        table = pa.table({**rows, "amount": [sign * amount] * 600})
+        pq.write_table(table, tmp_path / "sales.parquet")
+
+    write(7e11)
+    assert load("sales.parquet").days["amount"].to_pylist() == [sign * 600 * 7e15]
+    write(8e11)
+    with pytest.raises(DataError, match=r"saw 480,000,000,000,000 in all.*a larger unit"):
+        load("sales.parquet")

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,7 @@ from portfolio_ml.answers.shown import Shown, dated
 from portfolio_ml.display import SmallTable
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.gate import Decision
-from portfolio_ml.judgement import Judgement, Supervised
+from portfolio_ml.judgement import Judgement, Score, Supervised
 from portfolio_ml.pipeline import TrainingResult, Tuned
 from portfolio_ml.report.charts import drawing, models
 from portfolio_ml.report.evidence import model_facts
@@ -53,27 +53,22 @@ class Judged(Shown):
             for target, judged in self.judgements.items()
             for score in judged.scores
         ]
-        return dated(pd.DataFrame(found))
+        names = [each.name for each in fields(Score)]
+        return dated(pd.DataFrame(found, columns=["target", *names]))
 
     def gains(self) -> pd.DataFrame:
         """What the winner gains over every other model, with its 90 % bootstrap interval.
 
         The columns are target, winner, metric, opponent, estimate, low, high.
         """
-        return pd.DataFrame(
-            {
-                "target": target,
-                "winner": judged.winner,
-                "metric": metric,
-                "opponent": opponent,
-                "estimate": gain.estimate,
-                "low": gain.low,
-                "high": gain.high,
-            }
+        found = [
+            (target, judged.winner, metric, opponent, gain.estimate, gain.low, gain.high)
             for target, judged in self.judgements.items()
             for metric, gains in judged.gains.items()
             for opponent, gain in gains.items()
-        )
+        ]
+        names = ["target", "winner", "metric", "opponent", "estimate", "low", "high"]
+        return pd.DataFrame(found, columns=names)
 
     def predictions(self, target: Supervised = "churn") -> pd.DataFrame:
         """What was predicted at the cutoffs and what happened, a row per customer and cutoff.

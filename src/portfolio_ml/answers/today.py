@@ -8,6 +8,7 @@ import pandas as pd
 
 from portfolio_ml.answers.shown import FIRST_ROWS, PAGE_WIDTH, Shown, Table
 from portfolio_ml.display import SmallTable
+from portfolio_ml.errors import ConfigError, nearest
 from portfolio_ml.figure_tables import figure_tables
 from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.opening import Validation
@@ -117,9 +118,19 @@ class PortfolioResult(Shown):
     receipts: tuple[Receipt, ...]
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        """The rows of a figure; none where it is absent."""
-        [figure] = [each for each in self.found.figures if each.name == name]
-        return pd.DataFrame(figure.rows.to_pandas())
+        """The rows of a figure; none where it is absent.
+
+        Raises:
+            ConfigError: There is no such figure, or it was not asked for.
+        """
+        figures = {each.name: each for each in self.found.figures}
+        if name not in figures:
+            guess = nearest(name, figures)
+            raise ConfigError(
+                f"there is no figure {name!r} here",
+                do=f"did you mean {guess!r}?" if guess else f"choose one of {', '.join(figures)}",
+            )
+        return pd.DataFrame(figures[name].rows.to_pandas())
 
     @property
     def absent(self) -> Mapping[str, str]:

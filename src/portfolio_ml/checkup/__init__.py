@@ -12,6 +12,7 @@ from portfolio_ml.checkup.check import Check, State, fault, tried, well, worst
 from portfolio_ml.config import Settings, load_settings
 from portfolio_ml.errors import ConfigError, FaultyConfigError
 from portfolio_ml.steps import Say
+from portfolio_ml.timeline import date_at
 
 __all__ = ["Check", "State", "check_up", "worst"]
 
@@ -54,7 +55,8 @@ def _looks(settings: Settings, *, now: datetime, say: Say) -> Iterator[tuple[str
     yield "environment", "the environment", lambda: machine.environment(settings)
     yield "time zone", "the time zone", lambda: machine.time_zone(settings, now)
     yield "disk", "the disks", lambda: machine.disks(settings)
-    yield "data", "the data", lambda: history.data(settings, today=now.date(), say=say)
+    today = date_at(now, settings.timezone)
+    yield "data", "the data", lambda: history.data(settings, today=today, say=say)
     yield "tracking", "the tracking store", lambda: tracked.tracking(settings)
     if settings.scoring.bundle is not None:
         yield "champions", "the bundle", lambda: tracked.bundle(settings)

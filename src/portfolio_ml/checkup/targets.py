@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 
+import pyarrow as pa
+
 from portfolio_ml.checkup.check import Check, tried, warning, well
 from portfolio_ml.config import (
     FiguresInParquet,
@@ -18,11 +20,13 @@ from portfolio_ml.databases import redacted, rehearsing
 from portfolio_ml.delivering import crm_of, name_of, rehearsed
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.figure_delivery import sql_tables
-from portfolio_ml.schema import CUSTOMER_ROWS
+from portfolio_ml.schema import CUSTOMER_ROWS, Column, Table
 from portfolio_ml.sinks.migration import lacking
 from portfolio_ml.sinks.receipts import Run
 from portfolio_ml.sinks.rehearsal import look
 from portfolio_ml.wording import command, counted
+
+_TRIED = Table("portfolio_checkup", "nothing", (), (Column("one", pa.int64(), "nothing"),))
 
 
 def delivery(settings: Settings, *, now: datetime) -> Iterator[Check]:
@@ -53,7 +57,7 @@ def figures(settings: Settings) -> Iterator[Check]:
 def state(settings: Settings) -> Iterator[Check]:
     """The state database: whether a transaction may write there."""
     with rehearsing(settings.state.url, base=settings.base) as database:
-        database.run("CREATE TABLE portfolio_checkup (one INTEGER)")
+        database.create(_TRIED)
     yield well("state", redacted(settings.state.url), "may be written")
 
 

@@ -6,12 +6,14 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from portfolio_ml import scratch
-from portfolio_ml.cli import commands, delivery, models
+from portfolio_ml.cli import champions, commands, delivery, models
 from portfolio_ml.cli.demo import demo
 from portfolio_ml.cli.doctor import doctor
 from portfolio_ml.cli.help import WIDEST, Command, Commands
@@ -40,7 +42,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"max_content_width": WIDEST},
 )
-_COMMANDS: Any = (demo, init, doctor, portfolio, *commands.COMMANDS, *delivery.COMMANDS)
+_COMMANDS: Any = (
+    *(demo, init, doctor, portfolio),
+    *commands.COMMANDS,
+    *champions.COMMANDS,
+    *delivery.COMMANDS,
+)
 _BY_NAME = {command.__name__: command for command in _COMMANDS}
 
 
@@ -85,7 +92,21 @@ def _version(
 def main() -> None:
     """Run the command line; ends the process with the exit code that tells what happened."""
     signal.signal(signal.SIGTERM, _terminated)
+    _take_everything()
     sys.exit(_printed(run(sys.argv[1:])))
+
+
+def _take_everything() -> None:
+    """Let the standard streams take whatever is printed.
+
+    One that was closed swallows it, and letters that a stream's encoding lacks are escaped.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _terminated(number: int, _: object) -> None:

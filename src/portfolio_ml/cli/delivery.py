@@ -134,11 +134,22 @@ def erase(
 
     if not customer.strip():
         raise ConfigError("--customer is empty", do="give the id as it is in the transactions")
+    if not _is_text(customer):
+        raise ConfigError("--customer is not UTF-8", do="give the id as it is in the transactions")
     settings = load_settings(config)
     with telling(quiet=quiet) as say:
         say("erasing")
         done = upkeep.erase(settings, customer, now=now)
     told(done, plain=erased, drawn=print_erased, as_json=as_json)
+
+
+def _is_text(argument: str) -> bool:
+    """Whether an argument is text in the terminal's encoding, and no other bytes."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _fill(config: Path, first: str, last: str | None, *, as_json: bool, quiet: bool) -> None:

@@ -19,6 +19,6 @@ def opened(config: Path, as_of: str | None, *, quiet: bool) -> Iterator[tuple[Op
     day = parsed_date(as_of)
     with (
         telling(quiet=quiet) as say,
-        pipeline.opened(settings, today=today(), as_of=day, say=say) as portfolio,
+        pipeline.opened(settings, today=today(settings.timezone), as_of=day, say=say) as portfolio,
     ):
         yield portfolio, say

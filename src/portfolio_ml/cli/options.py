@@ -55,9 +55,11 @@ def parsed_date(value: str | None) -> date | None:
         ) from None
 
 
-def today() -> date:
-    """The wall clock's date, in UTC."""
-    return now().date()
+def today(timezone: str = "UTC") -> date:
+    """The wall clock's date in the portfolio's time zone, whose days count."""
+    from portfolio_ml.timeline import date_at  # noqa: PLC0415 - heavy, as in commands
+
+    return date_at(now(), timezone)
 
 
 def now() -> datetime:

@@ -201,7 +201,7 @@ class State(Section):
     erased.
 
     Attributes:
-        url: A database, SQLite, PostgreSQL or MariaDB.
+        url: A database, SQLite or PostgreSQL; without HubSpot and Salesforce, MariaDB will do.
         key: What the ids of erased customers are hashed with, as `${PORTFOLIO_KEY}`; without it
             one is drawn and kept in the database, where it guards against a look, not a search.
     """

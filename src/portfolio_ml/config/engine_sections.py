@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from portfolio_ml.config.section import Count, Section
+from portfolio_ml.config.section import ADDRESS, Count, Section
 
 _MEMORY = r"^\d+(\.\d+)?\s?([KMGT]i?B|%)$"
 
@@ -62,7 +62,7 @@ class Spark(Section):
         default=None,
         pattern=r"^(local(\[[\d*, ]+\])?|local-cluster\[.+\]|spark://.+:\d+|yarn|k8s://.+)$",
     )
-    remote: str | None = Field(default=None, pattern=r"^sc://.+", repr=False)
+    remote: Annotated[str | None, Field(pattern=r"^sc://.+", repr=False), ADDRESS] = None
     options: dict[str, SparkOption] = Field(default={}, repr=False)
     temp_directory: Path | None = None
     memory_limit: str = Field(default="4GB", pattern=_MEMORY)

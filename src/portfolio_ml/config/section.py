@@ -12,7 +12,10 @@ def _no_switch(value: object) -> object:
     return value
 
 
-Url = Annotated[str, Field(repr=False)]  # it may hold a password
+ADDRESS = "an address"
+"""Marks a text that is not shown as it is, as it may hold a password, but without it is."""
+
+Url = Annotated[str, Field(repr=False), ADDRESS]
 
 
 Count = Annotated[PositiveInt, BeforeValidator(_no_switch)]

@@ -134,6 +134,18 @@ class Settings(BaseSettings):
                 seen.add(name)
         return delivery
 
+    @field_validator("state")
+    @classmethod
+    def _holds_an_outbox(cls, state: State, info: ValidationInfo) -> State:
+        over_http = [
+            target.kind
+            for target in info.data.get("delivery", ())
+            if isinstance(target, HubSpotTarget | SalesforceTarget)
+        ]
+        if over_http and state.url.startswith(("mariadb", "mysql")):
+            raise ValueError(f"{over_http[0]} needs a state database in SQLite or PostgreSQL")
+        return state
+
     @classmethod
     def settings_customise_sources(
         cls,

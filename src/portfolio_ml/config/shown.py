@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from portfolio_ml.config.section import ADDRESS
 from portfolio_ml.config.settings import Settings
 
 HIDDEN = "***"
@@ -34,7 +35,7 @@ def _shown(section: BaseModel, written: object) -> dict[str, Any]:
             getattr(section, name),
             plain[name],
             written.get(name) if isinstance(written, Mapping) else None,
-            is_secret=not field.repr,
+            is_secret=not field.repr and ADDRESS not in field.metadata,
         )
         for name, field in type(section).model_fields.items()
     }
@@ -55,6 +56,8 @@ def _value(value: object, plain: object, written: object, *, is_secret: bool = F
         }
     if isinstance(written, str) and _VARIABLE.search(written):
         return _without_credentials(written)
+    if is_secret and plain is not None:
+        return HIDDEN
     return _without_credentials(plain) if isinstance(plain, str) else plain
 
 

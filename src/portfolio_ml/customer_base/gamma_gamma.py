@@ -74,9 +74,8 @@ class GammaGamma(FittedModel):
         known = _known(x, z)
         own = self.p * np.where(known, x, 0)
         prior = np.where(known, max(self.q - 1, 0), 1)
-        return np.asarray(
-            (prior * self.population_mean + own * np.where(known, z, 0)) / (prior + own)
-        )
+        everybody = np.where(prior > 0, self.population_mean, 0)  # which may be infinite
+        return np.asarray((prior * everybody + own * np.where(known, z, 0)) / (prior + own))
 
     def row_log_likelihood(self, frequency: npt.ArrayLike, mean_spend: npt.ArrayLike) -> Array:
         """The log density of each mean spend, which must be above 0 and of `frequency` above 0."""

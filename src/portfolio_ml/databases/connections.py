@@ -19,14 +19,13 @@ from sqlalchemy.pool import NullPool
 
 from portfolio_ml.databases import dialects
 from portfolio_ml.databases.faults import told
-from portfolio_ml.errors import ConfigError
+from portfolio_ml.errors import ConfigError, ServiceUnavailableError
 
 LOCK_WAIT_SECONDS = 10.0
-CONNECT_WAIT_SECONDS = 10
 
 _SERVER_OPTIONS = {
     "client_encoding": "UTF8",  # what rows are sent in, whatever the database keeps
-    "connect_timeout": CONNECT_WAIT_SECONDS,
+    "connect_timeout": dialects.CONNECT_WAIT_SECONDS,
     "keepalives_idle": 60,  # a silent network is noticed within minutes, not hours
     "keepalives_interval": 10,
     "keepalives_count": 6,
@@ -67,6 +66,23 @@ class Place:
         """
         schema, _, name = table.rpartition(".")
         return (None, table) if self.file is not None or not schema else (schema, name)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it is a file of SQLite's that is not there.
+
+        Raises:
+            ServiceUnavailableError: Nobody may look there, or no file can have that name.
+        """
+        try:
+            return self.file is not None and not self.file.exists()
+        except OSError as error:
+            raise ServiceUnavailableError(
+                "the database cannot be opened",
+                where=self.name,
+                saw=error.strerror,
+                do="check its path, and that its folder may be read",
+            ) from None
 
 
 def has_schemas(url: str) -> bool:
@@ -133,12 +149,15 @@ def place(url: str, *, base: Path) -> Place:
 
 
 @contextmanager
-def connection(to: Place, *, begin: str = "BEGIN") -> Iterator[sa.Connection]:
+def connection(
+    to: Place, *, begin: str = "BEGIN", dates_as_text: bool = False
+) -> Iterator[sa.Connection]:
     """An open connection; what is not committed in the block is rolled back at its end.
 
     Args:
         to: The database.
         begin: How a transaction begins on SQLite.
+        dates_as_text: Whether dates and times of PostgreSQL come as it writes them.
     """
     with told(to.name, to.secrets):
         engine = _engine(to)
@@ -147,6 +166,8 @@ def connection(to: Place, *, begin: str = "BEGIN") -> Iterator[sa.Connection]:
             event.listen(engine, "begin", lambda opened: opened.exec_driver_sql(begin))
         elif to.url.get_backend_name() == "postgresql":
             event.listen(engine, "connect", _tell_dates_as_iso)
+            if dates_as_text:
+                event.listen(engine, "connect", _leave_dates_text)
         try:
             with _opened(engine, to) as opened:
                 for statement in to.greeting:
@@ -231,6 +252,13 @@ def _tell_dates_as_iso(connection: Any, _record: object) -> None:  # noqa: ANN40
     connection.autocommit = True  # a setting of a transaction would end with it
     connection.execute("SET DateStyle = 'ISO, YMD'")
     connection.autocommit = False
+
+
+def _leave_dates_text(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver is an extra
+    from psycopg.types.string import TextLoader  # noqa: PLC0415 - an extra
+
+    for kind in ("date", "timestamp", "timestamptz"):
+        connection.adapters.register_loader(kind, TextLoader)
 
 
 def _leave_transactions_to_us(connection: sqlite3.Connection, _record: object) -> None:

@@ -21,6 +21,7 @@ from portfolio_ml.errors import (
 _UNFIT = ("a column cannot hold what is to go into it", "map another column")
 _CROWDED = ("the database has no connection left", "run again later")
 _GENERATED = ("a column is computed by the database", "map another column")
+_REFUSES = ("a constraint refuses a row", "look at the table's own rules")
 
 # SQLite's error names and PostgreSQL's SQLSTATE codes; the first prefix that fits counts.
 _KNOWN: tuple[tuple[str, type[PortfolioError], str, str], ...] = (
@@ -42,11 +43,13 @@ _KNOWN: tuple[tuple[str, type[PortfolioError], str, str], ...] = (
     ("SQLITE_IOERR", ServiceUnavailableError, "the disk cannot be used", "check the disk"),
     ("SQLITE_CORRUPT", ServiceUnavailableError, "the database is damaged", "restore a backup"),
     ("SQLITE_NOTADB", ConfigError, "the file is no SQLite database", "check the URL"),
-    ("SQLITE_CONSTRAINT", DataError, "a constraint refuses a row", "look at the table's own rules"),
+    ("SQLITE_CONSTRAINT", DataError, *_REFUSES),
     ("25006", ServiceUnavailableError, "the database may not be written", "look at its settings"),
     ("25P03", TryAgainLaterError, "the database ended an idle transaction", "run again later"),
     ("22", DataError, "the database cannot compute a value", "look at the query and its data"),
+    ("23", DataError, *_REFUSES),
     ("40", TryAgainLaterError, "another transaction came first", "run again later"),
+    ("44", DataError, *_REFUSES),
     ("3F", ConfigError, "the schema is missing", "create it, or name another before the point"),
     ("42501", ServiceUnavailableError, "the database denies access", "grant it to the user"),
     ("42804", ConfigError, *_UNFIT),
@@ -60,6 +63,7 @@ _KNOWN: tuple[tuple[str, type[PortfolioError], str, str], ...] = (
     ("55P03", TryAgainLaterError, "the table is locked", "run again later"),
     ("57014", TryAgainLaterError, "the database cancelled the query", "run again later"),
     ("58", ServiceUnavailableError, "the database's disk cannot be used", "check the disk"),
+    ("P0001", DataError, "a trigger refuses a row", "look at the table's own rules"),
 )
 
 # Where the driver gives no code: what it says.
@@ -83,6 +87,9 @@ _OF_A_ROW = (
     *("22", "23", "44", "45", "54000", "P0"),
     *("SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_TOOBIG"),
 )
+
+# What psycopg says of dates that Python has none for, infinite ones among them.
+_BEYOND_PYTHON = ("(before year 1)", "(after year 10K)")
 
 # SQLSTATE classes of connections, users, databases, resources and shutdowns; "" is libpq's own.
 _NO_ANSWER = {"", "08", "28", "3D", "53", "57"}
@@ -144,6 +151,11 @@ def is_query_fault(error: sa.exc.DBAPIError) -> bool:
     if _ONE_STATEMENT in str(error.orig):  # the driver itself refuses two, without a code
         return True
     return code == "SQLITE_ERROR" or (code.startswith("42") and code != "42501")
+
+
+def is_beyond_python(error: sa.exc.DBAPIError) -> bool:
+    """Whether a date of the database is none for Python: infinite, or beyond its years."""
+    return any(words in str(error.orig) for words in _BEYOND_PYTHON)
 
 
 def first_line(error: sa.exc.DBAPIError) -> str:

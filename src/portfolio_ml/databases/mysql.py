@@ -211,7 +211,7 @@ class MySqlWriter(OtherWriter):
             digits = re.search(r"\(\d\)", sql_type)
             return f"CAST({expression} AS DATETIME{digits[0] if digits else ''})"
         if plain == "decimal":
-            return f"CAST({expression} AS {sql_type.upper().removesuffix(' UNSIGNED')})"
+            return f"CAST({expression} AS {sql_type.partition(')')[0]}))"
         return f"CAST({expression} AS {plain})" if plain in {"float", "date"} else expression
 
     def same_text(self, key: str, sql_type: str, text: str) -> str:

@@ -37,6 +37,11 @@ _PACKET: Meaning = (
     "raise its max_allowed_packet",
 )
 _NAME: Meaning = (ConfigError, "a name is none for this database", "choose another")
+_UNFIT: Meaning = (
+    ConfigError,
+    "a column cannot hold what is to go into it",
+    "map another column",
+)
 _ROW: Meaning = (DataError, "the database refuses a row", "look at the table's own rules")
 
 REFUSED = frozenset(
@@ -61,7 +66,7 @@ MEANINGS: dict[int, Meaning] = (
     | dict.fromkeys((1049, 1053, 1129, 1130, 1927, 4031), _SILENT)
     | dict.fromkeys((2002, 2003, 2005, 2006, 2013, 2055), _SILENT)
     | dict.fromkeys((1290, 1792, 1836), _READ_ONLY)
-    | {1153: _PACKET, 1059: _NAME, 1102: _NAME, 1103: _NAME, 1166: _NAME, 1300: _NAME}
+    | {4078: _UNFIT, 1153: _PACKET, 1059: _NAME, 1102: _NAME, 1103: _NAME, 1166: _NAME, 1300: _NAME}
 )
 
 SPOKEN = frozenset(number for number, meaning in MEANINGS.items() if meaning in (_DENIED, _SILENT))

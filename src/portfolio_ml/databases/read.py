@@ -1,7 +1,7 @@
 """Tables and queries of a database -> Arrow tables."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,18 @@ import sqlalchemy as sa
 
 from portfolio_ml.databases.connections import Place, connection, place, redacted
 from portfolio_ml.databases.dialects import MYSQL
-from portfolio_ml.databases.faults import first_line, is_query_fault
+from portfolio_ml.databases.faults import first_line, is_beyond_python, is_query_fault
 from portfolio_ml.errors import ConfigError, ServiceUnavailableError, nearest
 
 BATCH_ROWS = 50_000
+_LARGEST_WHOLE = 2**53
 
 OnDisk = Callable[[Iterable[pa.RecordBatch], pa.Schema], pa.Table]
 """Writes batches to a file, and gives the table that maps it."""
+
+
+Read = Callable[[bool], pa.Table]
+"""Reads a table, with dates and times as the database writes them where that is asked for."""
 
 
 def read_table(url: str, table: str, *, base: Path, on_disk: OnDisk | None = None) -> pa.Table:
@@ -27,25 +32,30 @@ def read_table(url: str, table: str, *, base: Path, on_disk: OnDisk | None = Non
         ServiceUnavailableError: The database is not there or cannot be used.
         TryAgainLaterError: It is locked.
     """
-    with _reading(url, base) as opened:
-        try:
-            schema, name = _found(opened, table, where=redacted(url))
-        except sa.exc.DBAPIError as error:
-            if not is_query_fault(error):
-                raise
-            raise ConfigError(  # a view of a table that is gone
-                f"table {table!r} cannot be read", where=redacted(url), saw=first_line(error)
-            ) from error
-        rows = sa.select(sa.text("*")).select_from(sa.table(name, schema=schema))
-        with opened.execute(rows) as result:
-            return _arrow(result, on_disk, where=f"table {table!r}")
+
+    def read(dates_as_text: bool) -> pa.Table:
+        with _reading(url, base, dates_as_text=dates_as_text) as opened:
+            try:
+                schema, name = _found(opened, table, where=redacted(url))
+            except sa.exc.DBAPIError as error:
+                if not is_query_fault(error):
+                    raise
+                raise ConfigError(  # a view of a table that is gone
+                    f"table {table!r} cannot be read", where=redacted(url), saw=first_line(error)
+                ) from error
+            rows = sa.select(sa.text("*")).select_from(sa.table(name, schema=schema))
+            with opened.execute(rows) as result:
+                return _arrow(result, on_disk, where=f"table {table!r}")
+
+    return _with_all_dates(read)
 
 
 def read_query(url: str, query: str, *, base: Path, on_disk: OnDisk | None = None) -> pa.Table:
     """The rows of a query, read in batches; nothing that it changes is kept.
 
     Types are those of the values. A column whose values have no common type, which SQLite allows,
-    becomes text, so that the rules for rows can judge it value by value.
+    becomes text, so that the rules for rows can judge it value by value. So do dates and times
+    where PostgreSQL holds one that Python has none for, such as `infinity`.
 
     Args:
         url: The database.
@@ -58,8 +68,12 @@ def read_query(url: str, query: str, *, base: Path, on_disk: OnDisk | None = Non
         ServiceUnavailableError: The database is not there or cannot be used.
         TryAgainLaterError: It is locked.
     """
-    with _asked(url, query, base) as result:
-        return _arrow(result, on_disk, where="the query")
+
+    def read(dates_as_text: bool) -> pa.Table:
+        with _asked(url, query, base, dates_as_text=dates_as_text) as result:
+            return _arrow(result, on_disk, where="the query")
+
+    return _with_all_dates(read)
 
 
 def read_batches(
@@ -75,9 +89,20 @@ def read_batches(
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
+def _with_all_dates(read: Read) -> pa.Table:
+    try:
+        return read(False)
+    except sa.exc.DBAPIError as error:
+        if not is_beyond_python(error):
+            raise
+    return read(True)
+
+
 @contextmanager
-def _asked(url: str, query: str, base: Path) -> Iterator[sa.CursorResult[Any]]:
-    with _reading(url, base) as opened:
+def _asked(
+    url: str, query: str, base: Path, *, dates_as_text: bool = False
+) -> Iterator[sa.CursorResult[Any]]:
+    with _reading(url, base, dates_as_text=dates_as_text) as opened:
         try:
             result = opened.exec_driver_sql(query, execution_options={"no_parameters": True})
         except sa.exc.DBAPIError as error:
@@ -105,7 +130,7 @@ def table_names(to: Place) -> frozenset[str]:
         ServiceUnavailableError: The database cannot be used.
         TryAgainLaterError: It is locked.
     """
-    if to.file is not None and not to.file.exists():
+    if to.is_missing:
         return frozenset()
     with connection(to) as opened:
         return frozenset(sa.inspect(opened).get_table_names())
@@ -120,7 +145,7 @@ def there_are(url: str, tables: Collection[str], *, base: Path) -> bool:
         TryAgainLaterError: It is locked.
     """
     to = place(url, base=base)
-    if to.file is not None and not to.file.exists():
+    if to.is_missing:
         return False
     with connection(to) as opened:
         there = sa.inspect(opened)
@@ -140,13 +165,13 @@ def written_table(url: str, table: str) -> str:
 
 
 @contextmanager
-def _reading(url: str, base: Path) -> Iterator[sa.Connection]:
+def _reading(url: str, base: Path, *, dates_as_text: bool = False) -> Iterator[sa.Connection]:
     to = place(url, base=base)
-    if to.file is not None and not to.file.is_file():
+    if to.is_missing or (to.file is not None and not to.file.is_file()):
         raise ServiceUnavailableError(
             "the database is not there", where=to.name, saw=f"no file {to.file}", do="check the URL"
         )
-    with connection(to) as opened:
+    with connection(to, dates_as_text=dates_as_text) as opened:
         yield opened.execution_options(stream_results=True, max_row_buffer=BATCH_ROWS)
 
 
@@ -155,10 +180,11 @@ def _tables(opened: sa.Connection, query: str) -> str:
     there = sa.inspect(opened)
     told = []
     for name in sorted(there.get_table_names() + there.get_view_names()):
-        columns = ""
+        columns: list[str] = []
         if name.casefold() in query.casefold():
-            columns = f" ({', '.join(column['name'] for column in there.get_columns(name))})"
-        told.append(name + columns)
+            with suppress(sa.exc.DBAPIError):  # a view of a table that is gone
+                columns = [column["name"] for column in there.get_columns(name)]
+        told.append(name + (f" ({', '.join(columns)})" if columns else ""))
     return ", ".join(told) or "none"
 
 
@@ -199,8 +225,15 @@ def _arrow(result: sa.CursorResult[Any], on_disk: OnDisk | None, *, where: str) 
 def _array(values: Sequence[object]) -> pa.Array:
     try:
         return pa.array(values)
-    except (pa.ArrowException, OverflowError):
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
+    except (pa.ArrowException, OverflowError, TypeError):  # the last of a decimal that is none
+        return pa.array(map(_text, values), pa.string())
+
+
+def _text(value: object) -> str | None:
+    """A value of a column of text; a whole number is the same text, whatever number holds it."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_WHOLE:
+        value = int(value)
+    return None if value is None else str(value)
 
 
 def _joined(chunks: list[pa.ChunkedArray]) -> pa.ChunkedArray:
@@ -208,5 +241,13 @@ def _joined(chunks: list[pa.ChunkedArray]) -> pa.ChunkedArray:
     try:
         return pa.concat_tables(tables, promote_options="permissive").column(0)
     except pa.ArrowException:
-        texts = (chunk.cast(pa.string()) for chunk in chunks)
-        return pa.chunked_array([part for text in texts for part in text.chunks], pa.string())
+        return pa.chunked_array(
+            [_texts(part) for chunk in chunks for part in chunk.chunks], pa.string()
+        )
+
+
+def _texts(values: pa.Array) -> pa.Array:
+    """What `_array` would have made of them beside a text."""
+    if pa.types.is_string(values.type):
+        return values
+    return pa.array(map(_text, values.to_pylist()), pa.string())

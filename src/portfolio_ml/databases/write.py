@@ -40,7 +40,7 @@ def writing(url: str, *, base: Path) -> Iterator[Writer]:
 def rehearsing(url: str, *, base: Path) -> Iterator[Writer]:
     """Like `writing`, but nothing is kept at the end, and a missing file stays missing."""
     to = _writable(url, base)
-    if to.file and to.file.parent.is_dir() and not to.file.exists():
+    if to.is_missing and to.file is not None and to.file.parent.is_dir():
         to = replace(to, url=sa.URL.create("sqlite+pysqlite", database=":memory:"))
     with connection(to, begin="BEGIN IMMEDIATE") as opened:
         yield _writer(to, opened, is_rehearsal=True)

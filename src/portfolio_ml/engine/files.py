@@ -253,7 +253,7 @@ def copy_as_utf8(file: Path, copy: Path, encoding: str) -> None:
             f"the file is not {encoding}",
             where=str(file),
             saw=str(error),
-            do="give its encoding in data.transactions.format.encoding",
+            do="say its encoding in the format of its source",
         ) from None
 
 

@@ -175,7 +175,7 @@ def _demand_listener(master: str) -> None:
     for host in master.removeprefix("spark://").split(","):
         name, _, port = host.rpartition(":")
         with (
-            suppress(OSError),
+            suppress(OSError, ValueError),  # the last of a host without a port
             socket.create_connection((name.strip("[]"), int(port)), timeout=_PATIENCE_SECONDS),
         ):
             return

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from portfolio_ml.errors import ConfigError, DataError
-from portfolio_ml.features.account import account_features
+from portfolio_ml.features.account import account_features, texts
 from portfolio_ml.features.basket import BASKET
 from portfolio_ml.features.calendar import CALENDAR
 from portfolio_ml.features.channel import CHANNEL
@@ -98,7 +98,8 @@ def catalogue(
         own: The user's own features.
 
     Raises:
-        ConfigError: One of the user's own needs what is not there, or takes a name in use.
+        ConfigError: One of the user's own needs what is not there, or takes a name in use; or an
+            attribute takes the name of a column that features are computed from.
     """
     standard = [
         *FROM_TRANSACTIONS,
@@ -109,12 +110,25 @@ def catalogue(
     ours = sorted(standard, key=lambda feature: feature.stage is Stage.MODEL)
     present = [f for f in ours if _absent(f, have) == ()]
     left_out = {f.name: _absent(f, have) for f in ours if _absent(f, have)}
+    _demand_apart(attributes, present)
     chosen = _with_own(present, tuple(own), have)
     return Catalogue(chosen, MappingProxyType(left_out))
 
 
 def _absent(feature: Feature, have: Collection[str]) -> tuple[str, ...]:
     return tuple(sorted(feature.needs - {*have}))
+
+
+def _demand_apart(attributes: Collection[str], features: Iterable[Feature]) -> None:
+    """Refuse attributes that would stand for another column, or be lost behind it."""
+    taken = {"customer", "as_of", *(feature.name for feature in features)}
+    for name in texts(attributes):
+        if name in taken or name.startswith("reference_"):
+            raise ConfigError(
+                f"the customers' attribute {name!r} has the name of a feature or column of ours",
+                where="data.customers.columns",
+                do=f"map it under another name, such as own_{name}: {name}, or leave it out",
+            )
 
 
 def _with_own(

@@ -127,7 +127,7 @@ def _attributes_at(attributes: Frame, as_of_days: Sequence[int], engine: Engine)
     names = [n for n in attributes.columns if n not in ("customer", "valid_from")]
     since = attributes.with_columns(valid_from=nw.col("valid_from").fill_null(LONG_AGO))
     until = nw.col("valid_from").shift(-1).over("customer", order_by="valid_from")
-    held = since.with_columns(valid_until=until).join(dates(as_of_days, engine), how="cross")
+    held = since.with_columns(_until=until).join(dates(as_of_days, engine), how="cross")
     now = held.filter(_is_valid(nw.col("as_of"))).select(*KEYS, *names)
     then = held.filter(_is_valid(nw.col("as_of") - YEAR_DAYS))
     before = then.select(*KEYS, *(nw.col(name).alias(f"{name}{YEAR_AGO}") for name in names))
@@ -135,7 +135,7 @@ def _attributes_at(attributes: Frame, as_of_days: Sequence[int], engine: Engine)
 
 
 def _is_valid(day: nw.Expr) -> nw.Expr:
-    return in_history(nw.col("valid_from"), day) & is_among_last(nw.col("valid_until"), day)
+    return in_history(nw.col("valid_from"), day) & is_among_last(nw.col("_until"), day)
 
 
 def _grouped(frame: Frame, catalogue: Catalogue, stage: Stage) -> Frame:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from portfolio_ml.models.calibration import fit_calibration
-from portfolio_ml.models.trees import FOLDS, Fit, Objective, fit_trees
+from portfolio_ml.models.trees import FOLDS, Fit, Objective, fit_trees, is_learnable
 
 Floats = NDArray[np.float64]
 
@@ -43,6 +43,9 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             X: Features, shape (rows, features).
             y: The outcome, two classes, shape (rows,).
             groups: A number per customer, shape (rows,); each row its own where not given.
+
+        Raises:
+            ValueError: There are not two classes, too few groups, or not a group a row.
         """
         features, labels = validate_data(
             self, X, y, ensure_all_finite="allow-nan", dtype=np.float32
@@ -98,6 +101,10 @@ class LifetimeValueRegressor(RegressorMixin, BaseEstimator):  # type: ignore[mis
             X: Features, shape (rows, features).
             y: Spend, currency units, at least 0, shape (rows,).
             groups: A number per customer, shape (rows,); each row its own where not given.
+
+        Raises:
+            ValueError: Spend is below 0 or too rarely above it, there are too few groups, or not
+                a group a row.
         """
         features, spend = validate_data(
             self, X, y, ensure_all_finite="allow-nan", dtype=np.float32, y_numeric=True
@@ -131,10 +138,16 @@ def _fitted(
     objective: Objective,
     seed: int,
 ) -> Fit:
+    check_consistent_length(X, groups)
     customer = np.arange(len(X)) if groups is None else np.unique(groups, return_inverse=True)[1]
     if len(np.unique(customer)) < FOLDS:
         raise ValueError(
             f"n_samples={len(X)} in {len(np.unique(customer))} groups: at least {FOLDS} are needed"
+        )
+    if objective == "tweedie" and not is_learnable(outcome > 0, customer, seed):
+        raise ValueError(
+            f"too few groups with a spend above 0: each of {FOLDS} folds is predicted from the "
+            "others, which need some"
         )
     return fit_trees(
         X,

@@ -16,7 +16,7 @@ from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.opportunities import Opportunities
 from portfolio_ml.points import Points
-from portfolio_ml.portfolio.stock import Stock, stocks_at
+from portfolio_ml.portfolio.stock import SCORES, Stock, stocks_at
 from portfolio_ml.prospects import Prospects
 from portfolio_ml.schema import Measure
 from portfolio_ml.standing import USUAL_LIFECYCLE
@@ -25,11 +25,6 @@ from portfolio_ml.valuations import Valuations
 
 Given = TypeVar("Given")
 
-SCORES = (
-    "p_churn", "p_return", "churn_band", "churn_reasons", "expected_orders", "ltv", "ltv_low",
-    "ltv_high", "value_if_buys", "value_at_risk", "segment_name",
-)  # fmt: skip
-"""The columns of the customer rows that today's stock has where there are champions."""
 NO_SCORES = "there are no scores: train champions first, with portfolio-ml train"
 _USUAL_SECTIONS = (
     "value_tier", "lifecycle_stage", "segment_name", "region", "segment", "relationship_type",

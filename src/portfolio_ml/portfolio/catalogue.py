@@ -53,6 +53,7 @@ from portfolio_ml.portfolio.returns import (
 )
 from portfolio_ml.portfolio.selling import (
     cross_sell_pairs,
+    cross_selling,
     key_dates,
     next_category,
     next_category_evidence,
@@ -92,7 +93,7 @@ def _alone(contract: Table, compute: Callable[[Book], Figure]) -> Group:
 def _next_category(book: Book, _: Found) -> tuple[Figure, ...]:
     # Its matrices are small: more threads of the algebra would only wait for each other.
     with threadpool_limits(1, user_api="blas"):
-        learnt = next_category.cross_selling(book)
+        learnt = cross_selling.cross_selling(book)
         told = next_category.next_category(book, learnt)
     return (
         told,

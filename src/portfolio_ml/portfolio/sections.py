@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from portfolio_ml.portfolio.book import NO_SCORES, Book
 from portfolio_ml.portfolio.figure import Figure, contract_of, present
-from portfolio_ml.portfolio.stock import Stock, grouped
+from portfolio_ml.portfolio.stock import Stock
+from portfolio_ml.portfolio.sums import grouped, ratio, summed
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 
 USUALLY_INACTIVE = 0.5
@@ -100,13 +101,13 @@ def _dimension(
     """The sections of one dimension, as columns."""
     label = stock.section(*names)
     found, place = grouped(label)
-    revenue = _summed(stock.money("revenue"), place, found.size)
+    revenue = summed(stock.money("revenue"), place, found.size)
     order = np.lexsort((found, -revenue))
     customers = np.bincount(place, minlength=found.size).astype(np.int64)
     active = np.bincount(place[stock.is_active], minlength=found.size)
-    orders = _summed(stock.money("orders_365d"), place, found.size)
+    orders = summed(stock.money("orders_365d"), place, found.size)
     margin = (
-        _summed(stock.money("margin"), place, found.size) / MONEY_SCALE
+        summed(stock.money("margin"), place, found.size) / MONEY_SCALE
         if stock.has("margin")
         else np.full(found.size, np.nan)
     )
@@ -122,10 +123,10 @@ def _dimension(
         "revenue": revenue / MONEY_SCALE,
         "revenue_share": revenue / whole if whole > 0 else np.full(found.size, np.nan),
         "orders": orders,
-        "average_ticket": _ratio(revenue / MONEY_SCALE, orders),
+        "average_ticket": ratio(revenue / MONEY_SCALE, orders),
         "repurchase_days": np.array([np.median(gaps[place == n]) for n in range(found.size)]),
         "margin": margin,
-        "margin_share": _ratio(margin, revenue / MONEY_SCALE),
+        "margin_share": ratio(margin, revenue / MONEY_SCALE),
         **_risk(stock, place, found.size, has_scores=has_scores),
     }
     return {name: values[order].tolist() for name, values in columns.items()}
@@ -141,19 +142,4 @@ def _risk(
     total = np.bincount(place[is_scored], weights=p_churn[is_scored], minlength=size)
     count = np.bincount(place[is_scored], minlength=size)
     value = np.bincount(place, weights=np.nan_to_num(at_risk), minlength=size)
-    return {"churn": _ratio(total, count), "value_at_risk": np.asarray(value, np.float64)}
-
-
-def _summed(values: NDArray[np.int64], place: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """The sums of whole numbers by section, exact."""
-    sums = np.zeros(size, np.int64)
-    np.add.at(sums, place, values)
-    return sums
-
-
-def _ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> NDArray[np.float64]:
-    """The part of the whole; NaN where the whole is not above 0."""
-    some = np.asarray(whole, np.float64)
-    found = np.full(some.shape, np.nan)
-    np.divide(np.asarray(part, np.float64), some, out=found, where=some > 0)
-    return found
+    return {"churn": ratio(total, count), "value_at_risk": np.asarray(value, np.float64)}

@@ -39,6 +39,13 @@ _KEPT = (
     "recency_days", "tenure_days", "purchase_days", "typical_gap_days", "missed_cycles",
     "expected_next_order_day", "spend_trend",
 )  # fmt: skip
+SCORES = (
+    "p_churn", "p_return", "churn_band", "churn_reasons", "expected_orders", "ltv", "ltv_low",
+    "ltv_high", "value_if_buys", "value_at_risk", "segment_name",
+)  # fmt: skip
+"""The columns of the customer rows that today's stock has where there are champions."""
+_OWN = frozenset({*_KEPT, *SCORES, "margin", "is_active", "lifecycle_stage", "value_tier"})
+"""What the package says of customers, now or where more is known: no attribute goes by its name."""
 _ALWAYS = -1_000_000
 
 
@@ -56,10 +63,10 @@ class Stock:
             revenue_ever, orders_365d and purchase_days_365d, and where lines tell their cost
             margin (of the last 365 days), all money in 1/10,000 unit; the attributes of the
             customers table as they were known then, texts or numbers, days as day numbers; and
-            in the stock of today, where there are scores, the columns of the customer rows that
-            models give (`p_churn`, `p_return`, `churn_band`, `churn_reasons`, `expected_orders`,
-            `ltv`, `ltv_low`, `ltv_high`, `value_if_buys`, `value_at_risk`, `segment_name`).
-        attributes: Which columns are attributes of the customers table.
+            in the stock of today, where there are scores, the columns `SCORES` of the customer
+            rows.
+        attributes: Which columns are attributes of the customers table. One that is called as
+            what the package says of customers is left out.
     """
 
     as_of: date
@@ -112,6 +119,11 @@ class Stock:
         joined = pc.binary_join_element_wise(*parts, " / ").combine_chunks()
         return np.asarray(joined.to_numpy(zero_copy_only=False), np.object_)
 
+    def is_known(self, *names: str) -> NDArray[np.bool_]:
+        """Of whom all of some columns are known, shape (customers,)."""
+        told = [self.rows[name].is_valid().combine_chunks() for name in names]
+        return np.asarray(np.all([each.to_numpy(zero_copy_only=False) for each in told], axis=0))
+
     def beside(self, found: pa.Table) -> dict[str, NDArray[np.float64]]:
         """The number columns of a table of customers and days, one value per customer of this one.
 
@@ -144,24 +156,6 @@ class Stock:
         return replace(self, rows=rows)
 
 
-def grouped(texts: NDArray[np.object_]) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
-    """The different texts, sorted, and the place of each row's among them.
-
-    The same as of `numpy.unique`, which sorts all rows: millions of texts take it seconds.
-
-    Args:
-        texts: One text per row, none of them missing; shape (rows,).
-
-    Example:
-        >>> names, place = grouped(np.array(["South", "North", "South"], object))
-        >>> names.tolist(), place.tolist()
-        (['North', 'South'], [1, 0, 1])
-    """
-    encoded = pa.array(texts, pa.string()).dictionary_encode()
-    names, place = np.unique(np.array(encoded.dictionary.to_pylist(), str), return_inverse=True)
-    return names, np.asarray(place[encoded.indices.to_numpy()], np.int64)
-
-
 def stocks_at(
     inputs: Inputs,
     days: Sequence[int],
@@ -190,7 +184,7 @@ def stocks_at(
         rows = _with_standing(rows, frozen, lifecycle)
         attributes: frozenset[str] = frozenset()
         if customers is not None:
-            attributes = customers.columns - {*rows.column_names}
+            attributes = customers.columns - _OWN - {*rows.column_names}
             rows = _with_attributes(rows, customers, sorted(attributes), day, inputs.engine)
         found[day] = Stock(to_date(day), rows, attributes)
     return found
@@ -222,7 +216,7 @@ def stocks_without_standing(
         rows = rows.drop_columns(["as_of", "recency_days"]).append_column("is_active", is_active)
         attributes: frozenset[str] = frozenset()
         if customers is not None:
-            attributes = customers.columns - {*rows.column_names}
+            attributes = customers.columns - _OWN - {*rows.column_names}
             rows = _with_attributes(rows, customers, sorted(attributes), day, inputs.engine)
         found[day] = Stock(to_date(day), rows, attributes)
     return found

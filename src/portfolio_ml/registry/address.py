@@ -1,7 +1,7 @@
 """Where an MLflow store is, whether it answers, and how it may be spoken of."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from portfolio_ml.databases import redacted, there_are
 from portfolio_ml.databases.connections import connection, place
@@ -83,8 +83,10 @@ def without_secrets(message: str, address: str) -> str:
         'no http://ann:***@host/api'
     """
     first = message.strip().partition("\n")[0].replace(address, redacted(address))
-    secret = urlsplit(address).password
-    return first.replace(secret, "***") if secret else first
+    secret = urlsplit(address).password or ""
+    for form in filter(None, {secret, unquote(secret)}):
+        first = first.replace(form, "***")
+    return first
 
 
 def _make_folder(folder: Path, name: str) -> None:

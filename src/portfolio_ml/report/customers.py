@@ -23,7 +23,7 @@ class Headline:
     """The portfolio in five numbers; money in currency units.
 
     Attributes:
-        customers: Customers with a purchase or return in history.
+        customers: Customers with a purchase in history.
         active_customers: Those who bought within the activity window.
         active_share: Their share; None without customers.
         expected_value: Net spend expected within the value horizon: the customers' sum.

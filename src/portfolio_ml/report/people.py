@@ -24,7 +24,7 @@ PurchasesOf = Callable[[Sequence[str]], Mapping[str, Purchases]]
 class Listed:
     """A customer's line on the daily list; the fields are those of the figure `daily_list`.
 
-    `reason` is in words alone, and `also` has a code for each further occasion.
+    `also` has a code for each further occasion.
     """
 
     rank: int
@@ -138,13 +138,12 @@ def people(
     shown = []
     for number, row in enumerate(chosen.to_pylist()):
         each, one = row["customer_id"], own.slice(number, 1)
-        reasons = sentences(row["churn_reasons"], one)
         own_figures = {name: _value(one, feature) for name, feature in _FROM_FEATURES.items()}
         shown.append(
             Person(
-                listed=_listed(lines.get(each), reasons),
+                listed=_listed(lines.get(each)),
                 worth=_worth(row),
-                reasons=reasons,
+                reasons=sentences(row["churn_reasons"], one),
                 representative=(looks_after.get(each) or {}).get("representative_id"),
                 next_because=(categories.get(each) or {}).get("reason"),
                 spend_365d=own_figures["spend"],
@@ -184,16 +183,13 @@ def _worth(row: Mapping[str, Any]) -> float | None:
     return finite(row[name])
 
 
-def _listed(line: Mapping[str, Any] | None, reasons: Sequence[str]) -> Listed | None:
+def _listed(line: Mapping[str, Any] | None) -> Listed | None:
     if line is None:
         return None
-    reason = line["reason"]
-    if line["occasion"] == "at_risk":  # what follows the colon there are codes
-        reason = ": ".join([reason.partition(": ")[0], *filter(None, ["; ".join(reasons)])])
     return Listed(
         rank=line["rank"],
         occasion=line["occasion"],
-        reason=reason,
+        reason=line["reason"],
         action=line["action"],
         amount=line["amount"],
         band=line["band"],

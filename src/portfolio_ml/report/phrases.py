@@ -84,8 +84,9 @@ def since(now: float | None, then: float | None, facts: Facts, *, places: int = 
     if round(now - then, places) == 0:
         return Since("", "", f"as on {day}")
     arrow, sign = ("▲", "+") if now > then else ("▼", "−")
-    change = f"{arrow} {sign}{percent(abs(now / then - 1))}" if then > 0 else arrow
-    return Since(change, plain(then, places), f"on {day}")
+    change = percent(abs(now / then - 1)) if then > 0 else ""
+    signed = f"{sign}{change}" if change[:1].isdigit() else change  # not "+<0.1 %"
+    return Since(f"{arrow} {signed}".rstrip(), plain(then, places), f"on {day}")
 
 
 def list_in_short(today: Today, facts: Facts) -> str:
@@ -110,8 +111,9 @@ def who_is_shown(people: People) -> str:
         " The others have less at stake; report.customers of the config sets how many are shown."
     )
     order = "" if shown == worthy else others
+    whose, is_ = ("customer", "is") if worthy == 1 else ("customers", "are")
     return (
-        f"{count} customers are on the day’s list, are active with value at risk, or are worth "
+        f"{count} {whose} {is_} on the day’s list, {is_} active with value at risk, or {is_} worth "
         f"winning back, among {plain(people.customers)} in all.{order}"
     )
 

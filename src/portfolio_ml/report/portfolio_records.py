@@ -1,6 +1,7 @@
 """The rows of the portfolio's figures that the page tells, frozen.
 
-A record's fields are named and meant like the columns of its figure's table (`docs/portfolio.md`).
+A record's fields are named and meant like the columns of its figure's table
+(`docs/reference/portfolio.md`).
 """
 
 from dataclasses import dataclass

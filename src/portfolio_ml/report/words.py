@@ -258,36 +258,6 @@ def chart_note(chart: str) -> str:
     }[chart]
 
 
-def chart_text(chart: str, model: ModelFacts) -> str:
-    """What a chart shows, for those who do not see it."""
-    points = model.curves.get(chart, ())
-    if chart == "calibration":
-        bins = "; ".join(
-            f"{percent(p['predicted'], 0)} predicted, {percent(p['observed'], 0)} observed"
-            for p in points
-        )
-        return f"Line chart near the diagonal where predictions hold. {bins}."
-    if chart == "gains":
-        tenths = [p for p in points if round(p["share"] * 10, 6) in {1, 2, 5}]
-        found = "; ".join(
-            f"{percent(p['share'], 0)} of customers hold {percent(p['found'], 0)} of churners"
-            for p in tenths
-        )
-        return f"Curve from 0 to 100 %, above the diagonal where the order is useful. {found}."
-    if chart == "deciles":
-        means = "; ".join(
-            f"{p['decile']:.0f}: {plain(p['predicted'] / p['customers'])} predicted, "
-            f"{plain(p['actual'] / p['customers'])} actual"
-            for p in points
-            if p["customers"] > 0
-        )
-        word = value_word(model.measure)
-        return f"Mean {word} per customer by tenth, highest prediction first. {means}."
-    if chart == "profit" and model.acting is not None:
-        return " ".join(["Profit by customers contacted.", *whom_to_act_on(model.acting)])
-    return "Dots with intervals, one per opponent. The table that follows has the same figures."
-
-
 def _churn(model: ModelFacts) -> Iterator[str]:
     if model.mean is not None:
         yield (

@@ -1,1 +1,1 @@
-"""Delivery: SQL databases and files; receipts and rejected rows."""
+"""Delivery: SQL databases, files and CRMs over HTTP; receipts and rejected rows."""

@@ -93,7 +93,7 @@ def brought(delivery: Parts, contract: Table, *, url: str, base: Path) -> Iterat
     with _alive(_lock_of(table), url, base):
         try:
             with writing(url, base=base) as database:
-                _drop_left(table, database)
+                drop_left(table, database)
                 database.create(lying)
             bringing = Bringing(url, base, table, delivery.contract, delivery.parts)
             told = [json.loads(text) for text in delivery.each(len(delivery.parts), bringing)]
@@ -160,8 +160,8 @@ class Bringing:
         return json.dumps({"attempt": attempt, "rows": written, "refused": refused})
 
 
-def _drop_left(beside: str, database: Writer) -> None:
-    """Drop the tables that runs which died have left."""
+def drop_left(beside: str, database: Writer) -> None:
+    """Drop the tables that runs which died have left beside a delivered one."""
     for name in database.tables(beside):
         is_ours = name.rpartition(".")[2].startswith(PREFIX)
         if is_ours and database.is_free(_lock_of(name)):

@@ -1,11 +1,18 @@
 """One customer removed from what the package wrote into SQL databases."""
-# ruff: noqa: S608 - every identifier is quoted by the dialect, every value is bound
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from portfolio_ml.config import SqlTarget
-from portfolio_ml.databases import RowRefusedError, Writer, redacted, there_are, writing
+from portfolio_ml.databases import (
+    RowRefusedError,
+    Writer,
+    redacted,
+    takes_many_writers,
+    there_are,
+    writing,
+)
+from portfolio_ml.sinks.brought import drop_left
 from portfolio_ml.sinks.crm_table import CrmTable
 from portfolio_ml.sinks.ledger import escaped, ledger_names
 from portfolio_ml.sinks.order import history_name
@@ -28,10 +35,12 @@ def erase(target: SqlTarget, customer_id: str, *, base: Path) -> tuple[Erased, .
     """Remove a customer's scores, history and rejected rows, in one transaction.
 
     In the CRM's own table the row stays, and the figures that the package writes become null
-    where they may. Columns that may not be null keep their value.
+    where they may. Columns that may not be null keep their value. What killed deliveries had
+    brought and left goes, too.
 
     Raises:
         ConfigError: The CRM's table does not fit the config.
+        DataError: A constraint or a trigger keeps a row; then nothing is removed there.
         ServiceUnavailableError: The database cannot be opened or written.
         TryAgainLaterError: It is locked.
     """
@@ -39,6 +48,8 @@ def erase(target: SqlTarget, customer_id: str, *, base: Path) -> tuple[Erased, .
         return ()
     with writing(target.url, base=base) as database:
         database.forget()
+        if takes_many_writers(target.url):
+            drop_left(target.table, database)
         _, rejects, _ = ledger_names(target.table, has_schemas=database.has_schemas)
         history = history_name(target.table, is_crms_own=target.is_crms_own)
         own = [history, rejects] if target.is_crms_own else [target.table, history, rejects]
@@ -55,12 +66,13 @@ def _removed(table: str, customer_id: str, database: Writer, target: SqlTarget) 
 
 
 def _deleted(table: str, customer_id: str, database: Writer) -> int:
-    delete = f"DELETE FROM {database.quote_table(table)} WHERE customer_id = ?"
+    theirs, held = f"FROM {database.quote_table(table)} WHERE customer_id = ?", customer_id
     try:
         with database.attempt():
-            return database.run(delete, customer_id)
+            database.ask(f"SELECT 1 {theirs} LIMIT 1", customer_id)
     except RowRefusedError:  # the database cannot hold this id: rejected rows have it in ASCII
-        return database.run(delete, escaped(customer_id))
+        held = escaped(customer_id)
+    return database.run(f"DELETE {theirs}", held)
 
 
 def _named(target: SqlTarget, table: str) -> str:

@@ -167,6 +167,7 @@ def erase_http(customer_id: str, to: Crm, *, now: Callable[[], datetime]) -> int
     """
     _open_tables(to)
     with leased(to.table, url=to.url, base=to.base, now=now) as lease, lease.writing() as database:
+        database.forget()
         removed = Outbox(lease, "").forget(customer_id, database)
         for table in (to.table, f"{to.table}_history"):
             if database.columns(table):

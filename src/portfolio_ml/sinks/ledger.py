@@ -161,7 +161,8 @@ class Ledger:
         return [(as_date(day), row) for day, row in found]
 
     def forget(self, customer_id: str) -> int:
-        """Remove a customer's rejected rows; gives how many there were."""
+        """Remove a customer's rejected rows for good; gives how many there were."""
+        self._database.forget()
         return self._database.run(
             f"DELETE FROM {self._quoted(self._rejects)} WHERE table_name = ? AND customer_id = ?",
             self._table,

@@ -10,12 +10,17 @@ from pathlib import Path
 import pyarrow as pa
 
 from portfolio_ml.config import HubSpotTarget, SalesforceTarget, Settings, SqlTarget
-from portfolio_ml.databases import read_batches, read_query, there_are, written_table
+from portfolio_ml.databases import (
+    has_schemas,
+    read_batches,
+    read_query,
+    there_are,
+    written_table,
+)
 from portfolio_ml.sinks.crm import table_of
 from portfolio_ml.sinks.delivered import PAST, SCORES, Delivered
-from portfolio_ml.sinks.ledger import as_date
+from portfolio_ml.sinks.ledger import as_date, ledger_names
 from portfolio_ml.sinks.order import history_name
-from portfolio_ml.sinks.receipts import RUNS
 
 BAND = "churn_band"
 BANDS = pa.schema([("customer_id", pa.string()), (BAND, pa.string())])
@@ -44,8 +49,7 @@ class Place:
             ServiceUnavailableError: The database cannot be used.
             TryAgainLaterError: It is locked.
         """
-        schema, point, _ = self.table.rpartition(".")
-        runs = f"{schema}{point}{RUNS.name}"
+        runs, *_ = ledger_names(self.table, has_schemas=has_schemas(self.url))
         if not there_are(self.url, (runs, self.history), base=self.base):
             return ()
         found = read_query(

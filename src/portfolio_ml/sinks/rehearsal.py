@@ -82,6 +82,8 @@ def look(to: Crm, *, now: Callable[[], datetime]) -> None:
 def _become(part: pa.Table, to: Crm, *, place: str, names: frozenset[str]) -> list[str]:
     """What a delivery would count some customers as, given what is wanted of them."""
     became = {"sent": "unchanged", "in_flight": "unknown", "pending": "sent"}
+    if to.target.mode == "upsert":  # which adds who was absent
+        became["absent"] = "sent"
     with rehearsing(to.url, base=to.base) as database:
         create_or_check((LEASES, OUTBOX), database, where=redacted(to.url))
         taken = {

@@ -7,7 +7,7 @@ beside it, as where the config gives none, an id can be looked for but not read.
 
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -49,7 +49,7 @@ class Suppression:
         hashes: Of every erased customer.
     """
 
-    key: bytes = b""
+    key: bytes = field(default=b"", repr=False)
     hashes: frozenset[str] = frozenset()
 
     def holds(self, ids: pa.Array | pa.ChunkedArray) -> pa.Array:

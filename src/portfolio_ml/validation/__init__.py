@@ -5,7 +5,12 @@ what all tables share stands here.
 """
 
 from portfolio_ml.validation.numbers import LARGEST_NUMBER, money, scaled, within
-from portfolio_ml.validation.parting import TooManyRefusedError, Validated, validated
+from portfolio_ml.validation.parting import (
+    Refusing,
+    TooManyRefusedError,
+    Validated,
+    validated,
+)
 from portfolio_ml.validation.reading import parsed, shown, tells_minutes, value, values_of
 from portfolio_ml.validation.rules import (
     CLOCK_SLACK_DAYS,
@@ -23,6 +28,7 @@ __all__ = [
     "CLOCK_SLACK_DAYS",
     "EARLIEST",
     "LARGEST_NUMBER",
+    "Refusing",
     "Rule",
     "TooManyRefusedError",
     "Validated",

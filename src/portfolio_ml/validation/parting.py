@@ -38,6 +38,28 @@ class Validated:
     quarantine: pa.Table
     read: int
 
+    @property
+    def rows(self) -> int:
+        """How many rows are kept."""
+        return self.read - int(self.quarantine.num_rows)
+
+
+class Refusing:
+    """A loaded table, which tells how many rows were refused.
+
+    Attributes:
+        quarantine: Those rows, as in `schema.QUARANTINE`.
+    """
+
+    __slots__ = ()
+    quarantine: pa.Table
+
+    @property
+    def quarantined(self) -> int:
+        """Rows refused."""
+        refused: int = self.quarantine.num_rows
+        return refused
+
 
 class TooManyRefusedError(DataError):
     """More rows break a rule than the config allows; `quarantine` holds them."""

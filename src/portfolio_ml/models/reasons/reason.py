@@ -136,7 +136,8 @@ class _Sentence(Formatter):
         if format_spec == "share":
             return f"{value:.0%}".replace("%", " %")
         if format_spec == "less":
-            return f"{floor(-value * 100)} %"  # what is left is never rounded to nothing
+            # What is left is never rounded to nothing; float32 holds 70 % as a hair less.
+            return f"{floor(round(-value * 100, 4))} %"
         if format_spec == "times":
             return f"{1 + value:,.1f} times"
         return counted(abs(round(value)), format_spec)

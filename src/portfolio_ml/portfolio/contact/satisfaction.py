@@ -139,7 +139,7 @@ def _compared(table: pa.Table) -> Satisfaction:
     np.add.at(counts, (year, row), count)
     np.add.at(sums, (year, row), total)
     means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    around = float((square - total**2 / count).sum())
+    around = max(float((square - total**2 / count).sum()), 0.0)
     freedom = float((count - 1).sum())
     scatter = around / freedom if freedom > 0 else np.nan
     with np.errstate(divide="ignore"):

@@ -102,8 +102,14 @@ def touches_in(days: int) -> nw.Expr:
 
 
 def scales_of(book: Book, seen: Mapping[str, Frame]) -> Sequence[Scale]:
-    """The kinds of interactions that tell satisfaction, among what `seen_touches` gives."""
-    return scales(seen["touches"], book.inputs.engine) if "touches" in seen else []
+    """The kinds of interactions that tell satisfaction, among what `seen_touches` gives.
+
+    Of those that the config names, where it does.
+    """
+    if "touches" not in seen:
+        return []
+    found, named = scales(seen["touches"], book.inputs.engine), book.settings.satisfaction.kinds
+    return [scale for scale in found if named is None or scale.kind in named]
 
 
 def _by_kind(frame: Frame, engine: Engine, active: pa.Array) -> list[dict[str, Any]]:

@@ -90,7 +90,8 @@ def ratio_of(came: NDArray[np.float64], went: NDArray[np.float64]) -> Ratio:
     half an average customer more (the Jeffreys prior); the ratio of two gammas follows an F.
 
     Args:
-        came: What each of those who came is worth; below 0 counts as 0 in the interval.
+        came: What each of those who came is worth; below 0 counts as 0 in the interval, which
+            reaches as far as the ratio itself where that lies beyond it.
         went: What each of those who went is worth.
 
     Example:
@@ -107,10 +108,11 @@ def ratio_of(came: NDArray[np.float64], went: NDArray[np.float64]) -> Ratio:
     typical = float((both**2).sum() / both.sum())
     rates = [_rate(values, typical) for values in sums]
     (mean, shape), (other_mean, other_shape) = rates
-    ends = np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    low, high = np.asarray(stats.f.ppf(ends, 2 * shape, 2 * other_shape))
+    tails = np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.asarray(stats.f.ppf(tails, 2 * shape, 2 * other_shape))
     least = 0.0 if not sums[0].sum() > 0 else float(low * mean / other_mean)
-    return Ratio(value, least, float(high * mean / other_mean))
+    ends = (least, float(high * mean / other_mean), *([] if np.isnan(value) else [value]))
+    return Ratio(value, min(ends), max(ends))
 
 
 def _rate(values: NDArray[np.float64], typical: float) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.stock import Stock
+from portfolio_ml.portfolio.sums import summed
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 
 NONE = "none"
@@ -145,8 +146,8 @@ def transitions(book: Book) -> Figure:
         "stage": [STAGES[at % len(STAGES)] for at in there],
         "customers": counts[there],
         "share": counts[there] / started[there],
-        "revenue_then": _summed(went.revenue_then, cell, size)[there] / MONEY_SCALE,
-        "revenue": _summed(went.revenue, cell, size)[there] / MONEY_SCALE,
+        "revenue_then": summed(went.revenue_then, cell, size)[there] / MONEY_SCALE,
+        "revenue": summed(went.revenue, cell, size)[there] / MONEY_SCALE,
     }
     return present(TRANSITIONS, TRANSITIONS_TITLE, columns, as_of=book.as_of)
 
@@ -155,20 +156,13 @@ def _by_stage(stock: Stock) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The customers and the revenue of each stage."""
     stage = _code(stock.texts("lifecycle_stage"), STAGES)
     counts = np.bincount(stage, minlength=len(STAGES)).astype(np.int64)
-    return counts, _summed(stock.money("revenue"), stage, len(STAGES))
+    return counts, summed(stock.money("revenue"), stage, len(STAGES))
 
 
 def _code(stage: NDArray[np.object_], stages: Sequence[str]) -> NDArray[np.int64]:
     """The place of each stage among those named."""
     place = pc.index_in(pa.array(stage, pa.string()), pa.array(stages))
     return np.asarray(place.to_numpy(zero_copy_only=False), np.int64)
-
-
-def _summed(values: NDArray[np.int64], place: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """The sums of whole numbers by place, exact."""
-    sums = np.zeros(size, np.int64)
-    np.add.at(sums, place, values)
-    return sums
 
 
 def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:

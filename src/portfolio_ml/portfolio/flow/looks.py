@@ -98,8 +98,8 @@ def drawn_of(found: Outlook, measure: str, horizon: int) -> Floats:
     active = np.asarray(found.active[:, horizon].sum(axis=0))
     if measure == "active":
         return active
-    if measure == "lapsed":
-        return np.asarray(found.everyone[horizon] - active)
+    if measure == "lapsed":  # the luck of both is drawn apart, so that few might be less than none
+        return np.asarray(np.maximum(found.everyone[horizon] - active, 0.0))
     return np.asarray(found.active[STAGES.index(measure), horizon])
 
 

@@ -22,6 +22,7 @@ from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, contract_of, present
 from portfolio_ml.portfolio.flow.spells import spells
 from portfolio_ml.portfolio.stock import YEAR_DAYS
+from portfolio_ml.portfolio.sums import summed
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 from portfolio_ml.timeline import Span, to_date, to_day
 
@@ -165,7 +166,7 @@ def _customers(events: pa.Table, months: int) -> dict[str, NDArray[np.int64]]:
     is_first, begun, ended, count = _arrays(events, "is_first", "begun", "ended", "customers")
 
     def on(place: NDArray[np.int64], who: NDArray[np.bool_]) -> NDArray[np.int64]:
-        return _summed(place[who], count[who], months + 2)
+        return summed(count[who], place[who], months + 2)
 
     everyone = np.ones(begun.size, bool)
     active = np.cumsum(on(begun, everyone) - on(ended, everyone))
@@ -208,12 +209,6 @@ def _values(value: pa.Table, months: int) -> dict[str, NDArray[np.int64]]:
 def _arrays(table: pa.Table, *names: str) -> list[NDArray[np.int64]]:
     columns = (table[name].combine_chunks() for name in names)
     return [c.to_numpy(zero_copy_only=False).astype(np.int64) for c in columns]
-
-
-def _summed(place: NDArray[np.int64], value: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    sums = np.zeros(size, np.int64)
-    np.add.at(sums, place, value)
-    return sums
 
 
 def _notes(book: Book, months: Months) -> Sequence[str]:

@@ -38,7 +38,6 @@ class PurchaseWeeks:
     Attributes:
         place: Which of the customers, from 0.
         week: How many weeks before the as-of day.
-        before: The purchase week before it; -1 for the first.
         after: The purchase week after it; -1 for the last.
         pace: The class of the customer's pace, that week included.
         net: Net revenue of the week, in 1/10,000 unit.
@@ -52,7 +51,6 @@ class PurchaseWeeks:
 
     place: NDArray[np.int64]
     week: NDArray[np.int64]
-    before: NDArray[np.int64]
     after: NDArray[np.int64]
     pace: NDArray[np.int64]
     net: NDArray[np.float64]
@@ -131,7 +129,6 @@ def purchase_weeks(book: Book) -> PurchaseWeeks:
     return PurchaseWeeks(
         place=place.astype(np.int64),
         week=on,
-        before=np.where(is_start, -1, np.roll(on, 1)),
         after=np.where(is_end, -1, np.roll(on, -1)),
         pace=paces(on, np.arange(on.size) - start[place]),
         net=all_net[has_bought],

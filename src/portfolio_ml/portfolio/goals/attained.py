@@ -1,6 +1,6 @@
 """What is attained of each goal: now, when it began, and at the pace so far by its day."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -115,13 +115,20 @@ def attained(book: Book) -> tuple[Attained, ...]:
     stocks = {} if book.then is None else {book.then.as_of_day: book.then}
     wanted = {to_day(day) for day in since if first <= to_day(day) < last} - {*stocks}
     if wanted:
-        by_standing = any(goal.section in STANDING for goal in goals)
-        made = stocks_at if by_standing else stocks_without_standing
-        stocks |= made(book.inputs, sorted(wanted), frozen=book.frozen, customers=book.customers)
+        stocks |= _stocks(book, sorted(wanted))
     return tuple(
         _attained(book, goal, day, stocks.get(to_day(day)))
         for goal, day in zip(goals, since, strict=True)
     )
+
+
+def _stocks(book: Book, days: Sequence[int]) -> Mapping[int, Stock]:
+    """The stock at each of some days; where a goal asks for it, with where customers stood."""
+    inputs, frozen, customers = book.inputs, book.frozen, book.customers
+    if any(goal.section in STANDING for goal in book.settings.goals):
+        lifecycle = book.lifecycle
+        return stocks_at(inputs, days, frozen=frozen, customers=customers, lifecycle=lifecycle)
+    return stocks_without_standing(inputs, days, frozen=frozen, customers=customers)
 
 
 def measured(stock: Stock, goal: Goal, among: NDArray[np.bool_]) -> float:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from portfolio_ml.portfolio.book import NO_SCORES, Book
 from portfolio_ml.portfolio.goals.attained import Attained
-from portfolio_ml.portfolio.stock import Stock, grouped
+from portfolio_ml.portfolio.stock import Stock
+from portfolio_ml.portfolio.sums import grouped
 from portfolio_ml.schema import MONEY_SCALE
 
 POTENTIAL = 0.75

@@ -34,8 +34,9 @@ ADVOCATES: Table = contract_of(
         Column("marks", pa.int64(), "how many of the four marks the customer has"),
         Column("marks_told", pa.int64(), "how many of them this portfolio can tell"),
         Column("is_loyal", pa.bool_(),
-               "a customer for over two years, with five purchase days or more, at gaps more "
-               "regular than chance", null="nobody has been a customer for two years"),
+               "a customer for longer than lifecycle.mature_days (two years, as usual), with five "
+               "purchase days or more, at gaps more regular than chance",
+               null="nobody has been a customer for two years"),
         Column("is_growing", pa.bool_(),
                "a customer for two years, who spent a quarter more in the last 365 days than in "
                "the 365 before, or better", null="nobody has been a customer for two years"),

@@ -19,6 +19,7 @@ from portfolio_ml.features.days import RECENT_PURCHASE_DAYS
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.stock import Stock
+from portfolio_ml.portfolio.sums import ratio
 from portfolio_ml.schema import MONEY_SCALE
 
 FEWEST_EARLIER = 3
@@ -135,13 +136,13 @@ def _habits(sums: Mapping[str, Floats]) -> Habits:
         if f"discount_{part}" not in sums:
             return unknown
         taken = sums[f"discount_{part}"]
-        return _over(taken, taken + sums[f"net_{part}"])
+        return ratio(taken, taken + sums[f"net_{part}"])
 
     return Habits(
         ticket=_change(sums, "spend", unit=MONEY_SCALE),
         lines=_change(sums, "lines", unit=1),
-        gap_recent_days=_over(sums["gap_recent_sum"], sums["gap_recent_count"]),
-        gap_earlier_days=_over(sums["gap_earlier_sum"], sums["gap_earlier_count"]),
+        gap_recent_days=ratio(sums["gap_recent_sum"], sums["gap_recent_count"]),
+        gap_earlier_days=ratio(sums["gap_earlier_sum"], sums["gap_earlier_count"]),
         irregularity=_irregularity(sums["gaps"], sums["gap_sum"], sums["gap_squares"]),
         discount_recent=discount("recent"),
         discount_earlier=discount("earlier"),
@@ -153,9 +154,9 @@ def _change(sums: Mapping[str, Floats], name: str, *, unit: float) -> Change:
     """The last three purchase days against the earlier ones."""
     recent_count, count = sums[f"{name}_recent_count"], sums[f"{name}_earlier_count"]
     is_told = (recent_count == RECENT_PURCHASE_DAYS) & (count >= FEWEST_EARLIER)
-    recent = _over(sums[f"{name}_recent_sum"], recent_count) / LOG_SCALE
+    recent = ratio(sums[f"{name}_recent_sum"], recent_count) / LOG_SCALE
     total, squares = sums[f"{name}_earlier_sum"], sums[f"{name}_earlier_squares"]
-    earlier = np.where(is_told, _over(total, count) / LOG_SCALE, np.nan)
+    earlier = np.where(is_told, ratio(total, count) / LOG_SCALE, np.nan)
     spread = np.maximum(_deviation(count, total, squares) / LOG_SCALE, LEAST_SPREAD)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = (recent - earlier) / (spread * np.sqrt(1 / recent_count + 1 / count))
@@ -172,7 +173,7 @@ def _change(sums: Mapping[str, Floats], name: str, *, unit: float) -> Change:
 
 
 def _irregularity(count: Floats, total: Floats, squares: Floats) -> Floats:
-    return _over(_deviation(count, total, squares), _over(total, count))
+    return ratio(_deviation(count, total, squares), ratio(total, count))
 
 
 def _deviation(count: Floats, total: Floats, squares: Floats) -> Floats:
@@ -180,10 +181,3 @@ def _deviation(count: Floats, total: Floats, squares: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         spare = np.maximum(squares - total * total / count, 0.0)
         return np.where(count > 1, np.sqrt(spare / (count - 1)), np.nan)
-
-
-def _over(part: Floats, whole: Floats) -> Floats:
-    """The part of the whole; NaN where the whole is not above 0."""
-    found = np.full(whole.shape, np.nan)
-    np.divide(part, whole, out=found, where=whole > 0)
-    return found

@@ -250,7 +250,7 @@ def _said(book: Book) -> dict[Reason, tuple[Flags, Flags]]:
         answer = nw.when(tells).then(nw.col("value"))
         is_last = nw.col("_answered") == nw.col("_last")
         sums["satisfaction"] = nw.when(is_last).then(nw.col("value")).mean()
-        sums["most"] = answer.max()
+        sums["least"], sums["most"] = answer.min(), answer.max()
     if not sums:
         return {}
     seen = events.filter(in_history(nw.col("day"), stock.as_of_day))
@@ -266,7 +266,7 @@ def _said(book: Book) -> dict[Reason, tuple[Flags, Flags]]:
         found[COMPLAINED] = (rows["complaints"] > 0, np.ones(stock.count, np.bool_))
     if kinds.values and np.isfinite(rows["satisfaction"]).any():
         value = rows["satisfaction"]
-        is_of_five = np.nanmax(rows["most"]) <= FIVE_POINTS
+        is_of_five = np.nanmin(rows["least"]) >= 0 and np.nanmax(rows["most"]) <= FIVE_POINTS
         below = UNSATISFIED_BELOW if is_of_five else float(np.nanquantile(value, 0.25))
         found[UNSATISFIED] = (value < below, np.isfinite(value))
     return found

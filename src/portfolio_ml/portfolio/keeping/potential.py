@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.keeping.proportions import Proportion
-from portfolio_ml.portfolio.stock import YEAR_DAYS, Stock, grouped
+from portfolio_ml.portfolio.stock import YEAR_DAYS, Stock
+from portfolio_ml.portfolio.sums import grouped
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 from portfolio_ml.wording import counted
 

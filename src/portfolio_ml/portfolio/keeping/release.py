@@ -16,7 +16,8 @@ from portfolio_ml.features.cut import KEYS, seen_at
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.keeping.texts import joined, only
-from portfolio_ml.portfolio.stock import UNKNOWN, YEAR_DAYS, Stock, grouped
+from portfolio_ml.portfolio.stock import YEAR_DAYS, Stock
+from portfolio_ml.portfolio.sums import grouped
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 from portfolio_ml.timeline import in_window
 from portfolio_ml.wording import counted
@@ -142,13 +143,13 @@ def fits_of(book: Book, found: Results) -> NDArray[np.object_]:
         if not all(map(stock.has, names)) or set(names) & {*_NO_SECTIONS}:
             continue
         label = stock.section(*names)
-        found_names, number = grouped(label)
+        _, number = grouped(label)
         is_enough = np.bincount(number, weights=is_judged) >= FEWEST
-        is_enough &= found_names != UNKNOWN
         does_earn = np.bincount(number, weights=result) > 0
-        told |= is_enough[number]
+        is_told = is_enough[number] & stock.is_known(*names)
+        told |= is_told
         named = np.array([f"{' x '.join(names)} "], object) + label
-        parts.append(only(named, (is_enough & does_earn)[number]))
+        parts.append(only(named, is_told & does_earn[number]))
     everybody = np.full(stock.count, EVERYBODY, object)
     parts.append(only(everybody, ~told & bool(result.sum() > 0)))
     return joined(parts, "; ")

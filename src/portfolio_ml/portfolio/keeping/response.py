@@ -20,6 +20,7 @@ from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.keeping.proportions import UNKNOWN, Estimate, Proportion, difference
 from portfolio_ml.schema import Column, Table
 from portfolio_ml.timeline import in_history, in_outcome
+from portfolio_ml.wording import counted
 
 FEWEST = 20
 """With fewer on either side no uplift is told."""
@@ -103,7 +104,7 @@ def response(book: Book) -> Figure:
         return absent(RESPONSE, TITLE, why) if not rows else _figure(book, rows, notes=[why])
     rows += _measured(book, counts)
     few = [r for r in rows if r["source"] == MEASURED and np.isnan(r["uplift"])]
-    notes = [f"{len(few)} rows tell no uplift: fewer than {FEWEST} on either side"]
+    notes = [f"no uplift in {counted(len(few), 'row')}: fewer than {FEWEST} on either side"]
     return _figure(book, rows, notes=notes if few else [])
 
 

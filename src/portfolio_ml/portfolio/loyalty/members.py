@@ -21,7 +21,8 @@ from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.loyalty.points_ledger import PointsTable
 from portfolio_ml.portfolio.returns.takings import of_customers, taken_between
-from portfolio_ml.portfolio.stock import Stock, grouped
+from portfolio_ml.portfolio.stock import Stock
+from portfolio_ml.portfolio.sums import grouped
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 from portfolio_ml.timeline import in_history
 from portfolio_ml.wording import counted
@@ -55,7 +56,6 @@ LOYALTY_MEMBERS: Table = contract_of(
 TITLE = "Members of the programme beside customers like them"
 EVERYBODY = "the rule gives points to everybody who buys, so there are no non-members to compare"
 NO_TABLE = "there is no table of points: name one under data.points"
-"""Within one of these bands of days since the first purchase, customers are alike."""
 FEW = 30
 LEVEL = 0.9
 _DRAWS = 500

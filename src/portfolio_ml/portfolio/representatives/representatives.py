@@ -21,6 +21,7 @@ from portfolio_ml.portfolio.representatives.track_records import (
     track_records,
     why_absent,
 )
+from portfolio_ml.portfolio.sums import ratio
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
 
 MOST_CHANCE = 0.05
@@ -192,14 +193,14 @@ def _columns(records: TrackRecords, fewest: int) -> dict[str, NDArray[Any]]:
     cells = (person, section)
     customers, active = records.customers[cells], records.active[cells]
     revenue, orders = records.revenue[cells], records.orders[cells]
-    ticket = _ratio(revenue / MONEY_SCALE, orders)
+    ticket = ratio(revenue / MONEY_SCALE, orders)
     trials = records.trials[cells]
     columns: dict[str, NDArray[Any]] = {
         "representative_id": records.names[person],
         "section": records.sections[section],
         "customers": customers,
         "active": active,
-        "active_share": _ratio(active, customers),
+        "active_share": ratio(active, customers),
         "revenue": revenue / MONEY_SCALE,
         "orders": orders,
         "average_ticket": ticket,
@@ -266,14 +267,6 @@ def _ranked(by: NDArray[np.float64], section: NDArray[np.int64]) -> NDArray[np.f
         ascending = np.sort(-by[among])
         ranks[among] = np.searchsorted(ascending, -by[among]) + 1
     return ranks
-
-
-def _ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> NDArray[np.float64]:
-    """The part of the whole; NaN where the whole is not above 0."""
-    some = np.asarray(whole, np.float64)
-    found = np.full(some.shape, np.nan)
-    np.divide(np.asarray(part, np.float64), some, out=found, where=some > 0)
-    return found
 
 
 def _taken(

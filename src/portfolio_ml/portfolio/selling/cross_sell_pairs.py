@@ -14,8 +14,8 @@ from scipy import stats
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.portfolio.selling.additions import Numbers, Pairs
+from portfolio_ml.portfolio.selling.cross_selling import CrossSelling, cross_selling
 from portfolio_ml.portfolio.selling.first_purchases import LATE_DAYS
-from portfolio_ml.portfolio.selling.next_category import CrossSelling, cross_selling
 from portfolio_ml.schema import Column, Table
 
 FALSE_SHARE = 0.05

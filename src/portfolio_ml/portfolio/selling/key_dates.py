@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +12,10 @@ from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, contract_of, present
 from portfolio_ml.portfolio.selling.peak_months import SIGNIFICANT, peak_months
 from portfolio_ml.schema import MONEY_SCALE, Column, Table
-from portfolio_ml.timeline import to_date
+from portfolio_ml.timeline import to_date, to_day
 
-CONTRACT_DAYS = 60
 CONTRACT_ENDS = "contract ends"
+CONTRACT_DAYS = 60
 """A contract's end is a key date so many days ahead."""
 PLACEHOLDER_SHARE = 0.05
 """A birthday that more than this share of the customers have in common, year and all, is not one:
@@ -122,7 +122,7 @@ def next_occurrence(days: NDArray[np.int64], as_of: date) -> NDArray[np.int64]:
         first = months.astype("datetime64[D]").astype(np.int64)
         return np.asarray(np.minimum(first + of_month, last), np.int64)
 
-    this, today = in_year(as_of.year), (as_of - date(1970, 1, 1)).days
+    this, today = in_year(as_of.year), to_day(as_of)
     return np.asarray(np.where(this >= today, this, in_year(as_of.year + 1)), np.int64)
 
 
@@ -195,18 +195,21 @@ def _seasons(book: Book, notes: list[str]) -> list[_Dates]:
         notes.append(f"no seasons: {told}")
         return []
     notes.append(f"seasons: {told}")
-    start = book.as_of.replace(day=1)
-    following = (start + timedelta(days=32)).replace(day=1)
-    starts = [s for s in (start, following) if 0 <= (s - book.as_of).days <= _ahead(book)]
-    is_next = np.isin(peaks.month, [s.month for s in starts])
+    day = _month_starts(book.as_of)[peaks.month - 1]
+    is_next = day - book.as_of_day <= _ahead(book)
     numbers = book.now.rows["customer"].to_numpy()
     place = np.searchsorted(numbers, peaks.customer[is_next])
-    day = np.full(place.size, (starts[0] - date(1970, 1, 1)).days if starts else 0)
     reasons = [
         f"spent most in {_MONTHS[month - 1]} in each of the last {years} years"
         for month, years in zip(peaks.month[is_next], peaks.years[is_next], strict=True)
     ]
-    return [_Dates("season", place, day, peaks.years[is_next].tolist(), reasons)]
+    return [_Dates("season", place, day[is_next], peaks.years[is_next].tolist(), reasons)]
+
+
+def _month_starts(as_of: date) -> NDArray[np.int64]:
+    """The day on which each month, from January on, begins next, on the date or after it."""
+    years = [as_of.year + (date(as_of.year, month, 1) < as_of) for month in range(1, 13)]
+    return np.array([to_day(date(year, month, 1)) for month, year in enumerate(years, 1)], np.int64)
 
 
 def _returning(

@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
-from portfolio_ml.portfolio.selling.next_category import CrossSelling, cross_selling
+from portfolio_ml.portfolio.selling.cross_selling import CrossSelling, cross_selling
 from portfolio_ml.portfolio.selling.recommending import FEWEST_ADDERS
 from portfolio_ml.schema import Column, Table
 from portfolio_ml.timeline import to_date

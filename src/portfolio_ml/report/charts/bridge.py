@@ -29,11 +29,13 @@ def bridge(facts: PortfolioFacts, *, currency: str = "") -> Exhibit:
     told = [by_name[name] for name in NAMES if name in by_name]
     if len(told) < len(NAMES):
         return missing(NAME, TITLE, remarks.absent or "nothing flowed", remarks.notes)
+    then, now = told[0], told[-1]
     if facts.health is None or facts.health.value_change is None:
         why = "the history before then is too short: the value of then and of now do not compare"
+        if then.value_change <= 0:
+            why = "the active customers of then had brought nothing, so there is nothing to compare"
         return missing(NAME, TITLE, why, remarks.notes)
     unit = f" {currency}" if currency else ""
-    then, now = told[0], told[-1]
     change = share(now.value_change - then.value_change, then.value_change)
     way = "grew" if now.value_change >= then.value_change else "shrank"
     return Exhibit(

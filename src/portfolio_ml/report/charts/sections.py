@@ -41,9 +41,9 @@ def risk_of(dimension: Dimension, *, currency: str = "") -> Exhibit:
     """Where the value at risk lies, with the mean churn probability beside it."""
     name, title = f"risk-{_key(dimension)}", f"Value at risk by {_words(dimension)}"
     whole = dimension.value_at_risk
-    if not whole:
-        return missing(name, title, "no champion has scored the customers, or nothing is at risk")
     held = [s for s in dimension.sections if s.value_at_risk]
+    if not whole or not held:
+        return missing(name, title, "no champion has scored the customers, or nothing is at risk")
     held.sort(key=lambda s: -(s.value_at_risk or 0.0))
     first = held[0]
     bars = [

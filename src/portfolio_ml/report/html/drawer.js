@@ -38,13 +38,14 @@ const timeline = (person) => {
   const ends = [asOf, person.next && day(person.next), person.to && day(person.to)].filter(Boolean);
   const from = Math.min(months.length ? months[0].start : day(person.last), asOf - 180 * DAY);
   const to = Math.min(Math.max(...ends), asOf + 200 * DAY) + 12 * DAY;
-  const most = roundUp(Math.max(1e-6, ...months.map((each) => each.spend)));
+  const highest = Math.max(0, ...months.map((each) => each.spend));
+  const most = highest > 0 ? roundUp(highest) : 1;
   const least = Math.min(0, ...months.map((each) => each.spend));
   const x = (time) => left + ((time - from) / (to - from)) * (width - left - 4);
   const y = (value) => top + ((most - value) / (most - least)) * (height - top - bottom);
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "timeline" });
   picture.setAttribute("aria-label", `Net spend by month from ${iso(from)} to ${data.as_of}; the table below has the numbers.`);
-  for (const value of [0, most / 2, most]) {
+  for (const value of highest > 0 ? [0, most / 2, most] : [0]) {
     picture.append(
       svg("line", { class: "grid", x1: left, x2: width - 4, y1: y(value), y2: y(value) }),
       svg("text", { class: "axis", x: left - 8, y: y(value) + 4, "text-anchor": "end" },

@@ -42,6 +42,11 @@ def by_day(files: Iterable[Path], told: Callable[[Path], str]) -> dict[date, Pat
     Args:
         files: The files.
         told: What should be the date, such as a part of the file's name.
+
+    Example:
+        >>> files = [Path("b 2024-03-05"), Path("c 2024-03-04"), Path("a none")]
+        >>> [file.name for file in by_day(files, lambda file: file.name[2:]).values()]
+        ['c 2024-03-04', 'b 2024-03-05']
     """
     found = {file: told(file) for file in files}
     return {

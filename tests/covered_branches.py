@@ -1,0 +1,95 @@
+"""`python -m tests.covered_branches FILE`: coverage's JSON as a table, a row for each part.
+
+Below it stand the branches that no test takes, module by module.
+"""
+
+# ruff: noqa: T201 - a command, which prints what it did
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ENOUGH = 0.95
+_HEAD = """\
+| part | modules | branches | taken | share | its lowest modules |
+|---|---:|---:|---:|---:|---|
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module's branches.
+
+    Attributes:
+        name: Below the package, with dots.
+        branches: How many it has.
+        taken: How many of them a test takes.
+        missing: The others, each as the lines from which and to which it leads.
+    """
+
+    name: str
+    branches: int
+    taken: int
+    missing: tuple[tuple[int, int], ...]
+
+    @property
+    def part(self) -> str:
+        """Which step of the walk it belongs to."""
+        return self.name.partition(".")[0]
+
+    @property
+    def share(self) -> float:
+        """The share that is taken; all, where there is none."""
+        return self.taken / self.branches if self.branches else 1.0
+
+
+def modules(measured: Mapping) -> Iterator[Module]:
+    """Each module that coverage's JSON tells of, by name."""
+    for file, found in sorted(measured["files"].items()):
+        path = Path(file).with_suffix("")
+        name = ".".join(path.parts[path.parts.index("portfolio_ml") + 1 :])
+        counts = found["summary"]
+        missing = tuple((start, end) for start, end in found["missing_branches"])
+        yield Module(
+            name.removesuffix(".__init__"),
+            counts["num_branches"],
+            counts["covered_branches"],
+            missing,
+        )
+
+
+def rows(found: Sequence[Module]) -> dict[str, str]:
+    """A row for each part, and one for all."""
+    parts = sorted({module.part for module in found})
+    told = {part: _row(part, [each for each in found if each.part == part]) for part in parts}
+    return told | {"all": _row("all", found)}
+
+
+def _row(part: str, found: Sequence[Module]) -> str:
+    branches, taken = (sum(getattr(m, count) for m in found) for count in ("branches", "taken"))
+    low = sorted((m for m in found if m.share < ENOUGH), key=lambda module: module.share)
+    named = ", ".join(f"`{module.name}` {module.share:.0%}" for module in low[:3])
+    share = f"{taken / branches:.1%}" if branches else "–"
+    told = "" if part == "all" else named
+    return f"| {part} | {len(found)} | {branches:,} | {taken:,} | {share} | {told} |\n"
+
+
+def main() -> int:
+    """Print the table and what is missing."""
+    parser = argparse.ArgumentParser(prog="python -m tests.covered_branches")
+    parser.add_argument("file", type=Path, help="what coverage's JSON report wrote")
+    asked = parser.parse_args()
+    found = [*modules(json.loads(asked.file.read_text()))]
+    print(_HEAD + "".join(rows(found).values()))
+    for module in found:
+        if module.missing:
+            ways = ", ".join(f"{start} -> {end}" for start, end in module.missing)
+            print(f"{module.name}: {ways}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""What `make test-faults` saw, kept test by test, and its table in docs/reference/hardening.md."""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.machine import machine
+
+ROOT = Path(__file__).parents[1]
+KEPT = ROOT / "build" / "faults"
+PAGE = ROOT / "docs" / "reference" / "hardening.md"
+BEGIN, END = "<!-- faults: made by `make test-faults` -->\n", "<!-- /faults -->"
+_HEAD = "| fault | of | times | seen | day |\n|---|---|---:|---|---|\n"
+_ORDER = ("killed", "disk full", "at once", "clock", "connection", "server", "rows")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What became of a command or a delivery that was disturbed in one way.
+
+    Attributes:
+        fault: The way.
+        of: What was disturbed.
+        times: How often.
+        outcomes: What was seen, and how often.
+        day: When, as an ISO date.
+    """
+
+    fault: str
+    of: str
+    times: int
+    outcomes: Mapping[str, int]
+    day: str
+
+    @property
+    def row(self) -> str:
+        """Its row of the table."""
+        told = ", ".join(f"{what} {count:,}" for what, count in _ordered(self.outcomes))
+        return f"| {self.fault} | {self.of} | {self.times:,} | {told} | {self.day} |\n"
+
+
+def keep(fault: str, of: str, times: int, outcomes: Mapping[str, int]) -> Seen:
+    """Keep what was seen in a file of its own, so that tests at once do not meet."""
+    seen = Seen(fault, of, times, dict(outcomes), datetime.now(tz=UTC).date().isoformat())
+    KEPT.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"\W+", "_", f"{fault} {of}")
+    (KEPT / f"{name}.json").write_text(json.dumps(asdict(seen), indent=1), "utf-8")
+    return seen
+
+
+def told_anew(page: str, seen: Iterable[Seen], where: str) -> str:
+    """The page with the table of what was seen, the last of each fault and command.
+
+    Args:
+        page: Its text.
+        seen: What was seen, now or before.
+        where: The machine.
+
+    Raises:
+        ValueError: It has no place for the table.
+    """
+    before, is_there, rest = page.partition(BEGIN)
+    _, is_ended, after = rest.partition(END)
+    if not (is_there and is_ended):
+        raise ValueError("the page has no place for the table")
+    rows = "".join(each.row for each in sorted(seen, key=_place))
+    return f"{before}{BEGIN}\n{_HEAD}{rows}\nMeasured on {where}.\n\n{END}{after}"
+
+
+def _place(seen: Seen) -> tuple[int, str, str]:
+    known = [at for at, word in enumerate(_ORDER) if seen.fault.startswith(word)]
+    return (*known, len(_ORDER))[0], seen.fault, seen.of
+
+
+def _ordered(outcomes: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The commonest first, whether a plain run finished it last."""
+    return sorted(outcomes.items(), key=lambda each: (each[0] == "finished", -each[1], each[0]))
+
+
+def main() -> int:
+    """Write the table into the page."""
+    seen = [Seen(**json.loads(path.read_text("utf-8"))) for path in KEPT.glob("*.json")]
+    if not seen:
+        sys.stderr.write("nothing was seen yet: `make test-faults` disturbs commands\n")
+        return 1
+    PAGE.write_text(told_anew(PAGE.read_text("utf-8"), seen, ", ".join(machine(("duckdb",)))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
