@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 import pyarrow as pa
 
+from portfolio_ml.circumstances import Circumstances
 from portfolio_ml.config import (
     CsvTarget,
     HubSpotTarget,
@@ -18,7 +19,7 @@ from portfolio_ml.config import (
 from portfolio_ml.databases import redacted
 from portfolio_ml.errors import PortfolioError
 from portfolio_ml.opening import Opened
-from portfolio_ml.scored import Scored
+from portfolio_ml.scored import Clock, Scored
 from portfolio_ml.scoring import Champions
 from portfolio_ml.sinks import sql
 from portfolio_ml.sinks.crm import Crm, table_of
@@ -209,6 +210,22 @@ def bands_before(settings: Settings) -> Callable[[date], pa.Table]:
         return pa.table({"customer_id": nobody, BAND: nobody})
 
     return bands
+
+
+def circumstances(settings: Settings, *, now: Clock, say: Say) -> Circumstances:
+    """What a scoring and its figures go by, read in this process.
+
+    Args:
+        settings: Where rows were delivered before, and who was erased.
+        now: The wall clock.
+        say: Told what is being done.
+
+    Raises:
+        ConfigError: `state.key` is another than the one that erased customers were hashed with.
+        ServiceUnavailableError: The state database cannot be used.
+        TryAgainLaterError: It is locked.
+    """
+    return Circumstances(bands_before(settings), suppression(settings), now, say)
 
 
 def bands_in_batches(settings: Settings, as_of: date) -> Iterator[pa.RecordBatch]:

@@ -1,20 +1,21 @@
 """A portfolio's own figures, reckoned at a date by the champions in force, if there are any."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from portfolio_ml.circumstances import Circumstances
 from portfolio_ml.customer_rows import with_figures
 from portfolio_ml.customers import CustomerTable
 from portfolio_ml.engine import Engine
 from portfolio_ml.errors import DataError
 from portfolio_ml.events import Events
 from portfolio_ml.features.inputs import Inputs
-from portfolio_ml.opening import Opened, Say
+from portfolio_ml.opening import Opened
 from portfolio_ml.opportunities import Opportunities
 from portfolio_ml.points import Points
 from portfolio_ml.portfolio.book import Book, book_of
@@ -24,7 +25,7 @@ from portfolio_ml.portfolio.keeping.response import RESPONSE
 from portfolio_ml.portfolio.stock import frozen_at
 from portfolio_ml.portfolio.today.customer_figures import NEEDS, customer_figures
 from portfolio_ml.portfolio.today.daily_list import REPRESENTATIVE
-from portfolio_ml.scored import BandsBefore, Scored, scored_dates
+from portfolio_ml.scored import Scored, scored_dates
 from portfolio_ml.scoring import Champions
 from portfolio_ml.sinks.order import Rows as Delivered
 from portfolio_ml.sinks.parts import Parts
@@ -32,7 +33,6 @@ from portfolio_ml.sinks.suppression import Suppression
 from portfolio_ml.steps import told
 from portfolio_ml.timeline import to_date
 
-Clock = Callable[[], datetime]
 Rows = TypeVar("Rows", CustomerTable | None, Events | None, Opportunities | None, Points | None)
 
 
@@ -90,64 +90,47 @@ class Surveyed:
 def reckoned(
     portfolio: Opened,
     champions: Champions | None,
+    circumstances: Circumstances,
     *,
-    bands_before: BandsBefore,
-    erased: Suppression,
     names: Collection[str] = (),
-    now: Clock,
-    say: Say,
 ) -> Reckoned:
     """The portfolio's figures at its as-of date.
 
     Args:
         portfolio: The history.
         champions: The models in force; None where there are none.
-        bands_before: What was delivered before.
-        erased: Who was erased.
+        circumstances: What else they go by.
         names: Which figures; all of them where none is named.
-        now: The wall clock.
-        say: Told what is being done.
 
     Raises:
         DataError: A champion cannot be used, or nobody had bought by the date.
     """
     scores: dict[date, pa.Table] = {}
     if champions is not None:
-        found = _scored_twice(portfolio, champions, bands_before=bands_before, now=now, say=say)
+        found = _scored_twice(portfolio, champions, circumstances)
         scores = {day: each.rows for day, each in found}
-    return _reckoned(portfolio, champions, scores, erased, names=names, say=say)[0]
+    return _reckoned(portfolio, champions, circumstances, scores, names=names)[0]
 
 
-def surveyed(
-    portfolio: Opened,
-    champions: Champions,
-    *,
-    bands_before: BandsBefore,
-    erased: Suppression,
-    now: Clock,
-    say: Say,
-) -> Surveyed:
+def surveyed(portfolio: Opened, champions: Champions, circumstances: Circumstances) -> Surveyed:
     """All figures at the portfolio's as-of date, beside the scored customers.
 
     Args:
         portfolio: The history.
         champions: The models in force.
-        bands_before: What was delivered before.
-        erased: Who was erased.
-        now: The wall clock.
-        say: Told what is being done.
+        circumstances: What else they go by.
 
     Raises:
         DataError: Nobody had bought by the date.
     """
+    erased = circumstances.erased
     scores: dict[date, pa.Table] = {}
     scored: Scored | None = None
-    found = _scored_twice(portfolio, champions, bands_before=bands_before, now=now, say=say)
-    for day, each in found:
+    for day, each in _scored_twice(portfolio, champions, circumstances):
         scores[day], scored = each.rows, each  # of then, the features are not kept
     if scored is None or scored.as_of != portfolio.as_of:
         raise DataError("nobody had bought anything yet", where=f"as of {portfolio.as_of}")
-    done, book = _reckoned(portfolio, champions, scores, erased, names=(), say=say)
+    done, book = _reckoned(portfolio, champions, circumstances, scores, names=())
     by_name = {figure.name: figure for figure in done.figures}
     rows = with_figures(erased.without(scored.rows), customer_figures(book, by_name))
     day_then = compared_with(portfolio)
@@ -287,14 +270,18 @@ def compared_with(portfolio: Opened) -> date:
 
 
 def _scored_twice(
-    portfolio: Opened, champions: Champions, *, bands_before: BandsBefore, now: Clock, say: Say
+    portfolio: Opened, champions: Champions, circumstances: Circumstances
 ) -> Iterator[tuple[date, Scored]]:
     """The customers at the day that is compared with, if there is history, and as of today."""
     first = to_date(portfolio.span.first_day)
     days = [day for day in (compared_with(portfolio), portfolio.as_of) if day >= first]
-    progress = told(say, f"scoring as of {' and '.join(map(str, days))}")
     for found in scored_dates(
-        portfolio, champions, days, bands_before=bands_before, now=now, progress=progress
+        portfolio,
+        champions,
+        days,
+        bands_before=circumstances.bands_before,
+        now=circumstances.now,
+        progress=told(circumstances.say, f"scoring as of {' and '.join(map(str, days))}"),
     ):
         yield found.as_of, found
 
@@ -302,19 +289,18 @@ def _scored_twice(
 def _reckoned(
     portfolio: Opened,
     champions: Champions | None,
+    circumstances: Circumstances,
     scores: Mapping[date, pa.Table],
-    erased: Suppression,
     *,
     names: Collection[str],
-    say: Say,
 ) -> tuple[Reckoned, Book]:
-    progress = told(say, "computing the portfolio's figures")
+    progress = told(circumstances.say, "computing the portfolio's figures")
     book = book_at(
         portfolio,
         champions,
         as_of=portfolio.as_of,
         scores=scores.get(portfolio.as_of),
-        erased=erased,
+        erased=circumstances.erased,
         then_scores=scores.get(compared_with(portfolio)),
     )
     done = figures(book, names, progress=progress)

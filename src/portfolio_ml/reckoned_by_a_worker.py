@@ -7,7 +7,8 @@ in files. This process maps those, and holds no table of customers.
 
 import json
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -17,30 +18,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from portfolio_ml import delivering
+from portfolio_ml.circumstances import Circumstances
 from portfolio_ml.config import DuckDB, Settings, Spark
 from portfolio_ml.customer_rows import CUSTOMER_FIGURES
 from portfolio_ml.engine import Moved, SparkEngine, moved
 from portfolio_ml.opening import Opened
 from portfolio_ml.portfolio.catalogue import contracts
 from portfolio_ml.portfolio.figure import Figure
-from portfolio_ml.reckoned import (
-    Clock,
-    Reckoned,
-    columns_of_customers,
-    compared_with,
-    reckoned,
-)
+from portfolio_ml.reckoned import Reckoned, columns_of_customers, compared_with, reckoned
 from portfolio_ml.schema import CUSTOMER_ROWS
-from portfolio_ml.scored import scored_dates
+from portfolio_ml.scored import Clock, scored_dates
 from portfolio_ml.scoring import Champions, champions_from
 from portfolio_ml.sinks.parts import FATE, Parts, digest_of, parts_of, sum_of
 from portfolio_ml.sinks.past_sql import BANDS
 from portfolio_ml.sinks.rows import Reject, prepare
 from portfolio_ml.sinks.suppression import Suppression, suppression
 from portfolio_ml.steps import unheard
-
-Bands = Mapping[date, Path]
-"""By date, a Parquet file of customer_id and churn_band, as delivered last before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +46,44 @@ class Files:
     def read(self) -> Champions:
         """The champions."""
         return champions_from(self.content, self.versions)
+
+
+@dataclass(frozen=True, slots=True)
+class Luggage:
+    """What a worker takes along: a portfolio, and the circumstances of those who sent it.
+
+    Attributes:
+        portfolio: The history.
+        bands: By date, a Parquet file of customer_id and churn_band, as delivered last before it.
+        erased: Who was erased.
+        at: What the clock said.
+    """
+
+    portfolio: Moved[Opened]
+    bands: Mapping[date, Path]
+    erased: Suppression
+    at: datetime
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Opened, Circumstances]]:
+        """Both for the length of a `with` block; errors are those of `Moved.opened`."""
+        circumstances = Circumstances(
+            bands_before=lambda day: pq.read_table(self.bands[day]),
+            erased=self.erased,
+            now=lambda: self.at,
+            say=unheard,
+        )
+        with self.portfolio.opened() as portfolio:
+            yield portfolio, circumstances
+
+    def new_folder(self) -> Path:
+        """A folder that is one attempt's alone.
+
+        So one that died, or that another was faster than, leaves nothing that anybody reads.
+        """
+        folder = self.portfolio.folder / uuid.uuid4().hex
+        folder.mkdir()
+        return folder
 
 
 def reckoned_by_a_worker(
@@ -78,12 +109,9 @@ def reckoned_by_a_worker(
     """
     days = [] if champions is None else [compared_with(portfolio), portfolio.as_of]
     work = _Figures(
-        portfolio=carried(portfolio, workers),
+        luggage=luggage(portfolio, days, workers, now=now),
         champions=None if champions is None else files_of(champions),
-        bands=bands_in_files(portfolio.settings, days, workers),
-        erased=suppression(portfolio.settings),
         names=tuple(names),
-        at=now(),
         is_delivered=bool(portfolio.settings.portfolio.delivery),
     )
     return found_in(Path(workers.once(work)), workers)
@@ -119,14 +147,33 @@ def columns_by_a_worker(
         ServiceUnavailableError: Spark gave the work up.
     """
     work = _Columns(
-        portfolio=portfolio,
+        luggage=Luggage(portfolio, {as_of: bands_before}, erased, now()),
         champions=files_of(champions),
         as_of=as_of,
-        bands={as_of: bands_before},
-        erased=erased,
-        at=now(),
     )
     return Path(workers.once(work))
+
+
+def luggage(
+    portfolio: Opened, days: Sequence[date], workers: SparkEngine, *, now: Clock
+) -> Luggage:
+    """What a worker takes along to reckon by what was delivered before each of some dates.
+
+    Args:
+        portfolio: The history.
+        days: The dates.
+        workers: Of whom one reckons.
+        now: The wall clock.
+    """
+    settings = portfolio.settings
+    return Luggage(
+        portfolio=carried(portfolio, workers),
+        bands={
+            day: workers.passed(delivering.bands_in_batches(settings, day), BANDS) for day in days
+        },
+        erased=suppression(settings),
+        at=now(),
+    )
 
 
 def carried(portfolio: Opened, workers: SparkEngine) -> Moved[Opened]:
@@ -167,68 +214,47 @@ def files_of(champions: Champions) -> Files:
     return Files(champions.files, champions.versions)
 
 
-def bands_in_files(settings: Settings, days: Sequence[date], workers: SparkEngine) -> Bands:
-    """The bands delivered last before each of some dates, brought to where workers see them."""
-    return {day: workers.passed(delivering.bands_in_batches(settings, day), BANDS) for day in days}
-
-
 @dataclass(frozen=True, slots=True)
 class _Figures:
-    """What the worker does: all figures, into a folder that is this attempt's alone.
+    """What the worker does: all figures, into a folder."""
 
-    So one that died, or that another was faster than, leaves nothing that anybody reads.
-    """
-
-    portfolio: Moved[Opened]
+    luggage: Luggage
     champions: Files | None
-    bands: Bands
-    erased: Suppression
     names: tuple[str, ...]
-    at: datetime
     is_delivered: bool
 
     def __call__(self) -> str:
         """The folder with the figures."""
-        with self.portfolio.opened() as portfolio:
-            found = reckoned(
-                portfolio,
-                None if self.champions is None else self.champions.read(),
-                bands_before=lambda day: pq.read_table(self.bands[day]),
-                erased=self.erased,
-                names=self.names,
-                now=lambda: self.at,
-                say=unheard,
-            )
-        folder = new_folder(self.portfolio.folder)
+        champions = None if self.champions is None else self.champions.read()
+        with self.luggage.opened() as (portfolio, circumstances):
+            found = reckoned(portfolio, champions, circumstances, names=self.names)
+        folder = self.luggage.new_folder()
         write_figures(found, folder, is_delivered=self.is_delivered)
         return str(folder)
 
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """What the worker does for the customer rows: likewise in a folder of this attempt's own."""
+    """What the worker does for the customer rows."""
 
-    portfolio: Moved[Opened]
+    luggage: Luggage
     champions: Files
     as_of: date
-    bands: Bands
-    erased: Suppression
-    at: datetime
 
     def __call__(self) -> str:
         """The file."""
         champions = self.champions.read()
-        file = new_folder(self.portfolio.folder) / "columns.parquet"
-        with self.portfolio.opened() as portfolio:
+        file = self.luggage.new_folder() / "columns.parquet"
+        with self.luggage.opened() as (portfolio, circumstances):
             found = scored_dates(
                 portfolio,
                 champions,
                 [self.as_of],
-                bands_before=lambda day: pq.read_table(self.bands[day]),
-                now=lambda: self.at,
+                bands_before=circumstances.bands_before,
+                now=circumstances.now,
             )
             rows = [
-                columns_of_customers(each, portfolio, champions, erased=self.erased)
+                columns_of_customers(each, portfolio, champions, erased=circumstances.erased)
                 for each in found
             ]
         pq.write_table(pa.concat_tables(rows) if rows else _NOBODY, file)
@@ -239,13 +265,6 @@ _FIGURES = [field.with_nullable(True) for field in CUSTOMER_ROWS.arrow]
 _NOBODY = pa.schema(
     [field for field in _FIGURES if field.name in ("customer_id", *CUSTOMER_FIGURES)]
 ).empty_table()
-
-
-def new_folder(within: Path) -> Path:
-    """A folder of which nobody else knows."""
-    folder = within / uuid.uuid4().hex
-    folder.mkdir()
-    return folder
 
 
 _TOLD = "reckoned.json"

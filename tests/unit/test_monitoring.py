@@ -28,7 +28,7 @@ from portfolio_ml.monitoring.profile import (
     still_filling,
     ticket_change,
 )
-from portfolio_ml.monitoring.verdict import FEATURES_TO_RETRAIN, verdict
+from portfolio_ml.monitoring.verdict import FEATURES_TO_RETRAIN, Monitoring, verdict
 from portfolio_ml.watching import drift_today
 
 pytestmark = pytest.mark.unit
@@ -474,6 +474,25 @@ def test_the_gravest_reason_comes_first_and_names_what_was_seen():
     )
     assert "1 of 1 feature has drifted beyond the natural course: spend_90d" in said.reasons[1]
     assert said.reasons[-1] == ("lifetime value: no delivered score of version 3 has matured yet")
+
+
+def test_what_a_monitoring_saw_comes_back_from_json_as_it_was():
+    matured = replace(broken(), figures={"auroc": Estimate(0.1 + 0.2, np.nan, np.nan, 0.9)})
+    found = Monitoring(
+        as_of=date(2020, 6, 30),
+        versions=VERSIONS,
+        known_until=date(2020, 1, 31),
+        drifts=(drift("category", family="mix", vanished=("books",)), drift()),
+        matured=(matured,),
+        verdict=verdict([drift()], [matured], versions=VERSIONS),
+        contacts=({"action": "call", "contacted": 3, "uplift": None},),
+    )
+    assert repr(Monitoring.from_json(found.to_json())) == repr(found)
+
+
+def test_what_no_monitoring_wrote_is_refused_in_a_sentence():
+    with pytest.raises(DataError, match=r"^What a monitoring saw cannot be read: .+ Run "):
+        Monitoring.from_json("[]")
 
 
 def test_labels_are_counted_as_text():

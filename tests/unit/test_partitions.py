@@ -55,6 +55,21 @@ def test_the_partitions_hold_every_row_once_in_its_order(shop, laid_out):
         assert np.array_equal(weights, recency_weight(rows.day)[of == number])
 
 
+def test_rows_wait_until_they_fill_a_row_group(shop, monkeypatch, tmp_path):
+    monkeypatch.setattr(partitions, "FEWEST_ROWS", 1)
+    of_a_day = -(-len(shop[1]) // (2 * WORKERS))
+    monkeypatch.setattr(partitions, "GROUP_ROWS", 10 * of_a_day)
+    whole = lay_out(shop[0], tmp_path, workers=WORKERS)
+    monkeypatch.setattr(partitions, "GROUP_ROWS", 1)
+    (tmp_path / "by-batch").mkdir()
+    parted = lay_out(shop[0], tmp_path / "by-batch", workers=WORKERS)
+    groups = [[pq.ParquetFile(of.file).num_row_groups for of in laid] for laid in (whole, parted)]
+    assert groups == [[1] * WORKERS, [2] * WORKERS]
+    for one, other in zip(whole, parted, strict=True):
+        assert (one.rows, one.bought) == (other.rows, other.bought)
+        assert pq.read_table(one.file) == pq.read_table(other.file)
+
+
 def test_amounts_are_learnt_from_those_who_buy(shop, laid_out):
     _, rows = shop
     own = rows.where((partition_of(rows.customer, WORKERS) == 0) & (rows.spend > 0))

@@ -40,6 +40,16 @@ def test_an_error_comes_home_with_all_that_it_says():
     assert (str(told), told.where, told.do) == (str(sent), sent.where, sent.do)
 
 
+def test_what_is_told_in_a_sentence_is_not_logged_beside(capfd):
+    from pyspark.logger import PySparkLogger  # noqa: PLC0415 - an extra
+
+    logger = PySparkLogger.getLogger("SQLQueryContextLogger")
+    with computing():
+        logger.exception("overflow", errorClass="ARITHMETIC_OVERFLOW")
+    assert capfd.readouterr() == ("", "")
+    assert not logger.disabled
+
+
 def test_an_error_that_was_not_sent_is_known_by_its_name():
     told = raised_here("portfolio_ml.errors.ConfigError: No such folder (in x).")
     assert isinstance(told, ConfigError)

@@ -195,11 +195,10 @@ class SparkEngine:
 
     def with_digest(self, frame: Frame, column: str, *, salt: str) -> Frame:
         """The frame with `digest`: MD5 of the salt and a text, 32 hexadecimal digits."""
-        from pyspark.sql import functions  # noqa: PLC0415 - an extra
-
-        with computing():
-            salted = functions.concat(functions.lit(salt), functions.col(column))
-            return framed(nw.to_native(frame).withColumn("digest", functions.md5(salted)))
+        salted = frame.with_columns(_salted=nw.concat_str(nw.lit(salt), nw.col(column)))
+        with computing():  # as text: functions of Spark's and of Spark Connect's are other ones
+            digested = nw.to_native(salted).selectExpr("*", "md5(_salted) AS digest")
+            return framed(digested.drop("_salted"))
 
     def spooled(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
         """The batches as a table that lies in a file; errors are those of `keep`."""

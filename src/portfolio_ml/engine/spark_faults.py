@@ -24,6 +24,7 @@ _KINDS = {
     of.__name__: of for of in (ConfigError, DataError, ServiceUnavailableError, TryAgainLaterError)
 }
 _RAISED = re.compile(rf"^portfolio_ml\.errors\.({'|'.join(_KINDS)}): (.+)$", re.MULTILINE)
+_LOGGERS = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 _NOT_INSTALLED = re.compile(r"No module named '([\w.]+)'")
 
 
@@ -59,6 +60,22 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
+def _unlogged() -> Iterator[None]:
+    """Spark does not log what it raises beside: it is told in a sentence."""
+    from pyspark.logger import PySparkLogger  # noqa: PLC0415 - an extra
+
+    loggers = [PySparkLogger.getLogger(name) for name in _LOGGERS]
+    were = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger, was in zip(loggers, were, strict=True):
+            logger.disabled = was
+
+
+@contextmanager
 def computing() -> Iterator[None]:
     """Spark's faults come out of the block as errors of the tree; bugs as themselves."""
     from py4j.protocol import Py4JError  # noqa: PLC0415 - an extra
@@ -70,7 +87,7 @@ def computing() -> Iterator[None]:
     )
 
     try:
-        with quiet():
+        with quiet(), _unlogged():
             yield
     except PythonException as error:
         known = _of_worker(str(error))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
+from portfolio_ml import stored
 from portfolio_ml.metrics import METRICS
 from portfolio_ml.monitoring.drift import Drift
 from portfolio_ml.monitoring.outcomes import Matured, decisive
@@ -68,6 +69,21 @@ class Monitoring:
             "outcomes": [matured.to_dict() for matured in self.matured],
             "contacts": [dict(row) for row in self.contacts],
         }
+
+    def to_json(self) -> bytes:
+        """All of it as JSON, from which `from_json` makes the same again."""
+        return stored.to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Monitoring":
+        """What `to_json` wrote.
+
+        Raises:
+            DataError: It did not write this.
+        """
+        return stored.from_json(
+            cls, text, what="what a monitoring saw", do="run portfolio-ml monitor again"
+        )
 
 
 def verdict(

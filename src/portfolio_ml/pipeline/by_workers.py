@@ -36,6 +36,14 @@ def demand_one_process(portfolio: Opened, command: str) -> None:
         )
 
 
+def worker_for_figures(portfolio: Opened, say: Say) -> SparkEngine | None:
+    """Spark's workers, of whom one is to reckon, which is said; None where this process does."""
+    workers = workers_of(portfolio.engine)
+    if workers is not None:
+        say(BY_A_WORKER)
+    return workers
+
+
 def carried_for_figures(portfolio: Opened, workers: SparkEngine) -> Moved[Opened] | None:
     """The portfolio as a worker takes it for its figures; None where the rows tell of none."""
     return carried(portfolio, workers) if portfolio.settings.scoring.portfolio else None

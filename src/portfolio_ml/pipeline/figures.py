@@ -6,15 +6,13 @@ from portfolio_ml import delivering
 from portfolio_ml.champions import champions_if_any
 from portfolio_ml.config import Settings
 from portfolio_ml.delivering import Deliveries
-from portfolio_ml.engine import workers_of
 from portfolio_ml.figure_delivery import deliver_figures
 from portfolio_ml.opening import Opened, Say
-from portfolio_ml.pipeline.by_workers import BY_A_WORKER
+from portfolio_ml.pipeline.by_workers import worker_for_figures
 from portfolio_ml.portfolio.catalogue import demand_known
 from portfolio_ml.reckoned import Reckoned, reckoned
 from portfolio_ml.reckoned_by_a_worker import reckoned_by_a_worker
 from portfolio_ml.scored import Clock
-from portfolio_ml.sinks.suppression import suppression
 from portfolio_ml.steps import told
 
 
@@ -40,19 +38,10 @@ def portfolio_figures(
     demand_known(names)
     settings = portfolio.settings
     champions = champions_if_any(settings, say)
-    workers = workers_of(portfolio.engine)
-    if workers is None:
-        found = reckoned(
-            portfolio,
-            champions,
-            bands_before=delivering.bands_before(settings),
-            erased=suppression(settings),
-            names=names,
-            now=now,
-            say=say,
-        )
+    if (workers := worker_for_figures(portfolio, say)) is None:
+        circumstances = delivering.circumstances(settings, now=now, say=say)
+        found = reckoned(portfolio, champions, circumstances, names=names)
     else:
-        say(BY_A_WORKER)
         found = reckoned_by_a_worker(portfolio, champions, workers, names=names, now=now)
     if not write:
         return found, Deliveries(())

@@ -1,6 +1,5 @@
 """Watch over a portfolio's champions, here or by a worker of Spark's."""
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -10,14 +9,14 @@ import pyarrow.parquet as pq
 
 from portfolio_ml import registry, watching
 from portfolio_ml.champions import champions_in_force
-from portfolio_ml.engine import Moved, SparkEngine, workers_of
+from portfolio_ml.engine import Moved, SparkEngine
 from portfolio_ml.matured import Past, past_of, ripe_of
 from portfolio_ml.monitoring.verdict import Monitoring
 from portfolio_ml.opening import Opened, Say
-from portfolio_ml.pipeline.by_workers import BY_A_WORKER
+from portfolio_ml.pipeline.by_workers import worker_for_figures
 from portfolio_ml.pipeline.surveying import Judgements
 from portfolio_ml.reckoned import contacts_brought
-from portfolio_ml.reckoned_by_a_worker import Files, carried, files_of, new_folder
+from portfolio_ml.reckoned_by_a_worker import Files, carried, files_of
 from portfolio_ml.scored import tables_of
 from portfolio_ml.scoring import Champions
 from portfolio_ml.sinks.delivered import PAST, Delivered
@@ -42,11 +41,9 @@ def monitor(portfolio: Opened, *, say: Say) -> Monitoring:
     settings = portfolio.settings
     champions, judgements = champions_in_force(settings, say)
     past, erased = past_of(settings), suppression(settings)
-    workers = workers_of(portfolio.engine)
-    if workers is None:
+    if (workers := worker_for_figures(portfolio, say)) is None:
         found = _seen(portfolio, champions, judgements, past, erased=erased, say=say)
     else:
-        say(BY_A_WORKER)
         found = _seen_by_a_worker(portfolio, champions, judgements, past, workers, erased=erased)
     with registry.opened(settings) as store:
         watching.logged(found, store)
@@ -87,14 +84,12 @@ def _seen_by_a_worker(
         scores={day: workers.passed(past.batches(day), PAST) for day in sorted(days)},
         erased=erased,
     )
-    told = Path(workers.once(work)).read_bytes()
-    found: Monitoring = pickle.loads(told)  # noqa: S301 - this run's own worker has just written it
-    return found
+    return Monitoring.from_json(workers.once(work))
 
 
 @dataclass(frozen=True, slots=True)
 class _Watch:
-    """What the worker does, into a file that is this attempt's alone."""
+    """What the worker does: what it saw is small, and comes home with the task itself."""
 
     portfolio: Moved[Opened]
     champions: Files
@@ -104,7 +99,7 @@ class _Watch:
     erased: Suppression
 
     def __call__(self) -> str:
-        """The file."""
+        """What it saw, as JSON."""
         past = Past(self.deliveries, lambda day: pq.ParquetFile(self.scores[day]).iter_batches())
         with self.portfolio.opened() as portfolio:
             found = _seen(
@@ -115,6 +110,4 @@ class _Watch:
                 erased=self.erased,
                 say=unheard,
             )
-        file = new_folder(self.portfolio.folder) / "seen.pickle"
-        file.write_bytes(pickle.dumps(found))
-        return str(file)
+        return found.to_json().decode()

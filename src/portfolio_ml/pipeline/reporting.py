@@ -6,16 +6,14 @@ from pathlib import Path
 from portfolio_ml import delivering
 from portfolio_ml.champions import champions_in_force
 from portfolio_ml.config import Settings
-from portfolio_ml.engine import workers_of
 from portfolio_ml.opening import Opened, Say
-from portfolio_ml.pipeline.by_workers import BY_A_WORKER
+from portfolio_ml.pipeline.by_workers import worker_for_figures
 from portfolio_ml.pipeline.surveying import survey, survey_by_a_worker
 from portfolio_ml.reckoned import Reckoned
 from portfolio_ml.report.facts import Facts
 from portfolio_ml.report.page import data_beside
 from portfolio_ml.report.page import write as write_page
 from portfolio_ml.scored import Clock
-from portfolio_ml.sinks.suppression import suppression
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +49,10 @@ def report(portfolio: Opened, *, now: Clock, say: Say) -> Reported:
     """
     settings = portfolio.settings
     champions, judgements = champions_in_force(settings, say)
-    workers = workers_of(portfolio.engine)
-    if workers is None:
-        facts, figures = survey(
-            portfolio,
-            champions,
-            judgements,
-            bands_before=delivering.bands_before(settings),
-            erased=suppression(settings),
-            now=now,
-            say=say,
-        )
+    if (workers := worker_for_figures(portfolio, say)) is None:
+        circumstances = delivering.circumstances(settings, now=now, say=say)
+        facts, figures = survey(portfolio, champions, judgements, circumstances)
     else:
-        say(BY_A_WORKER)
         facts, figures = survey_by_a_worker(portfolio, champions, judgements, workers, now=now)
     page = write_report(facts, settings)
     return Reported(page, data_beside(page), facts, figures)

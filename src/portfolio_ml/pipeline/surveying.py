@@ -2,27 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from portfolio_ml import watching
 from portfolio_ml.champions import source_of_champions
-from portfolio_ml.engine import Moved, SparkEngine
-from portfolio_ml.opening import Opened, Say
+from portfolio_ml.circumstances import Circumstances
+from portfolio_ml.engine import SparkEngine
+from portfolio_ml.opening import Opened
 from portfolio_ml.pipeline.scoring import facts_of
 from portfolio_ml.reckoned import Reckoned, compared_with, surveyed
 from portfolio_ml.reckoned_by_a_worker import (
-    Bands,
     Files,
-    bands_in_files,
-    carried,
+    Luggage,
     files_of,
     found_in,
-    new_folder,
+    luggage,
     write_figures,
 )
 from portfolio_ml.report.champion_facts import champion_facts
@@ -30,10 +26,8 @@ from portfolio_ml.report.drift_facts import drift_facts
 from portfolio_ml.report.facts import Facts
 from portfolio_ml.report.gathered import history_facts, with_figures
 from portfolio_ml.report.purchases import purchases_of
-from portfolio_ml.scored import BandsBefore, Clock, tables_of
+from portfolio_ml.scored import Clock, tables_of
 from portfolio_ml.scoring import Champions
-from portfolio_ml.sinks.suppression import Suppression, suppression
-from portfolio_ml.steps import unheard
 
 Judgements = Mapping[str, dict[str, Any]]
 _FACTS = "facts.json"
@@ -43,11 +37,7 @@ def survey(
     portfolio: Opened,
     champions: Champions,
     judgements: Judgements,
-    *,
-    bands_before: BandsBefore,
-    erased: Suppression,
-    now: Clock,
-    say: Say,
+    circumstances: Circumstances,
 ) -> tuple[Facts, Reckoned]:
     """What a report says, from fresh scores and all figures; and those figures.
 
@@ -55,24 +45,19 @@ def survey(
         portfolio: The history.
         champions: The models in force.
         judgements: Per target, how its champion was judged.
-        bands_before: What was delivered before.
-        erased: Who was erased.
-        now: The wall clock.
-        say: Told what is being done.
+        circumstances: What else it goes by.
 
     Raises:
         DataError: Nobody had bought by the date.
     """
-    seen = surveyed(
-        portfolio, champions, bands_before=bands_before, erased=erased, now=now, say=say
-    )
+    seen = surveyed(portfolio, champions, circumstances)
     drifts, unknown = watching.drift_today(
         portfolio, champions, partial(tables_of, portfolio, champions, [portfolio.as_of_day])
     )
-    say("drawing the report")
+    circumstances.say("drawing the report")
     found = seen.scored
     facts = with_figures(
-        facts_of(portfolio, found, champions, judgements, now),
+        facts_of(portfolio, found, champions, judgements, circumstances.now),
         seen.reckoned.figures,
         rows=found.rows,
         features=found.features,
@@ -111,12 +96,9 @@ def survey_by_a_worker(
     settings = portfolio.settings
     days = [compared_with(portfolio), portfolio.as_of]
     work = _Survey(
-        portfolio=carried(portfolio, workers),
+        luggage=luggage(portfolio, days, workers, now=now),
         champions=files_of(champions),
         judgements=judgements,
-        bands=bands_in_files(settings, days, workers),
-        erased=suppression(settings),
-        at=now(),
         is_delivered=bool(settings.portfolio.delivery),
     )
     folder = Path(workers.once(work))
@@ -132,29 +114,19 @@ def survey_by_a_worker(
 
 @dataclass(frozen=True, slots=True)
 class _Survey:
-    """What the worker does, in a folder that is this attempt's alone."""
+    """What the worker does, into a folder."""
 
-    portfolio: Moved[Opened]
+    luggage: Luggage
     champions: Files
     judgements: Judgements
-    bands: Bands
-    erased: Suppression
-    at: datetime
     is_delivered: bool
 
     def __call__(self) -> str:
         """The folder."""
-        with self.portfolio.opened() as portfolio:
-            facts, figures = survey(
-                portfolio,
-                self.champions.read(),
-                self.judgements,
-                bands_before=lambda day: pq.read_table(self.bands[day]),
-                erased=self.erased,
-                now=lambda: self.at,
-                say=unheard,
-            )
-        folder = new_folder(self.portfolio.folder)
+        champions = self.champions.read()
+        with self.luggage.opened() as (portfolio, circumstances):
+            facts, figures = survey(portfolio, champions, self.judgements, circumstances)
+        folder = self.luggage.new_folder()
         write_figures(figures, folder, is_delivered=self.is_delivered)
         (folder / _FACTS).write_bytes(facts.to_json())
         return str(folder)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from portfolio_ml.report import stored
+from portfolio_ml import stored
 from portfolio_ml.report.champion_facts import ChampionFacts
 from portfolio_ml.report.customers import Abstention, Attention, Group, Headline, Profile
 from portfolio_ml.report.drift_facts import DriftFacts
@@ -166,4 +166,9 @@ class Facts:
         Raises:
             DataError: It did not write this.
         """
-        return stored.from_json(cls, text)
+        return stored.from_json(
+            cls,
+            text,
+            what="the facts of a report",
+            do="write them anew, with portfolio-ml report",
+        )

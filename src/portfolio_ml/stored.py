@@ -1,4 +1,4 @@
-"""Facts as JSON, and back: what the page is made of can be kept, and gives the same page."""
+"""Frozen dataclasses of plain values as JSON, and back to what they were."""
 
 import json
 import types
@@ -14,7 +14,7 @@ from portfolio_ml.errors import DataError
 Kind = TypeVar("Kind")
 
 
-def to_json(facts: object) -> bytes:
+def to_json(thing: object) -> bytes:
     """A frozen dataclass as JSON; dates are ISO 8601, what is undefined is null.
 
     Example:
@@ -26,11 +26,17 @@ def to_json(facts: object) -> bytes:
         >>> to_json(Point(date(2024, 6, 30), nan))
         b'{"day":"2024-06-30","share":null}'
     """
-    return json.dumps(_plain(facts), allow_nan=False, separators=(",", ":")).encode()
+    return json.dumps(_plain(thing), allow_nan=False, separators=(",", ":")).encode()
 
 
-def from_json(kind: type[Kind], text: bytes) -> Kind:
-    """What `to_json` wrote, as the dataclass that it was.
+def from_json(kind: type[Kind], text: str | bytes, *, what: str, do: str) -> Kind:
+    """What `to_json` wrote, as the dataclass that it was; a number that was undefined is NaN.
+
+    Args:
+        kind: The dataclass.
+        text: What was written.
+        what: What it is of, for the error.
+        do: How it is written anew, likewise.
 
     Raises:
         DataError: The text is no JSON, or is not what `to_json` writes of such a dataclass.
@@ -39,14 +45,12 @@ def from_json(kind: type[Kind], text: bytes) -> Kind:
         found: Kind = _restored(kind, json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            "the facts of a report cannot be read",
-            saw=f"{type(error).__name__}: {error}",
-            do="write them anew, with portfolio-ml report",
+            f"{what} cannot be read", saw=f"{type(error).__name__}: {error}", do=do
         ) from error
     return found
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any fact, the most frequent kinds first
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any value, the most frequent kinds first
     if value is None or isinstance(value, (str, int)):
         return value
     if isinstance(value, float):
@@ -67,7 +71,7 @@ def _names(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 - any dataclass
     return tuple(field.name for field in fields(kind))
 
 
-def _restored(kind: Any, value: Any) -> Any:  # noqa: ANN401, PLR0911 - any fact, each kind in turn
+def _restored(kind: Any, value: Any) -> Any:  # noqa: ANN401, PLR0911 - any value, each kind in turn
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         (other,) = (each for each in get_args(kind) if each is not type(None))
