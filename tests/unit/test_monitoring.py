@@ -264,8 +264,8 @@ def test_few_dates_and_no_new_day_tell_no_drift():
     [((1, 2, 3, 9), "nothing newer to compare"), ((1, 2), "learnt from 2 dates"), ((), "retrain")],
 )
 def test_where_drift_cannot_be_told_no_features_are_computed(days, says):
-    profile = SimpleNamespace(days=days) if days else None
-    champions = SimpleNamespace(profiles={"churn": profile})
+    profiles = {"churn": SimpleNamespace(days=days)} if days else {}
+    champions = SimpleNamespace(profiles=profiles)
 
     found, why = drift_today(
         SimpleNamespace(as_of_day=9), champions, lambda: pytest.fail("features were computed")
