@@ -49,7 +49,7 @@ def keep(fault: str, of: str, times: int, outcomes: Mapping[str, int]) -> Seen:
     """Keep what was seen in a file of its own, so that tests at once do not meet."""
     seen = Seen(fault, of, times, dict(outcomes), datetime.now(tz=UTC).date().isoformat())
     KEPT.mkdir(parents=True, exist_ok=True)
-    name = re.sub(r"\W+", "_", f"{fault} {of}")
+    name = re.sub(r"[^\w+-]+", "_", f"{fault} {of}")
     (KEPT / f"{name}.json").write_text(json.dumps(asdict(seen), indent=1), "utf-8")
     return seen
 

@@ -121,8 +121,8 @@ def _scores(folder: Path) -> pa.Table:
 
 
 def _plain(sentence: str) -> str:
-    """What was wrong, without where: that has the test's folders."""
-    return re.sub(r" \(in .*", "", sentence).removeprefix("portfolio-ml: ")
+    """What was wrong, without where and what was seen: they have the test's folders."""
+    return re.sub(r"(: saw| \(in) .*", "", sentence).removeprefix("portfolio-ml: ")
 
 
 def _demand_whole(
