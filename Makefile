@@ -61,10 +61,10 @@ test-faults: install-dev ## commands killed, on full disks, at once, on jumping 
 	PORTFOLIO_ML_KILLS=30 $(PYTEST) -n 2 -m "faults and not campaign" -k kill --timeout 14400
 	$(BIN)/python -m tests.faults_seen
 
-coverage: install-dev ## which branches of the walk the tests of single modules take, a table
-	$(PYTEST) -n 2 --dist loadgroup -m "unit or property or oracle" --no-header -q \
+coverage: install-dev ## which branches of the walk the tests take, and docs/reference/hardening.md anew
+	$(PYTEST) $(TWO) -m "not (campaign or airflow or parity)" --no-header -q \
 		$(WALK:%=--cov=portfolio_ml.%) --cov-branch --cov-report=json:build/coverage.json
-	$(BIN)/python -m tests.covered_branches build/coverage.json
+	$(BIN)/python -m tests.covered_branches build/coverage.json --write
 
 FUZZ_SECONDS ?= 600
 FUZZ ?= --seconds $(FUZZ_SECONDS)

@@ -1,6 +1,7 @@
-"""`python -m tests.covered_branches FILE`: coverage's JSON as a table, a row for each part.
+"""`python -m tests.covered_branches FILE [--write]`: coverage's JSON as a table, a row for each part.
 
-Below it stand the branches that no test takes, module by module.
+Below it stand the branches that no test takes, module by module. `--write` puts the table into
+docs/reference/hardening.md, too.
 """
 
 # ruff: noqa: T201 - a command, which prints what it did
@@ -10,13 +11,21 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.told_anew import Place, told_anew
+
 ENOUGH = 0.95
-_HEAD = """\
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "hardening.md"
+PLACE = Place(
+    "coverage",
+    "make coverage",
+    """\
 | part | modules | branches | taken | share | its lowest modules |
 |---|---:|---:|---:|---:|---|
-"""
+""",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +90,15 @@ def main() -> int:
     """Print the table and what is missing."""
     parser = argparse.ArgumentParser(prog="python -m tests.covered_branches")
     parser.add_argument("file", type=Path, help="what coverage's JSON report wrote")
+    parser.add_argument("--write", action="store_true", help="write the table into the page")
     asked = parser.parse_args()
     found = [*modules(json.loads(asked.file.read_text()))]
-    print(_HEAD + "".join(rows(found).values()))
+    told = rows(found)
+    print(PLACE.head + "".join(told.values()))
+    if asked.write:
+        measured = f"Measured on {datetime.now(tz=UTC).date()}."
+        page = told_anew(PAGE.read_text(), PLACE, rows=told, parts=told, measured=measured)
+        PAGE.write_text(page)
     for module in found:
         if module.missing:
             ways = ", ".join(f"{start} -> {end}" for start, end in module.missing)
