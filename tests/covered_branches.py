@@ -1,4 +1,4 @@
-"""`python -m tests.covered_branches FILE [--write]`: coverage's JSON as a table, a row for each part.
+"""`python -m tests.covered_branches FILE [--write]`: coverage as a table, a row for each part.
 
 Below it stand the branches that no test takes, module by module. `--write` puts the table into
 docs/reference/hardening.md, too.
