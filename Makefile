@@ -11,6 +11,10 @@ TWO := -n 2 --dist loadgroup --no-loadscope-reorder --durations 15 --durations-m
 WALK := features labels timeline metrics gate sinks transactions validation snapshots partitions \
 	training scoring customer_rows scored delivering every_row pipeline
 
+# And which tests of whole walks are counted: those that real databases and stores take part in.
+WALKED := $(patsubst %,tests/integration/test_%.py,bad_inputs monitor nights promotion registry special_walks) \
+	$(wildcard tests/integration/test_delivery_*.py)
+
 # What a test's processes import is compiled once, and threads that wait do not spin.
 export PYTHONDONTWRITEBYTECODE :=
 export OMP_WAIT_POLICY := PASSIVE
@@ -62,7 +66,7 @@ test-faults: install-dev ## commands killed, on full disks, at once, on jumping 
 	$(BIN)/python -m tests.faults_seen
 
 coverage: install-dev ## which branches of the walk the tests take, and docs/reference/hardening.md anew
-	$(PYTEST) $(TWO) -m "not (campaign or airflow or parity)" --no-header -q \
+	$(PYTEST) $(TWO) --no-header -q tests/unit tests/property tests/oracle $(WALKED) \
 		$(WALK:%=--cov=portfolio_ml.%) --cov-branch --cov-report=json:build/coverage.json
 	$(BIN)/python -m tests.covered_branches build/coverage.json --write
 
