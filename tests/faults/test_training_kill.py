@@ -138,6 +138,7 @@ def publish_with(folder: Path, barrier, answers) -> None:
     answers.put((result.versions, {t: d.is_promoted for t, d in result.decisions.items()}))
 
 
+@pytest.mark.long  # and `make test-faults` runs whole commands at once
 def test_of_two_trainings_at_once_one_wins_each_target_and_the_record_is_whole(shop):
     before = champions(shop)
     barrier, answers = HERE.Barrier(2), HERE.Queue()

@@ -78,6 +78,7 @@ def test_its_report_tells_of_each_customer_what_was_delivered(cdnow, scores):
 
 
 @pytest.mark.browser
+@pytest.mark.long  # `tests/browser` walks through a page of a made-up book
 def test_its_report_answers_in_a_browser(cdnow, tmp_path):
     folder, _ = cdnow
     with chromium() as browser:

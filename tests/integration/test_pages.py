@@ -33,6 +33,7 @@ NOT_RUN_EVERY_TIME = {
     "docs/how-to/drift",
     "docs/how-to/hubspot",
     "docs/how-to/salesforce",
+    "docs/tutorial/own_data",
 }
 """Pages whose blocks are only looked at in `make test`: what they do is done in other tests too."""
 

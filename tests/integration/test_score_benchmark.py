@@ -13,7 +13,10 @@ from tests.small_models import small_models
 from portfolio_ml import bundles
 from portfolio_ml.bundles import Bundle, Bundled
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.long,  # the benchmark is: nothing that users run rests on it
+]
 
 LINES, CUSTOMERS = 6_000, 300
 

@@ -92,7 +92,12 @@ def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch, capsys, modul
     ("engine", "environment", "said"),
     [
         ("master: local", {"JAVA_HOME": "/nowhere"}, "Java from 17 on"),
-        ("master: local, options: {spark.driver.memory: lots}", {}, "correct engine.options"),
+        pytest.param(
+            "master: local, options: {spark.driver.memory: lots}",
+            {},
+            "correct engine.options",
+            marks=pytest.mark.long,
+        ),
         ("master: local, temp_directory: nowhere", {}, "is not there"),
     ],
 )

@@ -238,6 +238,7 @@ def test_the_server_holds_no_customer(server, training):
             assert b"buyer#" not in path.read_bytes(), path
 
 
+@pytest.mark.long  # promotions, scorings and the monitor lose their server in the tests below
 @pytest.mark.usefixtures("training")
 def test_a_server_that_goes_meanwhile_costs_nothing_but_the_training(
     shop, line, monkeypatch, capsys

@@ -127,7 +127,9 @@ def test_all_features_of_a_random_history_agree(tables):
             random_portfolio(with_recorded=True), id="lines recorded later", marks=pytest.mark.long
         ),
         pytest.param(
-            Portfolio([Line("a", after(3), 5.0), Line("a", after(9), -1.0)]), id="a customer"
+            Portfolio([Line("a", after(3), 5.0), Line("a", after(9), -1.0)]),
+            id="a customer",
+            marks=pytest.mark.long,
         ),
     ],
 )

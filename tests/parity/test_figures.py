@@ -23,7 +23,11 @@ from .trained_shop import SPARK, TODAY, Shop
 MATURED = date(2023, 10, 20)
 """So long ago that it is known what became of whom was scored."""
 PAST = {"kind": "sql", "url": "sqlite:///past.db", "table": "scores"}
-pytestmark = [pytest.mark.parity, pytest.mark.xdist_group("spark")]
+pytestmark = [
+    pytest.mark.parity,
+    pytest.mark.xdist_group("spark"),
+    pytest.mark.long,  # `test_moved` brings a worker's tables home; the figures are DuckDB's
+]
 
 
 @dataclass(frozen=True)
