@@ -1,5 +1,6 @@
 """What is done to delivered tables beside delivering: migrated, erased, retired, looked back at."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -24,7 +25,7 @@ from portfolio_ml.delivering import bands_before
 from portfolio_ml.errors import ConfigError, DataError
 from portfolio_ml.sinks.past_sql import places
 from portfolio_ml.sinks.receipts import SCHEMA_VERSION
-from portfolio_ml.sinks.suppression import suppress, suppression
+from portfolio_ml.sinks.suppression import SUPPRESSED, suppress, suppression
 
 pytestmark = pytest.mark.integration
 
@@ -183,6 +184,18 @@ class TestErasing:
         assert suppression(settings).without(rows(MONDAY, {}, {})).num_rows == 1
         assert "a" not in {row[0] for row in postgresql.ask("SELECT * FROM portfolio_suppressed")}
         assert "k1" not in repr(suppression(settings))
+
+    def test_of_two_at_once_one_draws_the_key_for_both(self, postgresql):
+        settings = with_state(postgresql)
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory'"
+        state = settings.state.url, settings.base
+        with ThreadPoolExecutor(1) as pool:
+            with writing(state[0], base=state[1]) as other:
+                other.lock(SUPPRESSED.name)
+                begun = pool.submit(suppress, settings, "a", now=NOW)
+                while not postgresql.ask(waiting):
+                    assert not begun.done()
+            assert begun.result()
 
     def test_with_another_key_is_a_config_error(self, crm):
         suppress(with_state(crm, key="k1"), "a", now=NOW)

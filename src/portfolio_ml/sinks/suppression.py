@@ -99,6 +99,7 @@ def suppress(settings: Settings, customer_id: str, *, now: datetime) -> bool:
         TryAgainLaterError: It is locked.
     """
     with writing(settings.state.url, base=settings.base) as database:
+        database.lock(SUPPRESSED.name)  # else two at once would each draw a key
         create_or_check((SUPPRESSED, KEYS), database, where=redacted(settings.state.url))
         key = _held_or_new_key(settings, database)
         row = {"customer_hash": _hash(key, customer_id), "erased_at": now}
