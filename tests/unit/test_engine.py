@@ -770,6 +770,20 @@ def test_a_date_beyond_what_times_reach_has_no_minute(engine):
     assert found["day"].to_pylist() == [0, 2**31 - 2]
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_a_quote_that_is_never_closed_loses_no_line_among_however_many_files(tmp_path, count):
+    """DuckDB alone says nothing of it among more files than twice its threads."""
+    files = [tmp_path / f"{n}.csv" for n in range(count)]
+    for file in files:
+        file.write_text("customer_id,amount\na,1\nb,2\n")
+    files[count // 2].write_text('customer_id,amount\na,1\n"b,2\nc,3\n')
+    with opened(DuckDB(threads=1)) as engine:
+        rows = engine.collect(engine.scan(files).sort("_source", "_row")).to_pylist()
+    broken = [row["_line"] for row in rows if row["_source"] == str(files[count // 2])]
+    assert broken == [None, '"b,2', None]
+    assert len(rows) == 2 * count + 1
+
+
 def test_a_broken_page_of_parquet_is_told_each_time(tmp_path):
     """DuckDB notices this one by chance where it reads with more threads than one."""
     file = tmp_path / "sales.parquet"

@@ -1,8 +1,7 @@
 """CSV files as rows of text, with their source, their row number and the lines that are none."""
 
-import functools
 import glob
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +20,12 @@ from portfolio_ml.engine.files import (
 from portfolio_ml.engine.ragged import LINE_END, mend
 from portfolio_ml.engine.readings import literal, quoted
 
+FILES_A_THREAD = 2
+"""Up to so many files for each thread are read by all threads together.
+
+Of more, DuckDB gives each thread files of its own, and then says nothing of a quote that is never
+closed: what follows it would be lost without a word.
+"""
 _LINE_ENDS = {
     "\r\n": duckdb.CSVLineTerminator.CARRIAGE_RETURN_LINE_FEED,
     "\n": duckdb.CSVLineTerminator.LINE_FEED,
@@ -129,11 +134,23 @@ def mended(scan: CsvScan, new: Callable[[], Path]) -> CsvScan:
 def csv_rows(connection: duckdb.DuckDBPyConnection, scan: CsvScan) -> duckdb.DuckDBPyRelation:
     """The rows: the columns as text, `_source`, `_row` and `_line`, null but for broken lines."""
     kinds = dict.fromkeys((file.layout, file.is_mended) for file in scan.files)
-    alike = (
-        _rows_alike(connection, [f for f in scan.files if (f.layout, f.is_mended) == kind], scan)
+    [threads] = connection.execute("SELECT current_setting('threads')").fetchall()[0]
+    alike = [
+        _rows_alike(connection, files, scan)
         for kind in kinds
-    )
-    return functools.reduce(duckdb.DuckDBPyRelation.union, alike)
+        for files in _few(
+            [f for f in scan.files if (f.layout, f.is_mended) == kind], FILES_A_THREAD * threads
+        )
+    ]
+    if len(alike) == 1:
+        return alike[0]
+    return connection.sql(" UNION ALL ".join(f"({rows.sql_query()})" for rows in alike))
+
+
+def _few(files: Sequence[CsvFile], most: int) -> Iterator[Sequence[CsvFile]]:
+    """The files, so many at a time."""
+    for first in range(0, len(files), most):
+        yield files[first : first + most]
 
 
 def _rows_alike(
