@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
-# Groups of tests in the order of tests/conftest.py, the dearest first.
-TWO := -n 2 --dist loadgroup --no-loadscope-reorder --durations 15 --durations-min 5
+# Groups of tests in the order of tests/conftest.py, the dearest first. One worker more than CI has
+# cores: there is always one that waits for a server or for Spark.
+WORKERS := -n 3 --dist loadgroup --no-loadscope-reorder --durations 15 --durations-min 5
 
 # Whose branches `make coverage` counts: the modules that every row passes.
 WALK := features labels timeline metrics gate sinks transactions validation snapshots partitions \
@@ -32,7 +33,7 @@ demo: install ## the whole walk on real data, into demo/
 
 test: install-dev style ## everything that CI checks; mypy beside the first tests, told at the end
 	@mkdir -p .mypy_cache; $(BIN)/mypy >.mypy_cache/told 2>&1 & types=$$!; \
-	$(PYTEST) $(TWO) -m "not campaign and not airflow"; tests=$$?; \
+	$(PYTEST) $(WORKERS) -m "not campaign and not airflow"; tests=$$?; \
 	wait $$types; typed=$$?; cat .mypy_cache/told; test $$tests -eq 0 && test $$typed -eq 0
 
 lint: style ## format, style, types and architecture
@@ -44,13 +45,13 @@ style: install-dev ## the same without types
 	$(BIN)/lint-imports
 
 unit: install-dev ## all tests but the whole walks
-	$(PYTEST) $(TWO) -m "not integration and not campaign and not airflow"
+	$(PYTEST) $(WORKERS) -m "not integration and not campaign and not airflow"
 
 walk: install-dev ## the whole walks, on real data
-	$(PYTEST) $(TWO) -m integration
+	$(PYTEST) $(WORKERS) -m integration
 
 test-long: install-dev ## the properties on twenty times as many examples, the walks as shipped
-	$(PYTEST) $(TWO) -m "(property or integration or parity or faults) and not campaign" \
+	$(PYTEST) $(WORKERS) -m "(property or integration or parity or faults) and not campaign" \
 		--hypothesis-profile=long --timeout 7200
 
 test-monitor: install-dev ## the monitor and the gate on twenty portfolios of each kind
@@ -66,7 +67,7 @@ test-faults: install-dev ## commands killed, on full disks, at once, on jumping 
 	$(BIN)/python -m tests.faults_seen
 
 coverage: install-dev ## which branches of the walk the tests take, and docs/reference/hardening.md anew
-	$(PYTEST) $(TWO) --no-header -q tests/unit tests/property tests/oracle $(WALKED) \
+	$(PYTEST) $(WORKERS) --no-header -q tests/unit tests/property tests/oracle $(WALKED) \
 		$(WALK:%=--cov=portfolio_ml.%) --cov-branch --cov-report=json:build/coverage.json
 	$(BIN)/python -m tests.covered_branches build/coverage.json --write
 
@@ -83,7 +84,7 @@ flaky: install-dev ## ten runs in ten orders, and the tests that did not agree w
 
 COSTS ?= -m "not campaign and not airflow"
 test-costs: install-dev ## all tests once more, and what they cost: CPU seconds by level and by file
-	$(PYTEST) $(TWO) -p tests.costs -q --no-header $(COSTS)
+	$(PYTEST) $(WORKERS) -m "not campaign and not airflow" -p tests.costs -q --no-header $(COSTS)
 
 test-airflow: install-dev $(VENV)-airflow/.made ## the DAG of docs/how-to/operations under the real Airflow
 	$(PYTEST) -m airflow
