@@ -1,18 +1,13 @@
 """The package from Python: tables in, tables of the same kind out, results that show themselves.
 
-Like the command line, this is an edge of the package: the wall clock may be read here.
+Like the command line, this is an edge of the package.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, date, datetime
 from os import PathLike
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
-import narwhals as nw
 import pyarrow as pa
 
 from portfolio_ml import champions, discovery, engine, exports, pipeline
@@ -29,17 +24,11 @@ from portfolio_ml.answers import (
     ValidationResult,
 )
 from portfolio_ml.config import Settings, settings_from
-from portfolio_ml.errors import ConfigError, QuarantineWarning
+from portfolio_ml.given import AsOf, Table, like, now, opened, silent, today, warn_of_refused
 from portfolio_ml.judgement import Supervised
 from portfolio_ml.report.charts.drawing import Chart
 from portfolio_ml.report.words import young_history
-from portfolio_ml.results import refused_by_rule
-from portfolio_ml.timeline import date_at
 from portfolio_ml.tuning import TARGETS
-from portfolio_ml.wording import counted
-
-Table = Any  # a pandas, Polars or Arrow table, or whatever else Narwhals accepts
-AsOf = date | str | None
 
 
 def build_features(
@@ -103,10 +92,10 @@ def build_features(
         }
     )
     table = None if is_path else transactions
-    with _opened(settings, as_of, table) as portfolio:
-        _warn_of_refused(portfolio)
-        rows = pipeline.features(portfolio, say=_silent).dated_rows()
-    return _like(rows, table)
+    with opened(settings, as_of, table) as portfolio:
+        warn_of_refused(portfolio)
+        rows = pipeline.features(portfolio, say=silent).dated_rows()
+    return like(rows, table)
 
 
 def training_table(settings: Settings, *, as_of: AsOf = None, transactions: Table = None) -> Table:
@@ -129,11 +118,11 @@ def training_table(settings: Settings, *, as_of: AsOf = None, transactions: Tabl
     Warns:
         QuarantineWarning: Some rows break a rule, such as an unreadable date, and are left out.
     """
-    with _opened(settings, as_of, transactions) as portfolio:
-        _warn_of_refused(portfolio)
+    with opened(settings, as_of, transactions) as portfolio:
+        warn_of_refused(portfolio)
         table = exports.training_table(portfolio)
         rows = pa.Table.from_batches(table.batches(lambda _: None), schema=table.schema)
-    return _like(rows, transactions)
+    return like(rows, transactions)
 
 
 def backtest(
@@ -146,9 +135,9 @@ def backtest(
         as_of: The last day to see; by default the last complete day of the history.
         transactions: A table to use instead of the settings' source.
     """
-    with _opened(settings, as_of, transactions) as portfolio:
-        _warn_of_refused(portfolio)
-        judgements = pipeline.backtest(portfolio, say=_silent)
+    with opened(settings, as_of, transactions) as portfolio:
+        warn_of_refused(portfolio)
+        judgements = pipeline.backtest(portfolio, say=silent)
     return BacktestResult(judgements)
 
 
@@ -165,7 +154,7 @@ def validate(settings: Settings, *, transactions: Table = None) -> ValidationRes
         DataError: The data cannot be used, or too many rows are refused.
     """
     return ValidationResult(
-        pipeline.validate(settings, today=_today(settings), say=_silent, table=transactions)
+        pipeline.validate(settings, today=today(settings), say=silent, table=transactions)
     )
 
 
@@ -183,10 +172,10 @@ def guess_config(transactions: str | PathLike[str], *, name: str | None = None) 
         DataError: The data cannot be used.
     """
     source, here = str(transactions), Path.cwd()
-    with engine.opened() as opened:
-        seen = discovery.look(source, opened, base=here)
-        guessed = discovery.guess(seen, opened)
-        found = discovery.propose(source, guessed, opened, base=here, today=_now().date())
+    with engine.opened() as reader:
+        seen = discovery.look(source, reader, base=here)
+        guessed = discovery.guess(seen, reader)
+        found = discovery.propose(source, guessed, reader, base=here, today=now().date())
     chosen = name or discovery.slug(source)
     return discovery.config_text(chosen, source, guessed, found, base=here, folder=here)
 
@@ -216,10 +205,10 @@ def contributions(
     Raises:
         DataError: There is no champion, or it has no trees.
     """
-    with _opened(settings, as_of, transactions) as portfolio:
-        _warn_of_refused(portfolio)
-        rows = pipeline.contributions(portfolio, customers, say=_silent)
-    return _like(rows, transactions)
+    with opened(settings, as_of, transactions) as portfolio:
+        warn_of_refused(portfolio)
+        rows = pipeline.contributions(portfolio, customers, say=silent)
+    return like(rows, transactions)
 
 
 def tune(
@@ -248,10 +237,10 @@ def tune(
         ConfigError: Optuna is not installed, or `tuning.url` is another tool's database.
         DataError: The data cannot be used, or the history is too short.
     """
-    with _opened(settings, as_of, transactions) as portfolio:
-        _warn_of_refused(portfolio)
+    with opened(settings, as_of, transactions) as portfolio:
+        warn_of_refused(portfolio)
         budget = pipeline.Budget(minutes=minutes, trials=trials, stopwatch=monotonic)
-        return TuneResult(pipeline.tune(portfolio, targets=targets, budget=budget, say=_silent))
+        return TuneResult(pipeline.tune(portfolio, targets=targets, budget=budget, say=silent))
 
 
 def train(
@@ -265,9 +254,9 @@ def train(
         transactions: A table to use instead of the settings' source.
         promote: Whether accepted challengers become champions.
     """
-    with _opened(settings, as_of, transactions) as portfolio:
-        _warn_of_refused(portfolio)
-        return TrainResult(pipeline.train(portfolio, promote=promote, say=_silent))
+    with opened(settings, as_of, transactions) as portfolio:
+        warn_of_refused(portfolio)
+        return TrainResult(pipeline.train(portfolio, promote=promote, say=silent))
 
 
 def promote(settings: Settings, target: str, version: int | str, *, reason: str) -> MoveResult:
@@ -331,12 +320,12 @@ def score(
         PortfolioError: There is no champion, or a target did not take the rows; the other targets
             have taken them.
     """
-    with _opened(settings, as_of, transactions) as portfolio:
-        _warn_of_refused(portfolio)
-        scored = pipeline.score(portfolio, now=_now, say=_silent, customers=customers)
+    with opened(settings, as_of, transactions) as portfolio:
+        warn_of_refused(portfolio)
+        scored = pipeline.score(portfolio, now=now, say=silent, customers=customers)
     if scored.faults:
         raise scored.faults[0]
-    rows = None if scored.rows is None else _like(scored.rows, transactions)
+    rows = None if scored.rows is None else like(scored.rows, transactions)
     return ScoreResult(rows, scored.receipts, scored.facts, young_history(scored.facts))
 
 
@@ -354,9 +343,9 @@ def monitor(settings: Settings, *, as_of: AsOf = None, transactions: Table = Non
     Raises:
         DataError: There is no champion, or the data cannot be used.
     """
-    with _opened(settings, as_of, transactions) as portfolio:
-        _warn_of_refused(portfolio)
-        return MonitorResult(pipeline.monitor(portfolio, say=_silent))
+    with opened(settings, as_of, transactions) as portfolio:
+        warn_of_refused(portfolio)
+        return MonitorResult(pipeline.monitor(portfolio, say=silent))
 
 
 def portfolio_figures(
@@ -378,9 +367,9 @@ def portfolio_figures(
         PortfolioError: There is no figure of a name, the data cannot be used, or a target did not
             take the figures.
     """
-    with _opened(settings, as_of, transactions) as portfolio:
-        _warn_of_refused(portfolio)
-        found, done = pipeline.portfolio_figures(portfolio, now=_now, say=_silent, names=names)
+    with opened(settings, as_of, transactions) as portfolio:
+        warn_of_refused(portfolio)
+        found, done = pipeline.portfolio_figures(portfolio, now=now, say=silent, names=names)
     if done.faults:
         raise done.faults[0]
     return PortfolioResult(found, done.receipts)
@@ -389,56 +378,3 @@ def portfolio_figures(
 def picture(*shown: Chart) -> Picture:
     """Altair charts side by side in the report's style, as a picture that needs no network."""
     return Picture(shown)
-
-
-def _opened(settings: Settings, as_of: AsOf, table: Table) -> Any:  # noqa: ANN401 - a context
-    return pipeline.opened(
-        settings, today=_today(settings), as_of=_date(as_of), say=_silent, table=table
-    )
-
-
-def _warn_of_refused(portfolio: pipeline.Opened) -> None:
-    """Tell the caller of a public function, who would not look for what is not there."""
-    history = portfolio.history
-    if history.quarantined:
-        (rule, told), *_ = refused_by_rule(history.quarantine).items()
-        warnings.warn(
-            f"{counted(history.quarantined, 'row')} left out; {rule}: {told}",
-            QuarantineWarning,
-            stacklevel=3,
-        )
-
-
-def _date(as_of: AsOf) -> date | None:
-    """The date given; of a moment, such as a pandas Timestamp, the date that it tells."""
-    if as_of is None:
-        return None
-    with suppress(TypeError, ValueError):  # the parts of pandas' NaT are no numbers
-        if isinstance(as_of, date):
-            return date(as_of.year, as_of.month, as_of.day)
-        return date.fromisoformat(as_of)
-    raise ConfigError("the as_of given is no date", saw=repr(as_of), do="write 1998-06-30")
-
-
-def _like(rows: pa.Table, table: Table) -> Table:
-    """The rows as the kind of table that was given; as pandas where none was."""
-    if table is None:
-        return rows.to_pandas(date_as_object=False)
-    kind = nw.from_native(table).implementation
-    if kind.is_pyarrow():
-        return rows
-    if kind.is_polars():
-        return nw.from_arrow(rows, backend=kind).to_native()
-    return rows.to_pandas(date_as_object=False)
-
-
-def _today(settings: Settings) -> date:
-    return date_at(_now(), settings.timezone)
-
-
-def _now() -> datetime:
-    return datetime.now(tz=UTC)
-
-
-def _silent(_: str) -> None:
-    """Nothing is told in a notebook while it works."""

@@ -88,7 +88,7 @@ def test_the_wall_clock_is_read_only_at_the_edges():
         and isinstance(node.func.value, ast.Name)
         and node.func.value.id in {"datetime", "date", "time"}
     }
-    assert readers == {"cli/options.py", "notebook.py"}
+    assert readers == {"cli/options.py", "given.py"}
 
 
 def test_only_the_command_line_prints():

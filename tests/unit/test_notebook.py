@@ -93,7 +93,7 @@ def test_a_moment_stands_for_its_date(as_of):
 
 
 def test_the_last_complete_day_is_that_of_the_portfolios_time_zone(monkeypatch):
-    monkeypatch.setattr("portfolio_ml.notebook._now", lambda: datetime(2024, 2, 12, 2, tzinfo=UTC))
+    monkeypatch.setattr("portfolio_ml.given.now", lambda: datetime(2024, 2, 12, 2, tzinfo=UTC))
     given = pd.DataFrame(PURCHASES)
     days = {
         zone: str(portfolio_ml.build_features(given, timezone=zone)["as_of"].max().date())
