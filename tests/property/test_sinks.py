@@ -85,8 +85,9 @@ def deliver(
     table: str = "scores",
     contract: Table = CONTRACT,
     day: date = DAY,
+    run_id: str = "r",
 ) -> Receipt:
-    run = Run(run_id="r", as_of=day, model_versions={}, now=lambda: NOW)
+    run = Run(run_id=run_id, as_of=day, model_versions={}, now=lambda: NOW)
     return deliver_sql(rows, url=URL, table=table, base=Path(folder), run=run, contract=contract)
 
 
@@ -132,12 +133,26 @@ def test_the_same_delivery_again_changes_nothing_but_its_receipt(rows):
     assert all(line.startswith('INSERT INTO "portfolio_runs"') for line in changed)
 
 
+PLAIN = {
+    **dict.fromkeys(("name", "p_churn", "raw", "is_active", "number", "due")),
+    "customer_id": "",
+    "as_of": DAY,
+    "ltv": 0.0,
+    "tier": 0,
+    "run_id": "",
+    "scored_at": NOW,
+}
+
+
 @few
+@example(  # both reject their second row: each run has such a one of its own
+    [PLAIN, PLAIN | {"customer_id": "0", "ltv": float("inf")}], [PLAIN, PLAIN]
+)
 @given(many_rows, many_rows)
 def test_only_what_differs_is_written(rows, others):
     with TemporaryDirectory() as folder:
         deliver(arrow(rows), folder)
-        receipt = deliver(arrow(others), folder)
+        receipt = deliver(arrow(others), folder, run_id="another")
     figures = [c.name for c in CONTRACT.columns if not c.lineage]
     before, after = (
         {
