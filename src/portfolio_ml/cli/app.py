@@ -143,7 +143,7 @@ def run(arguments: list[str]) -> int:
 
 
 @functools.cache
-def _command() -> Any:
+def _command() -> Callable[..., object]:
     """What Typer makes of all commands, which takes longer than many of them."""
     return typer.main.get_command(app)
 
