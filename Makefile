@@ -4,6 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
+# uv installs what is locked in a sixth of the time that pip takes. Where it cannot, as with a mirror
+# that only pip's own files name, pip does.
+WITH_UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes
+WITH_PIP := $(PIP) install --no-deps --require-hashes
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
 # Groups of tests in the order of tests/conftest.py, the dearest first. One worker more than CI has
 # cores: there is always one that waits for a server or for Spark.
 WORKERS := -n 3 --dist loadgroup --no-loadscope-reorder --durations 15 --durations-min 5
@@ -93,14 +100,15 @@ install: $(VENV)/.run ## the environment that runs the package
 
 install-dev: $(VENV)/.dev ## the environment that checks it
 
-$(VENV)/.run: requirements/run.txt pyproject.toml
+$(VENV)/.run: requirements/installer.txt requirements/run.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --no-deps --require-hashes -r requirements/run.txt
+	$(WITH_PIP) -r requirements/installer.txt
+	$(WITH_UV) -r requirements/run.txt || $(WITH_PIP) -r requirements/run.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
-	$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	$(WITH_UV) -r requirements/dev.txt || $(WITH_PIP) -r requirements/dev.txt
 	touch $@
 
 $(VENV)-airflow/.made:
@@ -109,11 +117,13 @@ $(VENV)-airflow/.made:
 	touch $@
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 lock: install-dev ## resolve the dependencies anew
-	$(LOCK) --upgrade --extra crm --extra demo --extra postgres --group build -o requirements/run.txt
-	$(LOCK) --extra dev --group build -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) --upgrade pyproject.toml --extra crm --extra demo --extra postgres --group build \
+		-o requirements/run.txt
+	$(LOCK) pyproject.toml --extra dev --group build -c requirements/run.txt -o requirements/dev.txt
+	echo uv | $(LOCK) - -c requirements/dev.txt -o requirements/installer.txt
 
 sbom: install ## the bill of materials of what runs, dist/portfolio-ml.cdx.json (CycloneDX 1.6)
 	mkdir -p dist

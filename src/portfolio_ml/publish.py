@@ -296,7 +296,7 @@ def _logged(
     with store.run(target, parent=parent) as run_id:
         store.log(
             run_id,
-            params={"candidate": judged["winner" if target in PRIMARY else "candidate"]},
+            params={"candidate": json.loads(files[DESCRIPTION])["candidate"]},
             tags={
                 "gate": "accepted" if decision.is_promoted else "refused",
                 "champion_version": "none" if champion is None else champion.version,

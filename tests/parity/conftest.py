@@ -2,6 +2,7 @@
 
 import pytest
 from tests import small_shop
+from tests.examples import is_long
 from tests.java import lacks_for_spark
 
 from portfolio_ml.config import DuckDB, Spark
@@ -20,13 +21,17 @@ LOCAL = Spark(
     },
 )
 
+SMALL = {"spark.sql.adaptive.enabled": "false", "spark.sql.codegen.wholeStage": "false"}
+"""Plans made anew while they run, and compiled whole, take longer than so few rows do."""
+
 
 @pytest.fixture(scope="session")
 def local_spark():
-    """A real Spark on this machine."""
+    """A real Spark on this machine; `make test-long` has it plan and compile as it is shipped."""
     if lacks := lacks_for_spark():
         pytest.skip(lacks)
-    with reading(LOCAL) as engine:
+    options = LOCAL.options if is_long() else {**LOCAL.options, **SMALL}
+    with reading(LOCAL.model_copy(update={"options": options})) as engine:
         yield engine
 
 

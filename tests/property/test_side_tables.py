@@ -40,7 +40,7 @@ said = st.sampled_from(("won", " Closed Won", "LOST", "offered", ""))
 amounts = st.sampled_from(("5", " -2.5 ", "0", "many", "1e300", "nan", ""))
 rows = st.lists(st.tuples(ids, moments, texts), min_size=1, max_size=30)
 
-examples = shown(25, HealthCheck.function_scoped_fixture)
+examples = shown(15, HealthCheck.function_scoped_fixture)
 
 
 @pytest.fixture

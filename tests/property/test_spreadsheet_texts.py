@@ -65,7 +65,7 @@ rows = st.lists(
     max_size=6,
 )
 
-many = shown(500)
+many = shown(250)
 some = shown(100)
 
 

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.property
 TODAY = date(2024, 3, 10)
 HEADER = ("customer_id", "timestamp", "amount")
 
-examples = shown(20, HealthCheck.function_scoped_fixture)
-few_examples = shown(10, HealthCheck.function_scoped_fixture)
+examples = shown(12, HealthCheck.function_scoped_fixture)
+few_examples = shown(6, HealthCheck.function_scoped_fixture)
 
 
 class Row(NamedTuple):

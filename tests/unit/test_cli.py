@@ -263,7 +263,7 @@ def test_every_kind_of_error_has_its_exit_code(error, code, monkeypatch, capsys)
     def broken(*_, **__):
         raise error
 
-    monkeypatch.setattr(app, "app", broken)
+    monkeypatch.setattr(app, "_command", lambda: broken)
     assert app.run([]) == code
     assert ("Traceback" in capsys.readouterr().err) == (code == 1)
 

@@ -210,7 +210,12 @@ class TestReceipts:
 
 class TestTableNames:
     @pytest.mark.parametrize(
-        "name", ["", "a\0b", "portfolio_runs", "Portfolio_Tables", "portfolio_staging", "sqlite_x"]
+        "name",
+        [
+            *("", "a\0b", "sqlite_x"),
+            *("portfolio_runs", "Portfolio_Tables", "portfolio_staging", "portfolio_rejects"),
+            *("portfolio_outbox", "portfolio_leases", "portfolio_suppressed"),
+        ],
     )
     def test_that_cannot_be_are_refused(self, name, tmp_path):
         told = r"cannot have this name.*\. Choose another, such as customer_scores\.$"

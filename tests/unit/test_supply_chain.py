@@ -29,7 +29,7 @@ def test_each_locked_version_has_hashes_and_no_address(lock):
     text = lock.read_text("utf-8")
     parts = [*tool("bill_of_materials").locked(text)]
     first = [line for line in text.splitlines() if line[:1].isalnum()]
-    assert len(parts) == len(first) > 50
+    assert len(parts) == len(first) >= (1 if lock.name == "installer.txt" else 50)
     assert [part.name for part in parts if not part.hashes] == []
     assert "://" not in text
     assert "--index" not in text

@@ -1,6 +1,7 @@
 """`portfolio-ml`: the entry point, and how errors become sentences and exit codes."""
 
 import errno
+import functools
 import os
 import signal
 import sys
@@ -119,7 +120,7 @@ def run(arguments: list[str]) -> int:
     """Run the command line on `arguments`; gives the exit code, having told errors on stderr."""
     try:
         with scratch.for_everything():
-            code = app(arguments, prog_name="portfolio-ml", standalone_mode=False)
+            code = _command()(arguments, prog_name="portfolio-ml", standalone_mode=False)
     except USAGE_ERROR as error:
         tell_mistake(error, arguments)
         return ConfigError.exit_code
@@ -139,6 +140,12 @@ def run(arguments: list[str]) -> int:
     if code == INTERRUPTED:  # Typer turns Ctrl-C into it while a command runs
         print("portfolio-ml: interrupted", file=sys.stderr)
     return code if isinstance(code, int) else 0
+
+
+@functools.cache
+def _command() -> Callable[..., object]:
+    """What Typer makes of all commands, which takes longer than many of them."""
+    return typer.main.get_command(app)
 
 
 def _printed(code: int) -> int:

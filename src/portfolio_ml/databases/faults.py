@@ -10,6 +10,15 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from portfolio_ml.databases import mysql_faults
+from portfolio_ml.databases.meanings import (
+    CANCELLED,
+    CROWDED,
+    FULL,
+    LOCKED,
+    OVERTAKEN,
+    SILENT,
+    UNFIT,
+)
 from portfolio_ml.errors import (
     ConfigError,
     DataError,
@@ -18,8 +27,6 @@ from portfolio_ml.errors import (
     TryAgainLaterError,
 )
 
-_UNFIT = ("a column cannot hold what is to go into it", "map another column")
-_CROWDED = ("the database has no connection left", "run again later")
 _GENERATED = ("a column is computed by the database", "map another column")
 _REFUSES = ("a constraint refuses a row", "look at the table's own rules")
 
@@ -39,7 +46,7 @@ _KNOWN: tuple[tuple[str, type[PortfolioError], str, str], ...] = (
         "the database may not be written",
         "check the permissions of the file and its folder",
     ),
-    ("SQLITE_FULL", ServiceUnavailableError, "the disk is full", "free some space and run again"),
+    ("SQLITE_FULL", *FULL),
     ("SQLITE_IOERR", ServiceUnavailableError, "the disk cannot be used", "check the disk"),
     ("SQLITE_CORRUPT", ServiceUnavailableError, "the database is damaged", "restore a backup"),
     ("SQLITE_NOTADB", ConfigError, "the file is no SQLite database", "check the URL"),
@@ -48,20 +55,20 @@ _KNOWN: tuple[tuple[str, type[PortfolioError], str, str], ...] = (
     ("25P03", TryAgainLaterError, "the database ended an idle transaction", "run again later"),
     ("22", DataError, "the database cannot compute a value", "look at the query and its data"),
     ("23", DataError, *_REFUSES),
-    ("40", TryAgainLaterError, "another transaction came first", "run again later"),
+    ("40", *OVERTAKEN),
     ("44", DataError, *_REFUSES),
     ("3F", ConfigError, "the schema is missing", "create it, or name another before the point"),
     ("42501", ServiceUnavailableError, "the database denies access", "grant it to the user"),
-    ("42804", ConfigError, *_UNFIT),
-    ("42846", ConfigError, *_UNFIT),
-    ("42883", ConfigError, *_UNFIT),
+    ("42804", *UNFIT),
+    ("42846", *UNFIT),
+    ("42883", *UNFIT),
     ("428C9", ConfigError, *_GENERATED),
-    ("53100", ServiceUnavailableError, "the disk is full", "free some space and run again"),
-    ("533", TryAgainLaterError, *_CROWDED),
+    ("53100", *FULL),
+    ("533", *CROWDED),
     ("53", ServiceUnavailableError, "the database lacks resources", "raise its limits"),
     ("55000", ConfigError, "the table cannot be written", "name one, or a view that can"),
-    ("55P03", TryAgainLaterError, "the table is locked", "run again later"),
-    ("57014", TryAgainLaterError, "the database cancelled the query", "run again later"),
+    ("55P03", *LOCKED),
+    ("57014", *CANCELLED),
     ("58", ServiceUnavailableError, "the database's disk cannot be used", "check the disk"),
     ("P0001", DataError, "a trigger refuses a row", "look at the table's own rules"),
 )
@@ -71,9 +78,9 @@ _SAID: tuple[tuple[str, type[PortfolioError], str, str], ...] = (
     ("because it is a view", ConfigError, "the table cannot be written", "name a table"),
     ("decode to UTF-8", DataError, "a text is not UTF-8", "repair it at its source"),
     ("connect_timeout", ConfigError, "connect_timeout is no number of seconds", "write 10"),
-    ("too many connections", TryAgainLaterError, *_CROWDED),
-    ("too many clients", TryAgainLaterError, *_CROWDED),
-    ("connection slots", TryAgainLaterError, *_CROWDED),
+    ("too many connections", *CROWDED),
+    ("too many clients", *CROWDED),
+    ("connection slots", *CROWDED),
     ("the database system is", TryAgainLaterError, "the database starts or stops", "run later"),
 )
 
@@ -188,12 +195,8 @@ def _expected(error: sa.exc.DBAPIError, where: str) -> PortfolioError | None:
             "the URL has an unknown option", where=where, saw=first_line(error), do="remove it"
         )
     if isinstance(error, sa.exc.OperationalError) and code[:2] in _NO_ANSWER:
-        return ServiceUnavailableError(
-            "the database does not answer",
-            where=where,
-            saw=first_line(error),
-            do="check the host, the user and the password",
-        )
+        kind, what, do = SILENT
+        return kind(what, where=where, saw=first_line(error), do=do)
     return None
 
 

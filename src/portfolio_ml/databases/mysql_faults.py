@@ -1,30 +1,21 @@
 """The numbers by which MySQL and MariaDB tell what is wrong, in the error tree's terms."""
 
-from portfolio_ml.errors import (
-    ConfigError,
-    DataError,
-    PortfolioError,
-    ServiceUnavailableError,
-    TryAgainLaterError,
+from portfolio_ml.databases.meanings import (
+    CANCELLED,
+    CROWDED,
+    FULL,
+    LOCKED,
+    OVERTAKEN,
+    SILENT,
+    UNFIT,
+    Meaning,
 )
+from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
 
-Meaning = tuple[type[PortfolioError], str, str]
-"""The kind of error, what was wrong, and what to do."""
-
-_LOCKED: Meaning = (TryAgainLaterError, "the table is locked", "run again later")
-_OTHERS: Meaning = (TryAgainLaterError, "another transaction came first", "run again later")
-_CROWDED: Meaning = (TryAgainLaterError, "the database has no connection left", "run again later")
-_ENDED: Meaning = (TryAgainLaterError, "the database cancelled the query", "run again later")
-_FULL: Meaning = (ServiceUnavailableError, "the disk is full", "free some space and run again")
 _DENIED: Meaning = (
     ServiceUnavailableError,
     "the database denies access",
     "check the password, and what the user is granted",
-)
-_SILENT: Meaning = (
-    ServiceUnavailableError,
-    "the database does not answer",
-    "check the host, the user and the password",
 )
 _READ_ONLY: Meaning = (
     ServiceUnavailableError,
@@ -37,11 +28,6 @@ _PACKET: Meaning = (
     "raise its max_allowed_packet",
 )
 _NAME: Meaning = (ConfigError, "a name is none for this database", "choose another")
-_UNFIT: Meaning = (
-    ConfigError,
-    "a column cannot hold what is to go into it",
-    "map another column",
-)
 _ROW: Meaning = (DataError, "the database refuses a row", "look at the table's own rules")
 
 REFUSED = frozenset(
@@ -57,17 +43,17 @@ OF_THE_QUERY = frozenset({1052, 1054, 1055, 1064, 1066, 1109, 1146, 1149, 1305, 
 
 MEANINGS: dict[int, Meaning] = (
     dict.fromkeys(REFUSED, _ROW)
-    | dict.fromkeys((1205, 3572), _LOCKED)
-    | dict.fromkeys((1020, 1213, 1614), _OTHERS)
-    | dict.fromkeys((1040, 1203, 1226), _CROWDED)
-    | dict.fromkeys((1317, 1969, 3024), _ENDED)
-    | dict.fromkeys((3, 1021, 1114), _FULL)
+    | dict.fromkeys((1205, 3572), LOCKED)
+    | dict.fromkeys((1020, 1213, 1614), OVERTAKEN)
+    | dict.fromkeys((1040, 1203, 1226), CROWDED)
+    | dict.fromkeys((1317, 1969, 3024), CANCELLED)
+    | dict.fromkeys((3, 1021, 1114), FULL)
     | dict.fromkeys((1044, 1045, 1142, 1143, 1227, 1370, 1698, 3118), _DENIED)
-    | dict.fromkeys((1049, 1053, 1129, 1130, 1927, 4031), _SILENT)
-    | dict.fromkeys((2002, 2003, 2005, 2006, 2013, 2055), _SILENT)
+    | dict.fromkeys((1049, 1053, 1129, 1130, 1927, 4031), SILENT)
+    | dict.fromkeys((2002, 2003, 2005, 2006, 2013, 2055), SILENT)
     | dict.fromkeys((1290, 1792, 1836), _READ_ONLY)
-    | {4078: _UNFIT, 1153: _PACKET, 1059: _NAME, 1102: _NAME, 1103: _NAME, 1166: _NAME, 1300: _NAME}
+    | {4078: UNFIT, 1153: _PACKET, 1059: _NAME, 1102: _NAME, 1103: _NAME, 1166: _NAME, 1300: _NAME}
 )
 
-SPOKEN = frozenset(number for number, meaning in MEANINGS.items() if meaning in (_DENIED, _SILENT))
+SPOKEN = frozenset(number for number, meaning in MEANINGS.items() if meaning in (_DENIED, SILENT))
 """Where the message speaks of the connection and not of a row."""

@@ -32,8 +32,6 @@ Settled = Literal["staged", "everybody"]
 
 REJECTED = "portfolio_rejected"
 """The rejected rows of a delivery, in a table that only its transaction sees."""
-OWN = frozenset({RUNS.name, REJECTS.name, WATERMARKS.name, STAGING, REJECTED})
-"""Names that no delivered table can have."""
 TABLES = (RUNS, REJECTS, WATERMARKS)
 
 

@@ -13,11 +13,19 @@ from portfolio_ml.databases import Writer, has_schemas, redacted
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.schema import CUSTOMER_ROWS, Table
 from portfolio_ml.sinks.accepted import Accepted
-from portfolio_ml.sinks.ledger import OWN
+from portfolio_ml.sinks.lease import LEASES
+from portfolio_ml.sinks.ledger import REJECTED, TABLES
+from portfolio_ml.sinks.outbox_rows import OUTBOX
 from portfolio_ml.sinks.parts import Parts
 from portfolio_ml.sinks.receipts import Mode, Run
 from portfolio_ml.sinks.rows import Delivery, prepare
-from portfolio_ml.sinks.staging import stage
+from portfolio_ml.sinks.staging import STAGING, stage
+from portfolio_ml.sinks.suppression import KEYS, SUPPRESSED
+
+OWN = frozenset(
+    {STAGING, REJECTED, *(own.name for own in (*TABLES, OUTBOX, LEASES, SUPPRESSED, KEYS))}
+)
+"""Names that no delivered table can have: the package's own tables may stand beside it."""
 
 Rows: TypeAlias = "pa.Table | Parts"
 """The rows of a delivery, in this process or in parts."""
