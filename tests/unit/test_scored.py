@@ -6,7 +6,7 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 from tests.small_models import small_models
-from tests.small_shop import NOW, TRAINED, history, quietly, settings_of
+from tests.small_shop import FIRST_DAY, NOW, TRAINED, history, quietly, settings_of
 
 from portfolio_ml import scored as module
 from portfolio_ml.features.table import definitions_hash
@@ -79,7 +79,8 @@ def test_customers_scored_in_parts_and_slices_get_the_same_rows_as_all_at_once(
 def test_a_date_alone_is_scored_as_among_several(shop, at_once):
     portfolio, champions = shop
     bands, expected = at_once
-    days = [TRAINED - timedelta(40), TRAINED]
+    before_anybody_bought = FIRST_DAY - timedelta(1)
+    days = [before_anybody_bought, TRAINED - timedelta(40), TRAINED]
 
     early, late = scored_dates(portfolio, champions, days, bands_before=bands, now=lambda: NOW)
 
