@@ -263,6 +263,15 @@ class TestAnyFile:
             deliver(tmp_path, lost, {}, through=through)
         assert not listing(tmp_path)
 
+    @pytest.mark.parametrize("target", ALL)
+    def test_a_rehearsal_tells_of_a_folder_that_may_not_be_written(
+        self, tmp_path, target, monkeypatch
+    ):
+        monkeypatch.setattr(os, "access", lambda *_, **__: False)  # root may write everywhere
+        with pytest.raises(ServiceUnavailableError, match="Permission denied"):
+            deliver(tmp_path, target, {}, through=rehearse_file)
+        assert not listing(tmp_path)
+
     @pytest.mark.parametrize("target", WHOLE)
     @pytest.mark.parametrize("through", [deliver_file, rehearse_file])
     def test_a_folder_in_its_place_is_unavailable(self, tmp_path, target, through):
