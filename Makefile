@@ -17,8 +17,8 @@ WALK := features labels timeline metrics gate sinks transactions validation snap
 # since in `make test` the dearest of them wait for `make test-long`.
 WALKED := $(patsubst %,tests/integration/test_%.py,bad_inputs distributed_training monitor nights \
 	portfolio promotion registry special_walks) \
-	$(patsubst %,tests/faults/test_%.py,clock delivery_in_parts delivery_kill http_delivery_kill training_kill) \
-	$(wildcard tests/integration/test_delivery_*.py)
+	$(patsubst %,tests/faults/test_%.py,clock http_delivery_kill salesforce_kill training_kill) \
+	$(wildcard tests/faults/test_delivery_*.py tests/integration/test_delivery_*.py)
 WALKED_ON_SPARK := tests/parity/test_figures.py tests/parity/test_scoring.py
 COUNTED = $(WALK:%=--cov=portfolio_ml.%) --cov-branch
 
