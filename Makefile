@@ -19,9 +19,15 @@ WORKERS := -n 3 --dist loadgroup --no-loadscope-reorder --durations 15 --duratio
 WALK := features labels timeline metrics gate sinks transactions validation snapshots partitions \
 	training scoring customer_rows scored delivering every_row pipeline
 
-# And which tests of whole walks are counted: those that real databases and stores take part in.
-WALKED := $(patsubst %,tests/integration/test_%.py,bad_inputs monitor nights promotion registry special_walks) \
-	$(wildcard tests/integration/test_delivery_*.py)
+# And which tests of whole walks are counted: those that real databases, stores and workers take part
+# in, and the faults that come to the process that is counted. Those on Spark are a run of their own,
+# since in `make test` the dearest of them wait for `make test-long`.
+WALKED := $(patsubst %,tests/integration/test_%.py,bad_inputs distributed_training monitor nights \
+	portfolio promotion registry special_walks) \
+	$(patsubst %,tests/faults/test_%.py,clock http_delivery_kill salesforce_kill training_kill) \
+	$(wildcard tests/faults/test_delivery_*.py tests/integration/test_delivery_*.py)
+WALKED_ON_SPARK := tests/parity/test_figures.py tests/parity/test_scoring.py
+COUNTED = $(WALK:%=--cov=portfolio_ml.%) --cov-branch
 
 # What a test's processes import is compiled once, and threads that wait do not spin.
 export PYTHONDONTWRITEBYTECODE :=
@@ -74,8 +80,10 @@ test-faults: install-dev ## commands killed, on full disks, at once, on jumping 
 	$(BIN)/python -m tests.faults_seen
 
 coverage: install-dev ## which branches of the walk the tests take, and docs/reference/hardening.md anew
-	$(PYTEST) $(WORKERS) --no-header -q tests/unit tests/property tests/oracle $(WALKED) \
-		$(WALK:%=--cov=portfolio_ml.%) --cov-branch --cov-report=json:build/coverage.json
+	$(PYTEST) $(WORKERS) --no-header -q tests/unit tests/property tests/oracle $(WALKED) -m "not campaign" \
+		$(COUNTED) --cov-report=
+	$(PYTEST) -n 0 --no-header -q $(WALKED_ON_SPARK) --hypothesis-profile=long \
+		$(COUNTED) --cov-append --cov-report=json:build/coverage.json
 	$(BIN)/python -m tests.covered_branches build/coverage.json --write
 
 FUZZ_SECONDS ?= 600

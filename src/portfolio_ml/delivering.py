@@ -188,7 +188,7 @@ def rehearsed(rows: Rows, target: Target, settings: Settings, run: Run) -> Rehea
             return Rehearsal(*sql.rehearse(rows, target, base=settings.base, run=run))
         case ParquetTarget() | CsvTarget():
             return Rehearsal(rehearse_file(rows, target, settings=settings, run=run), ())
-        case HubSpotTarget() | SalesforceTarget():
+        case _:  # a CRM over HTTP
             return Rehearsal(rehearse_http(rows, crm_of(target, settings), run=run), ())
 
 
@@ -250,7 +250,7 @@ def _delivered(
             return sql.deliver_to_target(rows, target, base=settings.base, run=run)
         case ParquetTarget() | CsvTarget():
             return deliver_file(rows, target, settings=settings, run=run)
-        case HubSpotTarget() | SalesforceTarget():
+        case _:  # a CRM over HTTP
             crm = replace(crm_of(target, settings), progress=progress)
             return taken(deliver_http(rows, crm, run=run))
 

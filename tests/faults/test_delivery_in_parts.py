@@ -13,8 +13,8 @@ from tests.crm import MONDAY, TUESDAY, Crm, accounts, rows, run_of
 from tests.forked import forked
 from tests.parts import each_twice, in_parts, one_by_one
 
-from portfolio_ml.config import settings_from
-from portfolio_ml.errors import ConfigError
+from portfolio_ml.config import Settings, Target, settings_from
+from portfolio_ml.errors import ConfigError, TryAgainLaterError
 from portfolio_ml.schema import CUSTOMER_ROWS
 from portfolio_ml.sinks.brought import brought
 from portfolio_ml.sinks.files import deliver_file, rehearse_file
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.faults
 
 FILES = {
     "parquet": {"kind": "parquet", "path": "scores.parquet"},
-    "csv": {"kind": "csv", "path": "scores.csv"},
-    "for-people": {"kind": "csv", "path": "scores.csv", "readers": "people"},
+    "for-people": {"kind": "csv", "path": "scores.csv"},
+    "for-machines": {"kind": "csv", "path": "scores.csv", "readers": "machines"},
     "by-date": {"kind": "parquet", "path": "scores", "partitioned": True},
 }
 TABLE = "customer_scores"
@@ -181,13 +181,50 @@ def test_older_rows_in_parts_go_into_the_history_alone(crm, tmp_path):
     assert crm.ask(SCORES) == [("a", 2.0, str(TUESDAY))]
 
 
+def test_rows_that_are_gone_before_they_are_taken_over_are_for_later(postgresql, tmp_path):
+    def each(count: int, work: Callable[[int], str]) -> list[str]:
+        told = one_by_one(count, work)
+        [brought_to] = staging_tables(postgresql)
+        postgresql.change(f"DELETE FROM {brought_to} WHERE customer_id = 'a'")
+        return told
+
+    parts = replace(in_parts(monday(), tmp_path / "parts", as_of=MONDAY), each=each)
+    with pytest.raises(TryAgainLaterError, match=r"not all there any more.*saw 3 of 4"):
+        delivered(postgresql, parts)
+    assert postgresql.tables() == []
+
+
+def _without_ltv(table: pa.Table) -> pa.Table:
+    return table.drop_columns("ltv")
+
+
+def _with_texts_as_dates(table: pa.Table) -> pa.Table:
+    place = table.column_names.index("as_of")
+    return table.set_column(place, "as_of", table["as_of"].cast(pa.string()))
+
+
+@pytest.mark.parametrize("anothers", [_without_ltv, _with_texts_as_dates])
+def test_a_file_of_another_shape_is_replaced_by_parts(tmp_path, anothers):
+    settings, target = shop_with("parquet", tmp_path)
+    run, file = run_of(MONDAY, "r1"), tmp_path / target.path
+    parts = in_parts(monday(), tmp_path / "parts", as_of=MONDAY)
+    deliver_file(parts, target, settings=settings, run=run)
+    whole = pq.ParquetFile(file).read()
+    pq.write_table(anothers(whole), file)
+    assert told(deliver_file(parts, target, settings=settings, run=run))[1:3] == (4, 0)
+    assert pq.ParquetFile(file).read().equals(whole)
+
+
+def shop_with(kind: str, folder: Path) -> tuple[Settings, Target]:
+    """The settings of a shop with one file, and that."""
+    shop = {"name": "shop", "data": {"transactions": {"source": "cdnow"}}}
+    settings = settings_from({**shop, "delivery": [FILES[kind]]}, base=folder)
+    return settings, settings.delivery[0]
+
+
 @pytest.mark.parametrize("kind", FILES)
 def test_a_file_of_parts_is_the_file_of_the_whole(tmp_path, kind):
-    settings = settings_from(
-        {"name": "shop", "data": {"transactions": {"source": "cdnow"}}, "delivery": [FILES[kind]]},
-        base=tmp_path,
-    )
-    [target] = settings.delivery
+    settings, target = shop_with(kind, tmp_path)
     run = run_of(MONDAY, "r1")
     parts = in_parts(monday(), tmp_path / "parts", as_of=MONDAY)
     rehearsed = rehearse_file(parts, target, settings=settings, run=run)

@@ -24,7 +24,7 @@ from portfolio_ml.errors import (
     ServiceUnavailableError,
     TryAgainLaterError,
 )
-from portfolio_ml.sinks.http import deliver_http, erase_http, has_left, retry_http
+from portfolio_ml.sinks.http import deliver_http, erase_http, has_left, last_delivery, retry_http
 from portfolio_ml.sinks.rehearsal import rehearse_http
 
 pytestmark = pytest.mark.integration
@@ -89,8 +89,9 @@ def test_on_the_next_day_exactly_what_changed_is_sent(server, to):
 def test_an_older_day_goes_to_the_history_and_not_to_the_crm(server, to):
     deliver_http(scores(COUNT, 5), to, run=run(5))
     made = len(server.calls)
-    done = deliver_http(scores(COUNT, 2, changed=lambda n: 1), to, run=run(2))
-    assert done.receipt.status == "history_only"
+    rows = scores(COUNT, 2, changed=lambda n: 1)
+    assert rehearse_http(rows, to, run=run(2)).status == "history_only"
+    assert deliver_http(rows, to, run=run(2)).receipt.status == "history_only"
     assert len(server.calls) == made
 
 
@@ -223,6 +224,23 @@ def test_a_batch_without_an_answer_is_read_back(server, to, event):
     assert server.held() == wanted(COUNT)
     again = [*["update"] * 3, "read"] + (["update"] if event == "drop_before" else [])
     assert [call.action for call in server.calls] == again
+
+
+@pytest.mark.parametrize(
+    ("events", "told", "left"),
+    [
+        (["silent", "drop_before"], "not known yet", "unknown"),
+        (["silent", "daily"], "calls of the day are spent", "unknown"),
+        (["silent"] * 6, "did not arrive in 3 attempts", "pending"),  # a read back after each
+    ],
+)
+def test_a_row_whose_fate_stays_open_is_for_later(server, to, events, told, left):
+    server.weather.script = deque(events)
+    done = deliver_http(scores(1), to, run=run())
+    assert isinstance(done.stopped, TryAgainLaterError)
+    assert told in str(done.stopped)
+    assert (getattr(done.receipt, left), done.receipt.status) == (1, "unfinished")
+    assert deliver_http(scores(1), to, run=run()).receipt.sent == 1
 
 
 @pytest.mark.parametrize("retry_after", ["3", None])
@@ -390,6 +408,10 @@ def test_another_portal_gets_everything_although_the_first_has_it(server, to, ti
         assert other.held() == wanted(COUNT)
 
 
-def test_a_retry_before_the_first_delivery_has_nothing_to_do(to):
+def test_before_the_first_delivery_there_is_nothing_to_retry_or_to_erase(to):
+    assert not has_left(to)
+    assert erase_http(names(1)[0], to, now=run().now) == 0
+    with pytest.raises(NothingToDoError):
+        last_delivery(to)
     with pytest.raises(NothingToDoError):
         retry_http(to, run=run())

@@ -23,6 +23,7 @@ from portfolio_ml.config import settings_from
 from portfolio_ml.databases import writing
 from portfolio_ml.delivering import bands_before
 from portfolio_ml.errors import ConfigError, DataError
+from portfolio_ml.sinks.migration import lacking
 from portfolio_ml.sinks.past_sql import places
 from portfolio_ml.sinks.receipts import SCHEMA_VERSION
 from portfolio_ml.sinks.suppression import SUPPRESSED, suppress, suppression
@@ -55,9 +56,12 @@ class TestMigration:
         before = crm.ask("SELECT customer_id, as_of, ltv FROM customer_scores ORDER BY 1")
         with pytest.raises(ConfigError, match=r"an older version.*portfolio-ml migrate"):
             deliver(crm, TUESDAY, {}, {})
+        [target] = settings_of(crm).delivery
+        told = lacking(target, base=crm.base)
         [(_, added)] = upkeep.migrate(settings_of(crm)).items()
         expected = {f"{table}.{column}" for table, names in SINCE_2.items() for column in names}
-        assert set(added) == expected
+        assert set(added) == set(told) == expected
+        assert lacking(target, base=crm.base) == ()
         assert crm.ask("SELECT customer_id, as_of, ltv FROM customer_scores ORDER BY 1") == before
         assert crm.ask("SELECT DISTINCT schema_version FROM portfolio_tables") == [
             (SCHEMA_VERSION,)
@@ -87,6 +91,7 @@ class TestMigration:
 
     def test_of_a_database_without_tables_does_nothing(self, crm):
         assert upkeep.migrate(settings_of(crm)) == {}
+        assert lacking(settings_of(crm).delivery[0], base=crm.base) == ()
         assert not list(crm.base.iterdir())
 
     def test_of_a_newer_version_is_refused(self, crm):
@@ -210,6 +215,30 @@ class TestErasing:
             assert caught.value.exit_code == 2
             assert "k2" not in str(caught.value)
         assert crm.state() == before
+
+    @pytest.mark.parametrize("key", [None, "k1"])
+    def test_without_the_key_is_a_config_error(self, crm, key):
+        settings = with_state(crm, key=key)
+        suppress(settings, "a", now=NOW)
+        for loss in (
+            "DELETE FROM portfolio_suppression_key",
+            "DROP TABLE portfolio_suppression_key",
+        ):
+            crm.change(loss)
+            before = crm.state()
+            for use in (lambda: suppression(settings), lambda: suppress(settings, "b", now=NOW)):
+                with pytest.raises(ConfigError, match=r"lost the key.*would come back"):
+                    use()
+            assert crm.state() == before
+
+    def test_leaves_figures_that_the_crm_does_not_let_be_null(self, crm):
+        crm.change("CREATE TABLE accounts (id text PRIMARY KEY, risk real NOT NULL)")
+        target = accounts(crm, {"p_churn": "risk"}, mode="upsert")
+        deliver_to(crm, target, MONDAY, {}, {})
+        done, _ = upkeep.erase(settings_of(crm, target), "a", now=now)
+        assert crm.ask("SELECT id, risk FROM accounts ORDER BY 1") == [("a", 0.25), ("b", 0.25)]
+        assert done[0].rows == 0
+        assert crm.ask("SELECT customer_id FROM portfolio_accounts_history") == [("b",)]
 
 
 def guarded(crm: Crm) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 
 from portfolio_ml.config import Settings, settings_from
@@ -222,6 +223,7 @@ class TestAnyFile:
         for sent in (0, 0):
             assert deliver(tmp_path, target).sent == sent
         assert held_by(tmp_path, target).num_rows == 0
+        assert deliveries_in_files(tmp_path / target["path"]) == ()
 
     @pytest.mark.parametrize("target", ALL)
     def test_a_file_of_other_columns_is_replaced(self, tmp_path, target):
@@ -259,6 +261,15 @@ class TestAnyFile:
         lost = target | {"path": f"no/{target['path']}"}
         with pytest.raises(ServiceUnavailableError, match=r"No such file.*folder exists"):
             deliver(tmp_path, lost, {}, through=through)
+        assert not listing(tmp_path)
+
+    @pytest.mark.parametrize("target", ALL)
+    def test_a_rehearsal_tells_of_a_folder_that_may_not_be_written(
+        self, tmp_path, target, monkeypatch
+    ):
+        monkeypatch.setattr(os, "access", lambda *_, **__: False)  # root may write everywhere
+        with pytest.raises(ServiceUnavailableError, match="Permission denied"):
+            deliver(tmp_path, target, {}, through=rehearse_file)
         assert not listing(tmp_path)
 
     @pytest.mark.parametrize("target", WHOLE)
@@ -336,6 +347,16 @@ class TestOrder:
         assert (tmp_path / target["path"]).read_bytes() == spoilt
         assert deliver(tmp_path, target, {}, as_of=DAY).status == "delivered"
         assert held_by(tmp_path, target)["as_of"].to_pylist() == [DAY]
+
+    def test_where_its_dates_are_texts_the_receipts_tell_too(self, tmp_path):
+        deliver(tmp_path, PARQUET, {}, as_of=DAY)
+        file = tmp_path / PARQUET["path"]
+        rows = pq.read_table(file)
+        place = rows.column_names.index("as_of")
+        pq.write_table(rows.set_column(place, "as_of", rows["as_of"].cast(pa.string())), file)
+        assert deliver(tmp_path, PARQUET, {}, as_of=OLD).status == "history_only"
+        assert deliver(tmp_path, PARQUET, {}, as_of=DAY).sent == 1
+        assert held_by(tmp_path, PARQUET)["as_of"].to_pylist() == [DAY]
 
     @pytest.mark.parametrize("target", WHOLE)
     def test_the_file_counts_where_the_state_database_is_new(self, tmp_path, target):

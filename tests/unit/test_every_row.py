@@ -27,6 +27,11 @@ def test_nothing_is_asked_where_nothing_is_distributed(tmp_path, monkeypatch):
     every_row.demand_workers(portfolio(tmp_path, None))
 
 
+def test_workers_that_a_training_starts_itself_are_not_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(every_row, "connected", lambda _: pytest.fail("somebody was asked"))
+    every_row.demand_workers(portfolio(tmp_path, Distributed(workers=2)))
+
+
 def test_dask_is_missed_before_the_training_begins(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "find_spec", lambda _: None)
     with pytest.raises(ConfigError, match="needs Dask, which is not installed"):

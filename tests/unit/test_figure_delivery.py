@@ -15,6 +15,7 @@ from portfolio_ml.config import Settings, settings_from
 from portfolio_ml.delivering import Deliveries
 from portfolio_ml.errors import ServiceUnavailableError
 from portfolio_ml.figure_delivery import deliver_figures, erase_from_figures
+from portfolio_ml.pipeline.figures import delivered_figures
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.reckoned import Reckoned
 from portfolio_ml.schema import Column
@@ -40,6 +41,7 @@ PEOPLE = contract_of(
     ),
 )
 MONDAY, TUESDAY = date(2024, 7, 1), date(2024, 7, 2)
+NOW = datetime(2024, 7, 2, tzinfo=UTC)
 
 
 def settings_with(folder: Path, *targets: dict[str, object]) -> Settings:
@@ -64,7 +66,7 @@ def people(as_of: date, *names: str) -> Figure:
 
 def delivered(settings: Settings, as_of: date, *figures: Figure) -> Deliveries:
     found = Reckoned(as_of, figures, run_id=f"run of {as_of}", versions={}, currency="EUR")
-    return deliver_figures(found, settings, now=lambda: datetime(2024, 7, 2, tzinfo=UTC))
+    return deliver_figures(found, settings, now=lambda: NOW)
 
 
 def rows_of(file: Path, query: str) -> Sequence[tuple[object, ...]]:
@@ -92,6 +94,16 @@ def test_a_row_that_a_figure_has_no_more_leaves_its_table_and_stays_in_the_histo
         ("North", "2024-07-02"),
         ("South", "2024-07-01"),
     ]
+
+
+def test_figures_that_nobody_wants_are_written_nowhere(tmp_path: Path) -> None:
+    figures = (regions(MONDAY, North=10.0),)
+    found = Reckoned(MONDAY, figures, run_id="r1", versions={}, currency="EUR")
+
+    done = delivered_figures(found, settings_with(tmp_path), now=lambda: NOW, say=pytest.fail)
+
+    assert done == Deliveries(())
+    assert not [*tmp_path.iterdir()]
 
 
 def test_figures_again_write_nothing(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from portfolio_ml.features.catalogue import catalogue
 from portfolio_ml.features.feature import Feature, Stage, features_hash
 from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.own import own_features
+from portfolio_ml.features.soundness import demand_sound
 from portfolio_ml.features.table import definitions_hash
 from portfolio_ml.frozen import Frozen
 from portfolio_ml.testing import check_features
@@ -74,6 +75,13 @@ class TestAModule:
         with pytest.raises(ConfigError) as caught:
             own_features(["mine.py"], tmp_path)
         assert str(caught.value) == REFUSED[text]
+
+    def test_may_be_one_that_python_finds(self, tmp_path, monkeypatch):
+        (tmp_path / "found_by_python.py").write_text(MODULE)
+        monkeypatch.syspath_prepend(tmp_path)
+        by_name = own_features(["found_by_python"], tmp_path / "elsewhere")
+        assert [feature.name for feature in by_name] == ["most_lines"]
+        del sys.modules["found_by_python"]
 
 
 GOOD = {
@@ -160,6 +168,19 @@ def caught(engine):
 def test_a_bad_feature_is_caught(caught, name):
     _, told = BAD[name]
     assert told in caught(name)
+
+
+@pytest.mark.parametrize(
+    ("feature", "told"),
+    [
+        (own(nw.col("lines").max().cast(nw.String)), "is no number"),
+        (replace(own(nw.len()), value=None), "has no value"),
+    ],
+)
+def test_a_feature_that_cannot_be_is_refused_before_a_row_is_read(engine, feature, told):
+    inputs = inputs_of(history_of(engine, bought("a", 0, 9)), engine)
+    with pytest.raises(ConfigError, match=f"'mine' {told}"):
+        demand_sound([feature], inputs)
 
 
 def test_a_leak_names_the_customer_the_date_and_both_values(caught):

@@ -160,6 +160,13 @@ def test_a_batch_of_which_nothing_can_be_sent_leaves_no_open_job(server, vendor)
     assert {job.state for job in server.org.jobs.values()} == {"Aborted"}
 
 
+def test_of_a_batch_of_which_nothing_can_be_sent_no_record_is_asked_for(server, vendor):
+    outcomes, _ = sent(vendor(target(server, mode="update")), [row("c1", Segment__c="#N/A")])
+
+    assert outcomes == {"c1": "rejected"}
+    assert server.counts()["query"] == 0
+
+
 def test_rows_that_salesforce_refuses_are_rejected_without_their_values(server, vendor):
     server.org.refused = {"c0001"}
     batch = [*rows(5), row("c5", Churn__c="much"), row("c6", Active__c="perhaps")]
@@ -255,6 +262,13 @@ def test_an_update_takes_ids_of_another_case_for_other_customers(server, vendor)
     outcomes, _ = sent(vendor(target(server, mode="update")), [row("ABC"), row("abc")])
 
     assert outcomes == {"ABC": "sent", "abc": "absent"}
+
+
+def test_a_record_that_cannot_be_read_is_nobodys(server, vendor):
+    server.instead["query"] = (200, '{"done": true, "records": [{"Customer__c": "c0000"}]}')
+    outcomes, _ = sent(vendor(target(server, mode="update")), rows(1))
+
+    assert outcomes == {"c0000": "absent"}
 
 
 def test_an_update_by_record_id_asks_nothing_first(server, vendor):
@@ -359,6 +373,15 @@ def test_neither_token_nor_secret_stands_in_a_text_log_or_trace(server, vendor, 
     texts += [salesforce.name, salesforce.place, *traceback.format_exception(told)]
     assert not [text for text in texts if "token-1" in text or CLIENT_SECRET in text]
     assert "LIMIT_EXCEEDED (the data is too large)" in str(told)
+
+
+def test_a_login_without_an_answer_is_made_again_and_then_given_up(place, vendor):
+    server, pauses = place.fresh(dropped_before=1.0), Pauses()
+    with pytest.raises(ServiceUnavailableError, match="Salesforce does not answer"):
+        vendor(target(server), pauses=pauses).begin()
+
+    assert len(pauses) == PATIENCE.attempts - 1
+    assert server.logins == 0
 
 
 @pytest.mark.parametrize("fault", ["unavailable", "dropped_before", "dropped_after"])
@@ -480,6 +503,16 @@ def test_a_job_that_has_vanished_has_its_rows_sent_again(server, vendor):
     server.org.jobs.clear()
 
     assert set(states(salesforce.settle(rows(3), reference)).values()) == {"pending"}
+
+
+def test_a_job_that_vanishes_while_it_is_waited_for_is_for_later(server, vendor):
+    salesforce = vendor(target(server))
+    server.instead["poll"] = (404, "")
+    outcomes, stop = sent(salesforce, rows(3))
+
+    assert set(outcomes.values()) == {"pending"}
+    assert isinstance(stop, TryAgainLaterError)
+    assert "no longer has a job" in str(stop)
 
 
 def test_a_job_is_settled_for_some_of_its_rows(server, vendor):

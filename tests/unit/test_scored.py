@@ -4,14 +4,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from tests.small_models import small_models
-from tests.small_shop import NOW, TRAINED, history, quietly, settings_of
+from tests.small_shop import FIRST_DAY, NOW, TRAINED, history, quietly, settings_of
 
 from portfolio_ml import scored as module
 from portfolio_ml.features.table import definitions_hash
 from portfolio_ml.frozen import FILE, Frozen
 from portfolio_ml.opening import opened
+from portfolio_ml.pipeline import contributions, scoring
 from portfolio_ml.scored import scored, scored_dates
 from portfolio_ml.scoring import champions_from
 
@@ -79,12 +81,27 @@ def test_customers_scored_in_parts_and_slices_get_the_same_rows_as_all_at_once(
 def test_a_date_alone_is_scored_as_among_several(shop, at_once):
     portfolio, champions = shop
     bands, expected = at_once
-    days = [TRAINED - timedelta(40), TRAINED]
+    before_anybody_bought = FIRST_DAY - timedelta(1)
+    days = [before_anybody_bought, TRAINED - timedelta(40), TRAINED]
 
     early, late = scored_dates(portfolio, champions, days, bands_before=bands, now=lambda: NOW)
 
     assert early.as_of < late.as_of
     assert late.rows.drop(LINEAGE).equals(expected.rows.drop(LINEAGE))
+
+
+def test_what_features_add_to_a_score_does_not_depend_on_who_else_is_asked_about(shop, monkeypatch):
+    portfolio, champions = shop
+    monkeypatch.setattr(scoring, "champions_in_force", lambda *_: (champions, {}))
+    some = ["buyer#0003", "buyer#0001", "nobody"]
+
+    everybody = contributions(portfolio, None, say=quietly)
+    alone = contributions(portfolio, some, say=quietly)
+
+    assert everybody.column_names == ["customer_id", *champions.churn.names]
+    assert alone["customer_id"].to_pylist() == sorted(some)[:2]
+    among = pc.is_in(everybody["customer_id"], value_set=pa.array(some))
+    assert everybody.filter(among).equals(alone)
 
 
 def test_the_rows_take_no_file_with_a_name(shop, at_once):

@@ -10,6 +10,7 @@ from portfolio_ml.databases import SqlColumn
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.results import receipt_line
 from portfolio_ml.schema import Column, Table
+from portfolio_ml.sinks.ledger import as_date
 from portfolio_ml.sinks.receipts import REJECTS, RUNS, Receipt, Run
 from portfolio_ml.sinks.rows import prepare, rejected_rows
 from portfolio_ml.sinks.sql import deliver_sql
@@ -239,3 +240,9 @@ def test_differences_between_columns_are_named_one_by_one():
         "age is not known",
         "id is TEXT NOT NULL instead of TEXT NOT NULL (key, 1)",
     ]
+
+
+@pytest.mark.parametrize("value", [DAY, "2024-03-01", datetime(2024, 3, 1, tzinfo=UTC)])
+def test_a_date_is_one_however_a_database_gives_it(value):
+    found = as_date(value)
+    assert (found, type(found)) == (DAY, date)

@@ -55,20 +55,40 @@ def kept_by(engine):
     return {name for (name,) in engine._connection.sql("SHOW TABLES").fetchall()}
 
 
-def test_what_is_kept_of_a_date_is_dropped_before_the_next_ones(engine, monkeypatch):
-    inputs = inputs_of(history_of(engine, LINES), engine)
+@pytest.fixture(scope="module")
+def told(engine):
+    """A training table of three dates where value is margin: its rows, and what was kept when."""
+    lines = [line._replace(cost=15.0 if line.customer == "b" else 0.0) for line in LINES]
+    inputs = inputs_of(history_of(engine, lines), engine)
     before = kept_by(engine)
-    table = TrainingTable(inputs, {EARLY: 1.0, (EARLY + LATE) // 2: 1.0, LATE: 1.0}, HORIZONS)
+    weights = {EARLY: 1.0, (EARLY + LATE) // 2: 1.0, LATE: 1.0}
+    table = TrainingTable(inputs, weights, HORIZONS, measure="margin")
     there, keep = [], type(engine).keep
 
     def keeping(self, frame):
         there.append(len(kept_by(self) - before))
         return keep(self, frame)
 
-    monkeypatch.setattr(type(engine), "keep", keeping)
-    assert len({batch["as_of"][0] for batch in table.batches(lambda _: None)}) == 3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(engine), "keep", keeping)
+        rows = pa.Table.from_batches(table.batches(lambda _: None), table.schema)
+    return rows, there, kept_by(engine) - before
+
+
+def test_what_is_kept_of_a_date_is_dropped_before_the_next_ones(told):
+    rows, there, left = told
+    assert len(rows["as_of"].unique()) == 3
     assert there == [0, 1] * 3  # of each date its features, then its outcomes
-    assert kept_by(engine) == before
+    assert left == set()
+
+
+def test_a_training_table_where_value_is_margin_has_it_last(told):
+    rows, _, _ = told
+    assert rows.column_names[-1] == "future_margin"
+    cost = [15.0 if spend == 20 else 0.0 for spend in rows["future_spend"].to_pylist()]
+    margin = [net - spent for net, spent in zip(rows["future_net"].to_pylist(), cost, strict=True)]
+    assert rows["future_margin"].to_pylist() == margin
+    assert 5.0 in margin  # of b, who bought for 20 what cost 15
 
 
 def test_what_is_kept_for_a_feature_table_is_dropped_with_the_last_row(engine):

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from portfolio_ml.config import settings_from
+from portfolio_ml.errors import TryAgainLaterError
 from portfolio_ml.schema import QUARANTINE, TRANSACTIONS
 from portfolio_ml.validation import Rule, TooManyRefusedError, shown, validated, value, within
 
@@ -56,6 +57,15 @@ def test_clean_rows_leave_an_empty_quarantine(split, engine):
     assert found.quarantine.schema == QUARANTINE.arrow
     assert found.quarantine.num_rows == 0
     assert found.kept.collect_schema().names() == ["a", "text"]
+
+
+def test_rows_that_change_between_two_readings_are_for_later(split, engine, monkeypatch):
+    keep = type(engine).keep
+    monkeypatch.setattr(
+        type(engine), "keep", lambda self, rows: keep(self, rows.filter(nw.col("a") != 3))
+    )
+    with pytest.raises(TryAgainLaterError, match=r"changed.*saw 2 refused rows.* were 1"):
+        split(2, -1, 3, 4)
 
 
 def test_too_many_refused_tell_the_worst_rules_advice(split):

@@ -4,6 +4,7 @@ import logging
 import traceback
 from collections import deque
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
@@ -11,7 +12,12 @@ import pytest
 from tests.contract.deliveries import FakeClock, crm
 from tests.contract.hubspot import Weather, hubspot
 
-from portfolio_ml.errors import ConfigError, PortfolioError
+from portfolio_ml.errors import (
+    ConfigError,
+    PortfolioError,
+    ServiceUnavailableError,
+    TryAgainLaterError,
+)
 from portfolio_ml.sinks.crm import opened, table_of
 from portfolio_ml.sinks.vendors.calls import Reply, address_of
 from portfolio_ml.sinks.vendors.hubspot_answers import found_records, read_written
@@ -165,6 +171,36 @@ def test_an_answer_that_makes_no_sense_leaves_every_row_unknown(body):
     assert found_records(ROWS, Reply(200, {}, body), id_property="no") == ({}, set())
 
 
+def test_a_record_of_nobody_in_the_batch_tells_nothing():
+    body = '{"results": [{"id": "c"}, {"id": "a"}, {"id": "a"}], "errors": []}'
+    outcomes = read_written(ROWS, Reply(200, {}, body), id_property=None).outcomes
+    assert [(each.customer_id, each.state) for each in outcomes] == [
+        ("a", "sent"),
+        ("b", "unknown"),
+    ]
+
+
+@pytest.mark.parametrize("read", [found_records, read_written])
+@pytest.mark.parametrize(
+    ("status", "error", "told"),
+    [
+        (403, ServiceUnavailableError, "denies the private app access: saw missing scopes x"),
+        (404, ConfigError, "does not know this object"),
+        (418, ServiceUnavailableError, "no usable answer: saw 418"),
+    ],
+)
+def test_an_answer_that_speaks_of_the_call_is_an_error_and_no_rows_fate(read, status, error, told):
+    body = '{"category": "ANOTHER", "context": {"missingScopes": "x"}}'
+    with pytest.raises(error, match=told):
+        read(ROWS, Reply(status, {}, body), id_property=None)
+
+
+@pytest.mark.parametrize(("named", "missing"), [('{"ids": ["b"]}', {"b"}), ("{}", {"a", "b"})])
+def test_records_that_are_not_found_are_those_named_or_all(named, missing):
+    body = f'{{"category": "OBJECT_NOT_FOUND", "context": {named}}}'
+    assert found_records(ROWS, Reply(404, {}, body), id_property=None) == ({}, missing)
+
+
 def test_a_reason_holds_no_value_of_the_customer():
     body = '{"category": "VALIDATION_ERROR", "message": "secret value was not a number for b"}'
     [outcome] = read_written(ROWS[1:], Reply(400, {}, body), id_property=None).outcomes
@@ -193,6 +229,20 @@ def test_a_token_shows_in_no_message_trace_or_log(tmp_path, caplog, token):
     told = [repr(to), repr(vendor), str(vars(vendor)), repr(answers), vendor.name, vendor.place]
     told += traceback.format_exception(answers[1].stop)
     assert token.strip() not in "\n".join([*told, caplog.text])
+
+
+def test_a_call_that_is_put_off_again_and_again_is_for_later(tmp_path):
+    time = FakeClock()
+    weather = Weather(shares={"429": 1.0}, retry_after="1")
+    with hubspot(seconds=time.seconds, weather=weather) as (server, address):
+        to = crm(address, tmp_path, clock=time.clock)
+        to = replace(to, patience=replace(to.patience, waits=3))
+        with closing(opened(to, sleep=time.sleep, now=lambda: NOW)) as vendor:
+            answer = vendor.send(ROWS, None)
+    assert isinstance(answer.stop, TryAgainLaterError)
+    assert "put off 3 times" in str(answer.stop)
+    assert [outcome.state for outcome in answer.outcomes] == ["pending", "pending"]
+    assert len(server.calls) == 3
 
 
 @pytest.mark.parametrize("token", BROKEN_TOKENS)

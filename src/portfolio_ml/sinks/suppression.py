@@ -75,17 +75,22 @@ def suppression(settings: Settings) -> Suppression:
     """Who was erased, by the state database; nobody where there is none yet.
 
     Raises:
-        ConfigError: `state.key` is another than the one that the list was made with.
+        ConfigError: `state.key` is another than the one that the list was made with, or that one
+            is gone.
         ServiceUnavailableError: The state database cannot be used.
         TryAgainLaterError: It is locked.
     """
     url, base = settings.state.url, settings.base
-    if not there_are(url, (SUPPRESSED.name, KEYS.name), base=base):
+    if not there_are(url, (SUPPRESSED.name,), base=base):
         return Suppression()
-    keys = read_query(url, f"SELECT fingerprint, drawn FROM {KEYS.name}", base=base).to_pylist()
     hashes = read_query(url, f"SELECT customer_hash FROM {SUPPRESSED.name}", base=base)
-    if not keys:
+    if not hashes.num_rows:
         return Suppression()
+    if not there_are(url, (KEYS.name,), base=base):
+        raise _lost_key(settings)
+    keys = read_query(url, f"SELECT fingerprint, drawn FROM {KEYS.name}", base=base).to_pylist()
+    if not keys:
+        raise _lost_key(settings)
     key = _key_of(settings, keys[0]["fingerprint"], keys[0]["drawn"])
     return Suppression(key, frozenset(hashes["customer_hash"].to_pylist()))
 
@@ -94,7 +99,8 @@ def suppress(settings: Settings, customer_id: str, *, now: datetime) -> bool:
     """Put a customer on the list; False where they were on it already.
 
     Raises:
-        ConfigError: `state.key` is another than the one that the list was made with.
+        ConfigError: `state.key` is another than the one that the list was made with, or that one
+            is gone.
         ServiceUnavailableError: The state database cannot be written.
         TryAgainLaterError: It is locked.
     """
@@ -116,6 +122,8 @@ def _held_or_new_key(settings: Settings, database: Writer) -> bytes:
     held = database.ask(f"SELECT fingerprint, drawn FROM {KEYS.name}")
     if held:
         return _key_of(settings, *held[0])
+    if database.ask(f"SELECT 1 FROM {SUPPRESSED.name} LIMIT 1"):
+        raise _lost_key(settings)
     drawn = None if settings.state.key else secrets.token_hex(32)
     key = (settings.state.key or drawn or "").encode()
     row = {"fingerprint": _hash(key, "portfolio-ml"), "drawn": drawn}
@@ -132,6 +140,14 @@ def _key_of(settings: Settings, fingerprint: str, drawn: str | None) -> bytes:
             do="set the key of then; without it, who was erased would come back",
         )
     return key
+
+
+def _lost_key(settings: Settings) -> ConfigError:
+    return ConfigError(
+        f"{KEYS.name} has lost the key that erased customers were hashed with",
+        where=redacted(settings.state.url),
+        do="restore its row from a backup; without it, who was erased would come back",
+    )
 
 
 def _hash(key: bytes, text: str) -> str:

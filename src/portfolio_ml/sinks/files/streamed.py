@@ -80,9 +80,9 @@ def seen_in(file: Path, form: StreamedForm, contract: Table) -> Seen | None:
 
 
 def keep_streamed(rows: Parts, history: Path, *, as_of: date) -> None:
-    """Keep what can be judged of a date's rows, as `kept.keep_scores` does."""
-    if keeps_streamed(rows, history, as_of=as_of):
-        return
+    """Keep what can be judged of a date's rows, in the place of what is kept of that date."""
+    # Whether it is the same is not asked here: that reads all rows once more, and a delivery has
+    # asked before it decided.
     with told(history):
         make_folder(history)
     schema = pa.schema([rows.contract.arrow.field(n).with_nullable(True) for n in KEPT])

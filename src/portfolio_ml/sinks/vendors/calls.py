@@ -137,8 +137,7 @@ class Door:
             ServiceUnavailableError: It is not reached, or is not able to answer.
         """
         patience = self._patience
-        attempts = stamina.retry_context(
-            on=_MomentaryError,
+        call = stamina.RetryingCaller(
             attempts=patience.attempts,
             timeout=None,
             wait_initial=patience.first_pause,
@@ -149,9 +148,7 @@ class Door:
             method, self.address + path, content=content, headers=dict(headers)
         )
         try:
-            for attempt in attempts:
-                with attempt:
-                    return self._waited_for(request)
+            return call(_MomentaryError, self._waited_for, request)
         except _MomentaryError as error:
             raise ServiceUnavailableError(
                 f"{self._who} does not answer",
@@ -159,7 +156,6 @@ class Door:
                 saw=str(error),
                 do="run again later; what was sent so far is kept",
             ) from None  # the cause holds the request
-        raise AssertionError("stamina gives at least one attempt")
 
     def _waited_for(self, request: httpx2.Request) -> Reply:
         for _ in range(self._patience.waits):
