@@ -1,4 +1,4 @@
-"""A real cluster of Spark's on this machine.
+"""A real cluster of Spark's on this machine, and a real server of Spark Connect.
 
 Spark doubles a slow task on another host alone, and the executors of `local-cluster` have one. So
 the cluster is a master, and workers each of which listens at another address of the loopback
@@ -93,6 +93,41 @@ def cluster(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
         for process in reversed(running):
             process.terminate()
             process.wait()
+
+
+@contextmanager
+def connect_server(folder: Path) -> Iterator[str]:
+    """The address of a server of Spark Connect with two threads, for the length of a `with` block.
+
+    Args:
+        folder: Where it may write.
+    """
+    port = _free_port()
+    settings = {
+        "spark.driver.memory": "1g",
+        "spark.driver.extraJavaOptions": JAVA,
+        "spark.sql.shuffle.partitions": "2",
+        "spark.ui.enabled": "false",
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(port),
+    }
+    given = [part for name, of in settings.items() for part in ("--conf", f"{name}={of}")]
+    code = "org.apache.spark.sql.connect.service.SparkConnectServer"
+    begin = [_program("spark-submit"), "--class", code, "--master", "local[2]", *given]
+    with (folder / "connect.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*begin, "spark-internal"],
+            cwd=folder,
+            env={**os.environ, "PYSPARK_PYTHON": sys.executable},  # no option of Spark's tells it
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        _demand_listener(port)
+        yield f"sc://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _free_port() -> int:

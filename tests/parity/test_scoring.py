@@ -111,7 +111,7 @@ def test_spark_rehearses_some_customers_without_a_trace_and_fills_dates(shop):
         [seen] = pipeline.rehearse_score(
             portfolio, now=lambda: small_shop.NOW, say=small_shop.quietly, customers=chosen
         )
-        with pytest.raises(ConfigError, match="holds all customers in one process"):
+        with pytest.raises(ConfigError, match="would hold all customers in one process"):
             pipeline.contributions(portfolio, None, say=small_shop.quietly)
         assert not (shop.folder / "none.db").exists()
         [(day, done)] = pipeline.fill(

@@ -62,6 +62,17 @@ def test_a_package_that_workers_lack_is_named():
     assert "spark.pyspark.python" in str(told)
 
 
+def test_another_python_in_workers_is_told_with_both_versions():
+    told = raised_here(
+        "pyspark.errors.exceptions.base.PySparkRuntimeError: [PYTHON_VERSION_MISMATCH] Python in "
+        "worker has different version: 3.12 than that in driver: 3.11, PySpark cannot run with "
+        "different minor versions."
+    )
+    assert isinstance(told, ConfigError)
+    assert "saw 3.12 instead of 3.11" in str(told)
+    assert "PYSPARK_PYTHON" in str(told)
+
+
 def test_a_master_whose_host_has_no_port_is_told():
     with pytest.raises(ServiceUnavailableError, match=r"Spark does not answer \(in spark://a,b:1"):
         _demand_listener("spark://a,b:1")

@@ -1,5 +1,6 @@
 """Sessions of Spark: one that is there, one that is started here, or one of Spark Connect."""
 
+import os
 import re
 import socket
 import subprocess
@@ -23,6 +24,7 @@ _INSTALL = "run pip install 'portfolio-ml[spark]'"
 _LOG = "spark.log"
 _TELLING = re.compile(r"Exception: |^Error: |^Invalid |JAVA_HOME|: No such file|not found$")
 _PYTHON = "spark.pyspark.python"
+_REMOTE = "SPARK_REMOTE"  # the variable by which Spark itself is told of a Spark Connect server
 _ANY_PYTHON = "python3"  # what Spark looks for on the path where nothing else is said
 
 # The machine's zone changes no result; a sum that overflows is an error, as it is in DuckDB.
@@ -56,9 +58,9 @@ def session(settings: Spark, folder: Path) -> "Iterator[SparkSession]":
     with quiet():
         found, is_ours = _session(settings, folder)
         try:
-            own = found if is_ours else found.newSession()
-            for option, value in {**settings.options, **_FIXED}.items():
-                with computing():
+            with computing():
+                own = found if is_ours else found.newSession()
+                for option, value in {**settings.options, **_FIXED}.items():
                     _set(own, option, value)
             yield own
         finally:
@@ -76,11 +78,15 @@ def _session(settings: Spark, folder: Path) -> "tuple[SparkSession, bool]":
             "the engine is Spark, and PySpark is not installed", where="engine", do=_INSTALL
         ) from None
     if settings.remote:
-        return _connected(settings.remote), True
+        return _connected(settings.remote, "engine.remote"), True
     active = SparkSession.getActiveSession()
+    if active is None and settings.master is None:
+        active = _active_remote()
     master = active and active.conf.get("spark.master", None)
     if settings.master not in (None, master) and settings.master.startswith("spark://"):
         _demand_listener(settings.master)
+    if active is None and settings.master is None and _REMOTE in os.environ:
+        return _connected(os.environ[_REMOTE], _REMOTE), True
     if active is None:
         return _started(settings, folder), True
     if settings.master not in (None, master):
@@ -139,8 +145,14 @@ def _python(context: "SparkContext", settings: Spark) -> str:
     return sys.executable if is_here and context.pythonExec == _ANY_PYTHON else context.pythonExec
 
 
-def _connected(url: str) -> "SparkSession":
-    """A session of our own on a Spark Connect server that answers."""
+def _active_remote() -> "SparkSession | None":
+    """The session of Spark Connect that is active, also where PySpark's common door sees none."""
+    loaded = sys.modules.get("pyspark.sql.connect.session")
+    return None if loaded is None else loaded.SparkSession.getActiveSession()
+
+
+def _connected(url: str, key: str) -> "SparkSession":
+    """A session of our own on a Spark Connect server that answers; the key is what named it."""
     try:
         import grpc  # noqa: PLC0415 - an extra
         from pyspark.errors import PySparkValueError  # noqa: PLC0415 - slow to load
@@ -159,11 +171,11 @@ def _connected(url: str) -> "SparkSession":
     except PySparkValueError:
         raise ConfigError(
             "the address of the Spark Connect server cannot be read",
-            where="engine.remote",
+            where=key,
             do="write it as sc://host:15002/;use_ssl=true;token=${TOKEN}",
         ) from None
     except grpc.FutureTimeoutError:
-        raise _silent(where, "engine.remote") from None
+        raise _silent(where, key) from None
     except Exception as error:  # noqa: BLE001 - gRPC's errors and Spark's have no common tree
         raise ServiceUnavailableError(
             "the Spark Connect server refuses us", where=where, saw=told(error)

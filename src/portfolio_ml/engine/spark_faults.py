@@ -26,6 +26,11 @@ _KINDS = {
 _RAISED = re.compile(rf"^portfolio_ml\.errors\.({'|'.join(_KINDS)}): (.+)$", re.MULTILINE)
 _LOGGERS = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 _NOT_INSTALLED = re.compile(r"No module named '([\w.]+)'")
+_OTHER_PYTHON = re.compile(r"different version: ([\d.]+) than that in driver: ([\d.]+)")
+_NAME_IT = (
+    "name that Python in engine.options as spark.pyspark.python, or where engine.remote is a Spark "
+    "Connect server, as PYSPARK_PYTHON in the environment that it starts in"
+)
 
 
 class FaultOfWorkerError(Exception):
@@ -140,7 +145,13 @@ def _of_worker(said: str) -> PortfolioError | None:
             "Spark's workers lack a package that their Python needs",
             where="engine",
             saw=f"no module {missing[1]!r}",
-            do="install this version of portfolio-ml[spark] on every worker, and name that Python "
-            "in engine.options as spark.pyspark.python",
+            do=f"install this version of portfolio-ml[spark] on every worker, and {_NAME_IT}",
+        )
+    if other := _OTHER_PYTHON.search(said):
+        return ConfigError(
+            "Spark's workers run another version of Python than this process",
+            where="engine",
+            saw=f"{other[1]} instead of {other[2]}",
+            do=f"install portfolio-ml[spark] on every worker for Python {other[2]}, and {_NAME_IT}",
         )
     return None

@@ -20,7 +20,7 @@ from portfolio_ml.timeline import to_date, to_day
 BY_A_WORKER = "computing the portfolio's figures on one of Spark's workers"
 
 
-def demand_one_process(portfolio: Opened, command: str) -> None:
+def demand_one_process(portfolio: Opened, what: str) -> None:
     """Refuse what would hold all customers in this process, where the engine is Spark.
 
     Raises:
@@ -28,11 +28,11 @@ def demand_one_process(portfolio: Opened, command: str) -> None:
     """
     if workers_of(portfolio.engine) is not None:
         raise ConfigError(
-            f"{command} holds all customers in one process, which Spark is there to avoid",
+            f"{what} would hold all customers in one process, which Spark is there to avoid",
             where="engine.kind",
             saw="spark",
-            do=f"run {command} with engine: {{kind: duckdb}} and a temp_directory, or on a part "
-            "of the portfolio",
+            do="ask for some customers at a time, or run it with engine: {kind: duckdb} and a "
+            "temp_directory",
         )
 
 

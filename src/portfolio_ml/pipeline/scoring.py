@@ -167,7 +167,7 @@ def contributions(portfolio: Opened, customers: Sequence[str] | None, *, say: Sa
             where=f"version {champions.versions['churn']}",
         )
     if customers is None:
-        demand_one_process(portfolio, "contributions")
+        demand_one_process(portfolio, "contributions of everybody")
     inputs = portfolio.inputs if customers is None else portfolio.inputs.only(customers)
     rows = champions.frozen["churn"].table(inputs, portfolio.as_of_day).rows
     added = model.contributions(matrix(rows, model.names))

@@ -1,13 +1,16 @@
-"""Spark doubles slow tasks: every row is delivered once. `make test-faults`.
+"""Spark doubles slow tasks and executors die: every row is delivered once. `make test-faults`.
 
 The cluster is real: a master, and two workers whose executors are processes of their own.
 """
 
+import os
+import re
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,11 +25,16 @@ from tests.spark_cluster import Cluster, cluster
 
 from portfolio_ml.engine import SparkEngine
 from portfolio_ml.engine.work import Work
+from portfolio_ml.schema import Table
+from portfolio_ml.sinks.brought import Bringing
+from portfolio_ml.sinks.parts import Part
 
 pytestmark = [pytest.mark.campaign, pytest.mark.xdist_group("spark")]
 
 CHOSEN = 1
-"""The number of the task, among those of a stage, that is slow."""
+"""The number of the task, among those of a stage, that is slow or whose executor dies."""
+ATTEMPTS = 4
+"""After so many a task is given up, where Spark is told nothing else."""
 PATIENCE_SECONDS = 300
 
 
@@ -52,6 +60,56 @@ class Overtaken:
             if context.attemptNumber() and (self.folder / f"{task} by 0").exists():
                 return
             time.sleep(0.1)
+
+
+@dataclass(frozen=True)
+class ExecutorKilled:
+    """At its first attempt, a task kills the executor that it runs in."""
+
+    folder: Path
+
+    def __call__(self, number: int) -> None:
+        """After the work of a task of that number is done, by whichever attempt."""
+        from pyspark import TaskContext  # noqa: PLC0415 - in a worker
+
+        marker = self.folder / f"stage {TaskContext.get().stageId()}"
+        if number == CHOSEN and not marker.exists():
+            marker.touch()
+            kill_executor()
+
+
+def kill_executor() -> None:
+    """Kills the executor that this worker of Python's belongs to."""
+    daemon = os.getppid()
+    executor = int(Path(f"/proc/{daemon}/stat").read_text().rpartition(")")[2].split()[1])
+    assert b"CoarseGrainedExecutorBackend" in Path(f"/proc/{executor}/cmdline").read_bytes()
+    os.kill(executor, signal.SIGKILL)
+    time.sleep(PATIENCE_SECONDS)  # it ends with its executor
+
+
+@dataclass(frozen=True)
+class Torn:
+    """A part whose rows are copied, and not committed, when its executor is killed.
+
+    That happens to so many attempts, of which each leaves a file.
+    """
+
+    part: Part
+    folder: Path
+    attempts: int
+
+    @property
+    def first(self) -> int:
+        return self.part.first
+
+    def batches(self, contract: Table) -> Iterator[pa.RecordBatch]:
+        from pyspark import TaskContext  # noqa: PLC0415 - in a worker
+
+        yield from self.part.batches(contract)
+        attempt = TaskContext.get().attemptNumber()
+        if attempt < self.attempts:
+            (self.folder / f"copied by {attempt}").touch()
+            kill_executor()
 
 
 Then = Callable[[int], None]
@@ -149,6 +207,19 @@ def disturbed(monkeypatch: pytest.MonkeyPatch, then: Then) -> None:
     )
 
 
+def torn(monkeypatch: pytest.MonkeyPatch, folder: Path, *, attempts: int) -> None:
+    """Let the executor be killed that has copied the first part to a database, so many times."""
+    each = SparkEngine.each
+
+    def torn_each(self: SparkEngine, count: int, work: Callable[[int], str]) -> list[str]:
+        if isinstance(work, Bringing):
+            first, *others = work.parts
+            work = replace(work, parts=(Torn(first, folder, attempts), *others))
+        return each(self, count, work)
+
+    monkeypatch.setattr(SparkEngine, "each", torn_each)
+
+
 def on(running: Cluster) -> dict:
     return {"kind": "spark", "master": running.master, "options": running.options}
 
@@ -159,6 +230,12 @@ def alike_everywhere(found: dict[str, pa.Table], expected: dict[str, pa.Table]) 
     for name in expected:
         assert found[name]["customer_id"].to_pylist() == ids, name
     return alike(expected["parquet"], found["parquet"]) and alike(expected["sql"], found["sql"])
+
+
+def lost_executors(running: Cluster) -> int:
+    """How many took a task with them; each has one core."""
+    reasons = (event["Task End Reason"]["Reason"] for event in running.ended_tasks())
+    return sum(reason == "ExecutorLostFailure" for reason in reasons)
 
 
 def test_a_task_that_spark_doubles_delivers_no_row_twice(
@@ -179,3 +256,50 @@ def test_a_task_that_spark_doubles_delivers_no_row_twice(
     }
     assert twice <= taken
     tell("at once", "two attempts at a task of Spark's", len(twice), {"delivered once": len(twice)})
+
+
+def test_an_executor_killed_at_any_step_delivers_no_row_twice(
+    running, delivered, monkeypatch, tell, tmp_path
+):
+    expected = delivered("ours_again", {})
+    disturbed(monkeypatch, ExecutorKilled(tmp_path))
+    torn(monkeypatch, tmp_path, attempts=1)
+    lost_before = lost_executors(running)
+    found = delivered("killed", on(running))
+    assert alike_everywhere(found, expected)
+    # When rows were scored, counted, copied, and committed to PostgreSQL, and nobody knew yet.
+    kills = len([*tmp_path.iterdir()])
+    assert lost_executors(running) - lost_before == kills == 4
+    of = "Spark's executor that scores, counts or copies"
+    tell("killed", of, kills, {"delivered once": kills})
+
+
+def test_executors_that_die_again_and_again_leave_nothing_in_the_database(
+    running, shop, postgresql_server, tell, tmp_path
+):
+    postgresql_server.run("CREATE DATABASE given_up")
+    sql = {"kind": "sql", "url": postgresql_server.url_of("given_up"), "table": "scores"}
+    file = {"kind": "parquet", "path": "given_up.parquet"}
+    settings = shop.settings(on(running), sql, file, state="given_up.db")
+    lost_before = lost_executors(running)
+    with pytest.MonkeyPatch.context() as patch:
+        torn(patch, tmp_path, attempts=ATTEMPTS)
+        done = shop.scored(settings)
+    [fault] = done.faults
+    assert re.fullmatch(r"Spark gave the work up.*\. See that it runs.*\.", str(fault))
+    assert "\n" not in str(fault)
+    assert {file.name for file in tmp_path.iterdir()} == {
+        f"copied by {attempt}" for attempt in range(ATTEMPTS)
+    }
+    assert lost_executors(running) - lost_before == ATTEMPTS
+    question = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    assert postgresql_server.run(question, database="given_up") == []
+    assert pq.read_metadata(shop.folder / "given_up.parquet").num_rows == small_shop.CUSTOMERS
+    again = shop.scored(shop.settings({}, sql, file, state="given_up.db"))
+    assert (again.faults, again.receipts[0].sent) == ((), small_shop.CUSTOMERS)
+    tell(
+        "killed",
+        "every executor of Spark's that copies",
+        1,
+        {"nothing delivered": 1, "finished": 1},
+    )
