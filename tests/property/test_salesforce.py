@@ -1,5 +1,6 @@
 """Texts of any kind reach Salesforce as they are: in the CSV of a job, and in a query."""
 
+import re
 from urllib.parse import quote
 
 import pytest
@@ -64,7 +65,8 @@ def test_queries_ask_for_exactly_the_ids_wanted_and_fit_an_address(asked, others
     org.records = {str(n): {"Id": str(n), "Customer__c": t} for n, t in enumerate(asked + others)}
     found = set()
     for query in queries_for(asked, of="Account", field="Customer__c", most_bytes=most_bytes):
-        single = query.count("','") == 0
+        quoted = re.sub(r"\\.", "", query)  # an id may hold what parts two
+        single = quoted.count("','") == 0
         assert single or len(quote(query, safe="")) <= most_bytes
         records = org.query(query)
         assert records is not None

@@ -73,7 +73,12 @@ def test_the_environment_is_read_only_by_config():
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
-    doors = {"registry/connecting.py", "registry/address.py", "models/trees.py"}
+    doors = {
+        "registry/connecting.py",
+        "registry/address.py",
+        "models/trees.py",
+        "engine/sessions.py",
+    }
     assert readers <= {"config/loading.py", *doors}
 
 

@@ -71,9 +71,8 @@ class Files:
         """What an error says of the files, memory or disk; None where it is none of theirs."""
         names = {k: v for scan in self._scans.values() for k, v in scan.names_by_read.items()}
         read = faults.file_at_fault(error, names)
-        return faults.of_parquet(error, self._parquet_files) or faults.meaning(
-            error, read, name=names.get(read or "")
-        )
+        of_parquet = None if read else faults.of_parquet(error, self._parquet_files)
+        return of_parquet or faults.meaning(error, read, name=names.get(read or ""))
 
     def _parquet(
         self, layouts: Mapping[Path, Layout], names: Sequence[str]

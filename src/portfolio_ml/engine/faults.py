@@ -76,6 +76,11 @@ def of_parquet(error: Exception, files: Sequence[Path]) -> DataError | None:
             return DataError(
                 "the file cannot be read", where=str(file), saw=reason, do="export it again"
             )
+    if "Corrupted file" in str(error):  # which it notices by chance, and now did not
+        where = str(files[0]) if len(files) == 1 else None
+        return DataError(
+            "a Parquet file cannot be read", where=where, saw=told(error), do="export it again"
+        )
     return None
 
 
