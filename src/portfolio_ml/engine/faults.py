@@ -58,9 +58,8 @@ def of_parquet(error: Exception, files: Sequence[Path]) -> DataError | None:
     What DuckDB says of such a file names it as little as it names the kind of error. So each is
     read by itself, without anything of ours.
     """
-    if not isinstance(error, duckdb.Error) or isinstance(error, duckdb.OutOfMemoryException):
-        return None
-    if "No space left" in str(error):
+    is_of_memory = isinstance(error, duckdb.OutOfMemoryException)
+    if not isinstance(error, duckdb.Error) or is_of_memory or "No space left" in str(error):
         return None  # nor is any file read for it
     if "failed to cast column" in str(error):
         return DataError(
