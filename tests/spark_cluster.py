@@ -96,8 +96,10 @@ def cluster(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
 
 
 @contextmanager
-def connect_server(folder: Path) -> Iterator[str]:
-    """The address of a server of Spark Connect with two threads, for the length of a `with` block.
+def connect_server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A server of Spark Connect with two threads, for the length of a `with` block.
+
+    Gives its address and its process.
 
     Args:
         folder: Where it may write.
@@ -124,7 +126,7 @@ def connect_server(folder: Path) -> Iterator[str]:
         )
     try:
         _demand_listener(port)
-        yield f"sc://127.0.0.1:{port}"
+        yield f"sc://127.0.0.1:{port}", process
     finally:
         process.terminate()
         process.wait()

@@ -25,6 +25,7 @@ from tests.spark_cluster import connect_server
 import portfolio_ml as pml
 from portfolio_ml.config import Settings, Spark, load_settings
 from portfolio_ml.engine import reading
+from portfolio_ml.engine.spark_faults import quiet
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
 
 MATURED, TODAY = "2023-10-20", "2023-11-29"
@@ -94,7 +95,7 @@ def engine(tmp_path_factory) -> Iterator[dict[str, Any]]:
     if lacks := lacks_for_spark():
         pytest.skip(lacks)
     shared = tmp_path_factory.mktemp("shared")
-    with connect_server(tmp_path_factory.mktemp("server")) as remote:
+    with connect_server(tmp_path_factory.mktemp("server")) as (remote, _):
         yield {"kind": "spark", "remote": remote, "temp_directory": str(shared)}
 
 
@@ -188,7 +189,8 @@ def test_what_goes_wrong_there_is_told_in_a_sentence(engine):
 
 
 def test_the_session_that_is_active_there_is_used_and_goes_on(engine):
-    from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415 - an extra
+    with quiet():  # a user's own program is warned of pandas 3
+        from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415 - an extra
 
     theirs = SparkSession.builder.remote(engine["remote"]).create()
     theirs.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
@@ -204,6 +206,19 @@ def test_a_server_that_spark_itself_is_told_of_is_used(engine, monkeypatch):
     monkeypatch.setenv("SPARK_REMOTE", "sc://127.0.0.1:1")
     with pytest.raises(ServiceUnavailableError, match=r"127\.0\.0\.1:1\)\. Check SPARK_REMOTE"):
         computed_in({**engine, "remote": None})
+
+
+def test_a_server_that_goes_is_told_in_a_sentence(tmp_path):
+    if lacks := lacks_for_spark():
+        pytest.skip(lacks)
+    with connect_server(tmp_path) as (remote, process):
+        section = {"kind": "spark", "remote": remote, "temp_directory": str(tmp_path)}
+        with reading(Spark.model_validate(section)) as spark:
+            numbers = spark.from_arrow(pa.table({"n": [2, 1]}))
+            process.kill()
+            process.wait()
+            with pytest.raises(ServiceUnavailableError, match=r"^Spark gave the work up: saw "):
+                spark.collect(numbers.sort("n"))
 
 
 def computed_in(section: dict[str, Any]) -> list[int]:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _PATIENCE_SECONDS = 10
+# A call to a server that went is tried again for half a minute, not for ten: one that comes back
+# knows of no session of ours.
+_RETRIES = 6
+_BACKOFF = 10_000  # milliseconds, at most
 _INSTALL = "run pip install 'portfolio-ml[spark]'"
 _LOG = "spark.log"
 _TELLING = re.compile(r"Exception: |^Error: |^Invalid |JAVA_HOME|: No such file|not found$")
@@ -157,6 +161,7 @@ def _connected(url: str, key: str) -> "SparkSession":
         import grpc  # noqa: PLC0415 - an extra
         from pyspark.errors import PySparkValueError  # noqa: PLC0415 - slow to load
         from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415 - slow to load
+        from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415 - likewise
         from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415 - slow to load
     except ImportError:
         raise ConfigError(
@@ -167,7 +172,7 @@ def _connected(url: str, key: str) -> "SparkSession":
         channel = DefaultChannelBuilder(url).toChannel()
         with channel:
             grpc.channel_ready_future(channel).result(timeout=_PATIENCE_SECONDS)
-        return SparkSession.builder.remote(url).create()  # type: ignore[return-value]  # its twin
+        found = SparkSession.builder.remote(url).create()
     except PySparkValueError:
         raise ConfigError(
             "the address of the Spark Connect server cannot be read",
@@ -180,6 +185,9 @@ def _connected(url: str, key: str) -> "SparkSession":
         raise ServiceUnavailableError(
             "the Spark Connect server refuses us", where=where, saw=told(error)
         ) from None
+    again = DefaultPolicy(max_retries=_RETRIES, max_backoff=_BACKOFF)
+    found.client.set_retry_policies([again])
+    return found  # type: ignore[return-value]  # its twin
 
 
 def _demand_listener(master: str) -> None:

@@ -58,8 +58,9 @@ def sent_home() -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Spark does not warn of pandas 3, which is not used here."""
+    """Spark warns neither of pandas 3, which is not used here, nor of what is raised as well."""
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"\[RETRIES_EXCEEDED\]", UserWarning)
         warnings.filterwarnings("ignore", "PySpark does not yet fully", FutureWarning)
         yield
 
