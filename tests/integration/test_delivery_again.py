@@ -15,6 +15,7 @@ from tests.crm import (
     run_of,
 )
 
+from portfolio_ml.sinks import order
 from portfolio_ml.sinks.sql import deliver_sql
 
 pytestmark = pytest.mark.integration
@@ -42,6 +43,15 @@ def test_ten_times_the_same_run_writes_no_row(crm):
         assert (receipt.sent, receipt.unchanged, receipt.rejected) == (0, len(NUMBERS), 1)
     if crm.is_postgresql:
         assert [crm.places_of_rows(table) for table in TABLES[:2]] == before
+
+
+@pytest.mark.parametrize(("changed", "staged"), [({}, 0), ({"ltv": 7.0}, 1)])
+def test_what_is_there_already_is_not_even_staged(postgresql, monkeypatch, changed, staged):
+    seen = []
+    stage = order.stage
+    deliver(postgresql, MONDAY, {})
+    monkeypatch.setattr(order, "stage", lambda *of: seen.append(of) or stage(*of))
+    assert deliver(postgresql, MONDAY, changed).sent == len(seen) == staged
 
 
 def test_the_next_day_writes_no_row_that_did_not_change(crm):

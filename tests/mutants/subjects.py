@@ -103,6 +103,7 @@ SUBJECTS = (
             "property/test_sinks.py",
             "property/test_spreadsheet_texts.py",
             "faults/test_delivery_in_parts.py",
+            "integration/test_delivery_again.py",
             "integration/test_delivery_crm_table.py",
             "integration/test_delivery_each_target.py",
             "integration/test_delivery_refused_rows.py",

@@ -10,6 +10,7 @@ from portfolio_ml.databases import SqlColumn
 from portfolio_ml.errors import ConfigError
 from portfolio_ml.results import receipt_line
 from portfolio_ml.schema import Column, Table
+from portfolio_ml.sinks.files.csv_rows import read_for_machines
 from portfolio_ml.sinks.ledger import as_date
 from portfolio_ml.sinks.receipts import REJECTS, RUNS, Receipt, Run
 from portfolio_ml.sinks.rows import prepare, rejected_rows
@@ -230,6 +231,15 @@ class TestTableNames:
                 contract=SCORES,
             )
         assert not list(tmp_path.iterdir())
+
+
+def test_only_nothing_at_all_is_read_back_as_no_value(tmp_path):
+    file = tmp_path / "scores.csv"
+    file.write_text('"customer_id","ltv"\r\n"NA",\r\n')
+    assert read_for_machines(file, SCORES).to_pylist() == [{"customer_id": "NA", "ltv": None}]
+    file.write_text('"customer_id","ltv"\r\n"a",NA\r\n')
+    with pytest.raises(ValueError, match="NA"):
+        read_for_machines(file, SCORES)
 
 
 def test_differences_between_columns_are_named_one_by_one():
