@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from portfolio_ml.databases import SqlColumn, expected_columns
 from portfolio_ml.schema import CUSTOMER_ROWS, Column, Table
+from portfolio_ml.sinks.lease import LEASES
+from portfolio_ml.sinks.outbox_rows import OUTBOX
 from portfolio_ml.sinks.receipts import REJECTS, RUNS, WATERMARKS
 from portfolio_ml.sinks.suppression import KEYS, SUPPRESSED
 
@@ -26,7 +28,7 @@ def markdown() -> str:
         grain=_HISTORY,
         key=("customer_id", "as_of"),
     )
-    tables = (CUSTOMER_ROWS, history, RUNS, REJECTS, WATERMARKS, SUPPRESSED, KEYS)
+    tables = (CUSTOMER_ROWS, history, RUNS, REJECTS, WATERMARKS, OUTBOX, LEASES, SUPPRESSED, KEYS)
     return _INTRODUCTION + "\n".join(map(_section, tables))
 
 
