@@ -55,7 +55,7 @@ def keep(fault: str, of: str, times: int, outcomes: Mapping[str, int]) -> Seen:
 
 
 def with_table(page: str, seen: Iterable[Seen], where: str) -> str:
-    """The page with the table of what was seen, the last of each fault and command.
+    """The page with what was seen, the last of each fault and command; the rows of others stay.
 
     Args:
         page: Its text.
@@ -65,13 +65,23 @@ def with_table(page: str, seen: Iterable[Seen], where: str) -> str:
     Raises:
         ValueError: It has no place for the table.
     """
-    rows = {f"{each.fault} {each.of}": each.row for each in sorted(seen, key=_place)}
+    told = _told(page) | {(each.fault, each.of): each.row for each in seen}
+    rows = {" of ".join(what): told[what] for what in sorted(told, key=_place)}
     return told_anew(page, PLACE, rows=rows, parts=rows, measured=f"Measured on {where}.")
 
 
-def _place(seen: Seen) -> tuple[int, str, str]:
-    known = [at for at, word in enumerate(_ORDER) if seen.fault.startswith(word)]
-    return (*known, len(_ORDER))[0], seen.fault, seen.of
+def _told(page: str) -> dict[tuple[str, str], str]:
+    """The rows that the page has: each by its fault and what was disturbed."""
+    _, _, rest = page.partition(PLACE.begin)
+    table, _, _ = rest.partition(PLACE.end)
+    rows = re.finditer(r"^\| ([^|]+) \| ([^|]+) \| [\d,]+ \|.*\n", table, re.MULTILINE)
+    return {(row[1], row[2]): row[0] for row in rows}
+
+
+def _place(what: tuple[str, str]) -> tuple[int, str, str]:
+    fault, of = what
+    known = [at for at, word in enumerate(_ORDER) if fault.startswith(word)]
+    return (*known, len(_ORDER))[0], fault, of
 
 
 def _ordered(outcomes: Mapping[str, int]) -> list[tuple[str, int]]:

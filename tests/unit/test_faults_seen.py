@@ -29,6 +29,22 @@ def test_the_page_has_the_last_of_each_fault_and_command(kept):
     assert kept.read_text().endswith("-->\n\nBelow.\n")
 
 
+def test_rows_of_what_was_disturbed_before_stay_in_their_places(kept):
+    keep("killed", "train", 2, {"old": 2})
+    keep("rows refused", "delivery to SQLite", 1000, {"delivered": 999, "refused": 1})
+    assert faults_seen.main() == 0
+    before = kept.read_text().splitlines()
+    for path in faults_seen.KEPT.iterdir():
+        path.unlink()
+    keep("disk full", "score", 12, {"finished": 12})
+    assert faults_seen.main() == 0
+    now = kept.read_text().splitlines()
+    new = [line for line in now if line not in before]
+    assert [line.split("|")[1:4] for line in new] == [[" disk full ", " score ", " 12 "]]
+    assert [line for line in now if line not in new] == before
+    assert now[now.index(new[0]) - 1].startswith("| killed ")
+
+
 def test_nothing_is_written_where_nothing_was_seen(kept, capsys):
     before = kept.read_text()
     assert faults_seen.main() == 1
