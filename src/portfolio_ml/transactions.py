@@ -13,7 +13,7 @@ from portfolio_ml import currencies, merges
 from portfolio_ml.config import Settings
 from portfolio_ml.engine import Engine, Frame, Kind, Reader
 from portfolio_ml.errors import DataError
-from portfolio_ml.schema import HISTORY, MONEY_SCALE, TRANSACTIONS
+from portfolio_ml.schema import HISTORY, TRANSACTIONS
 from portfolio_ml.sources import unread
 from portfolio_ml.timeline import Span, in_history, to_date, to_day
 from portfolio_ml.validation import (
@@ -47,10 +47,6 @@ _KINDS: Mapping[str, Kind] = {
     "currency": "text",
     "recorded_at": "day",
 }
-
-
-_MOST_MONEY = 2**62
-"""In 1/10,000 of a unit: what all amounts may come to, so that 64-bit integers hold any sum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +186,6 @@ def load(
         where=raw.label,
     )
     days = _by_day(split.kept, engine)
-    _demand_countable(days, where=raw.label)
     columns = _optional(split.kept, raw.columns, engine)
     always = [c.name for c in HISTORY.columns if c.required]
     names = [name for name in HISTORY.names[1:] if name in {*always, *columns}]
@@ -312,19 +307,6 @@ def _currency(kept: Frame, settings: Settings, engine: Engine, *, where: str) ->
     rows = {row["currency"]: row["rows"] for row in counts.to_pylist()}
     currencies.demand_one(rows, settings, where=where)
     return own or next(iter(rows))
-
-
-def _demand_countable(days: pa.Table, *, where: str) -> None:
-    """Refuse amounts of which 64-bit integers could not hold a sum."""
-    total = pc.sum(pc.abs(days["amount"]), min_count=0).as_py()
-    if total > _MOST_MONEY:
-        raise DataError(
-            "the amounts come to more than can be added up exactly",
-            where=where,
-            saw=f"{total / MONEY_SCALE:,.0f} in all, where at most "
-            f"{_MOST_MONEY / MONEY_SCALE:,.0f} can be",
-            do="give them in a larger unit, such as thousands",
-        )
 
 
 def _by_day(lines: Frame, engine: Engine) -> pa.Table:

@@ -49,6 +49,12 @@ def refused(table) -> list[tuple]:
     return [tuple(row[n] for n in names) for row in table.quarantine.to_pylist()]
 
 
+def test_amounts_whose_sum_64_bits_could_not_hold_are_refused(load):
+    rows = [f"{n},r1,won,1e12" for n in range(462)]
+    with pytest.raises(DataError, match=r"column amount comes to more .* \(in deals\.csv\)"):
+        load(f"{HEADER},amount", *rows)
+
+
 def test_a_deal_is_held_in_days_and_whole_parts_of_money(load, engine):
     table = load(
         "opportunity_id,representative_id,stage,opened_at,offered_at,closed_at,customer_id,amount,"

@@ -62,6 +62,12 @@ def test_without_reason_and_expiry_points_never_expire(load, engine):
     assert table.columns == frozenset()
 
 
+def test_points_whose_balance_64_bits_could_not_hold_are_refused(load):
+    rows = [f"c{n},2024-03-01,{sign}1e12" for n in range(231) for sign in ("", "-")]
+    with pytest.raises(DataError, match=r"column points comes to more .* \(in points\.csv\)"):
+        load(HEADER, *rows)
+
+
 def test_the_rules_refuse_what_cannot_be_used(load, tmp_path):
     bad = {
         "customer_id_missing": ",2024-03-01,1,,",

@@ -136,6 +136,20 @@ class TestTheRules:
     def test_refuse_amounts_that_are_no_numbers_to_add(self, load_csv, amount, rule):
         assert refused(load_csv(GOOD, f"a,2024-03-01,{amount}")) == [(2, rule, amount)]
 
+    @pytest.mark.parametrize("column", ["amount", "cost", "discount"])
+    def test_leave_no_column_whose_sums_64_bits_could_not_hold(self, load_csv, column):
+        sizes = [{"amount": "1", "cost": "1", "discount": "1"} | {column: "1e12"}] * 462
+        rows = [f"a,2024-03-01,{n['amount']},{n['cost']},{n['discount']}" for n in sizes]
+        header = f"{HEADER},cost,discount"
+        assert load_csv(*rows[1:], f"a,soon,{rows[0][13:]}", header=header).kept == 461
+        with pytest.raises(DataError) as refused:
+            load_csv(*rows, header=header)
+        assert str(refused.value) == (
+            f"The column {column} comes to more than can be added up exactly (in sales.csv): saw "
+            "462,000,000,000,000 in all, where at most 461,168,601,842,739 can be. Give it in a "
+            "larger unit, such as thousands."
+        )
+
     @pytest.mark.parametrize("moment", ["infinity", "epoch", "now", "2024-02-30", "99999-01-01"])
     def test_refuse_dates_that_only_a_database_would_know(self, load_csv, moment):
         [[number, rule, value]] = refused(load_csv(GOOD, f"a,{moment},10"))

@@ -9,12 +9,14 @@ import pyarrow as pa
 from portfolio_ml.config import Settings
 from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.errors import DataError, TryAgainLaterError
-from portfolio_ml.schema import QUARANTINE, Table
+from portfolio_ml.schema import MONEY_SCALE, QUARANTINE, Table
 from portfolio_ml.validation.reading import shown
 from portfolio_ml.validation.rules import Rule
 from portfolio_ml.wording import counted
 
 _RULE = "_rule"
+_MOST_PARTS = 2**62
+"""What a column in whole parts may come to, so that 64-bit integers hold any sum of it."""
 _LINE_UNREADABLE = Rule(
     "line_unreadable",
     "line",
@@ -113,8 +115,10 @@ def validated(
         rules = (_LINE_UNREADABLE, *rules)
     judged = rows.with_columns(_first_broken(rules).alias(_RULE))
     held = engine.keep(judged.select(_RULE, **columns))
-    count = held.select(read=nw.len().cast(nw.Int64), refused=nw.col(_RULE).count().cast(nw.Int64))
-    [[read, refused]] = [row.values() for row in engine.collect(count).to_pylist()]
+    counts = {"read": nw.len(), "refused": nw.col(_RULE).count()}
+    counted_rows = {name: count.cast(nw.Int64) for name, count in counts.items()}
+    [sums] = engine.collect(held.select(**counted_rows, **_totals(held))).to_pylist()
+    read, refused = sums.pop("read"), sums.pop("refused")
     quarantine = QUARANTINE.arrow.empty_table()
     if refused:
         quarantine = _quarantine(judged, rules, engine)
@@ -122,7 +126,29 @@ def validated(
         held = held.filter(nw.col(_RULE).is_null())
     split = Validated(held.select(*columns), quarantine, read)
     _check_share(split, rules, of=of, settings=settings, where=where)
+    _demand_countable(sums, where=where)
     return split
+
+
+def _totals(held: Frame) -> dict[str, nw.Expr]:
+    """What each column in whole parts, the only 64-bit integers, comes to, signs aside."""
+    schema = held.collect_schema()
+    parts = [name for name, dtype in schema.items() if name != _RULE and dtype == nw.Int64]
+    size = {name: nw.col(name).cast(nw.Float64).abs() for name in parts}
+    return {name: nw.when(nw.col(_RULE).is_null()).then(size[name]).sum() for name in parts}
+
+
+def _demand_countable(totals: Mapping[str, float | None], *, where: str) -> None:
+    """Refuse numbers of which 64-bit integers could not hold a sum."""
+    for name, total in totals.items():
+        if total is not None and total > _MOST_PARTS:
+            raise DataError(
+                f"the column {name} comes to more than can be added up exactly",
+                where=where,
+                saw=f"{total / MONEY_SCALE:,.0f} in all, where at most "
+                f"{_MOST_PARTS / MONEY_SCALE:,.0f} can be",
+                do="give it in a larger unit, such as thousands",
+            )
 
 
 def _first_broken(rules: Sequence[Rule]) -> nw.Expr:
