@@ -101,6 +101,15 @@ def test_satisfaction_is_of_the_kinds_that_the_config_names(engine: Engine) -> N
     assert {row["satisfaction"] for row in engagement(book).rows.to_pylist()} == {None}
 
 
+def test_how_grave_complaints_are_is_no_satisfaction(engine: Engine) -> None:
+    grave = [_talk("bob", day, "complaint", 1 + day % 5) for day in range(760, 772)]
+    told = touches(_book(engine, interactions=[*TALKS, *grave])).rows.to_pylist()
+    assert [row["kind"] for row in told if row["is_satisfaction"]] == ["survey"]
+    own = {"satisfaction": {"complaints": ["survey"]}}
+    book = _book(engine, interactions=TALKS, settings=own)
+    assert {row["is_satisfaction"] for row in touches(book).rows.to_pylist()} == {False}
+
+
 def test_kinds_are_told_with_whom_they_reached_and_what_is_satisfaction(book: Book) -> None:
     figure = touches(book)
     rows = {(r["source"], r["kind"]): r for r in figure.rows.to_pylist()}

@@ -47,7 +47,8 @@ class Satisfaction(Section):
 
     Attributes:
         kinds: The kinds of interactions whose value tells satisfaction, more being better. Without
-            it, those whose name says so, such as `survey`, `rating` or `nps`.
+            it, those whose name says so, such as `survey`, `rating` or `nps`; and to the figures
+            `touches` and `engagement`, those whose values lie on a scale of 1 to 5 or 0 to 10.
         complaints: The kinds that are complaints; without it, those whose name says so.
         satisfied_from: The mean value from which on a customer is satisfied. Without it, 4 where
             values lie between 0 and 5, otherwise what a quarter of the customers exceeds.

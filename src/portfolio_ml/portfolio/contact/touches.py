@@ -9,6 +9,7 @@ import pyarrow as pa
 from portfolio_ml.engine import Engine, Frame
 from portfolio_ml.portfolio.book import Book
 from portfolio_ml.portfolio.contact.satisfaction import Scale, scales
+from portfolio_ml.portfolio.feelings import kinds_of
 from portfolio_ml.portfolio.figure import Figure, absent, contract_of, present
 from portfolio_ml.schema import Column, Table
 from portfolio_ml.timeline import in_history, in_window
@@ -19,8 +20,9 @@ NO_TOUCHES = (
     "data.contacts"
 )
 NO_SATISFACTION = (
-    "satisfaction is missing: no kind of interactions has ten values or more on a scale from 1 to "
-    "5 or from 0 to 10"
+    "satisfaction is missing: no kind of interactions but complaints, or none of those that "
+    "portfolio.satisfaction.kinds names, has ten values or more on a scale from 1 to 5 or from 0 "
+    "to 10"
 )
 TOUCHES: Table = contract_of(
     "touches",
@@ -104,12 +106,15 @@ def touches_in(days: int) -> nw.Expr:
 def scales_of(book: Book, seen: Mapping[str, Frame]) -> Sequence[Scale]:
     """The kinds of interactions that tell satisfaction, among what `seen_touches` gives.
 
-    Of those that the config names, where it does.
+    Of those that the config names, where it does. Complaints, whose value is how grave they are,
+    are none of them.
     """
     if "touches" not in seen:
         return []
-    found, named = scales(seen["touches"], book.inputs.engine), book.settings.satisfaction.kinds
-    return [scale for scale in found if named is None or scale.kind in named]
+    settings, engine = book.settings.satisfaction, book.inputs.engine
+    complaints = kinds_of(seen["touches"], book.inputs, settings).complaints
+    found = [scale for scale in scales(seen["touches"], engine) if scale.kind not in complaints]
+    return [scale for scale in found if settings.kinds is None or scale.kind in settings.kinds]
 
 
 def _by_kind(frame: Frame, engine: Engine, active: pa.Array) -> list[dict[str, Any]]:

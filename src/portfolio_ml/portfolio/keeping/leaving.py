@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from portfolio_ml.engine import Frame
 from portfolio_ml.portfolio.book import Book
+from portfolio_ml.portfolio.feelings import kinds_of
 from portfolio_ml.portfolio.figure import Figure, contract_of, present
 from portfolio_ml.portfolio.keeping.habits import Habits, habits_today
 from portfolio_ml.portfolio.keeping.proportions import Estimate, Proportion, lift
-from portfolio_ml.portfolio.keeping.talks import FIVE_POINTS, kinds_of
+from portfolio_ml.portfolio.keeping.talks import FIVE_POINTS
 from portfolio_ml.portfolio.stock import YEAR_DAYS, Stock
 from portfolio_ml.schema import Column, Table
 from portfolio_ml.timeline import in_history

@@ -1,8 +1,4 @@
-"""What interactions say of customers: how satisfied they are, how often they get in touch.
-
-Which kinds tell satisfaction by their value, and which are complaints, is configured; without
-that, their names tell.
-"""
+"""What interactions say of customers: how satisfied they are, how often they get in touch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +13,7 @@ from portfolio_ml.engine import Frame
 from portfolio_ml.features.cut import KEYS, dates
 from portfolio_ml.features.inputs import Inputs
 from portfolio_ml.portfolio.book import Book
+from portfolio_ml.portfolio.feelings import Kinds, kinds_of
 from portfolio_ml.portfolio.stock import YEAR_DAYS, Stock
 from portfolio_ml.timeline import in_history, in_window
 
@@ -28,34 +25,9 @@ FIVE_POINTS = 5.0
 SATISFIED_OF_FIVE = 4.0
 VALUE_SCALE = 1_000_000.0
 # Values are added up in whole millionths, so that the sum does not depend on the order of rows.
-_SATISFACTION = ("satisf", "survey", "nps", "csat", "rating", "review")
-_COMPLAINTS = ("complain", "claim", "dispute", "reklam")
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Kinds:
-    """The kinds of interactions that say how customers feel.
-
-    Attributes:
-        values: Those whose value tells satisfaction, more being better.
-        complaints: Those that are complaints.
-    """
-
-    values: tuple[str, ...]
-    complaints: tuple[str, ...]
-
-    @property
-    def words(self) -> str:
-        """The first, for people.
-
-        Example:
-            >>> Kinds(("nps", "survey"), ()).words
-            'nps and survey'
-        """
-        return " and ".join(self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +58,6 @@ class Talks:
     expected: Floats
     is_quieter: Flags
     complaint_age_days: Floats
-
-
-def kinds_of(frame: Frame, inputs: Inputs, settings: Satisfaction) -> Kinds:
-    """Which kinds of interactions say how customers feel, as configured or by their names."""
-    found = inputs.engine.collect(frame.group_by("kind").agg(count=nw.len()).sort("kind"))
-    there: list[str] = found["kind"].to_pylist()
-    has_value = "value" in frame.collect_schema().names()
-
-    def named(chosen: Sequence[str] | None, words: Sequence[str]) -> tuple[str, ...]:
-        if chosen is not None:
-            return tuple(kind for kind in there if kind in chosen)
-        return tuple(k for k in there if any(word in k.casefold() for word in words))
-
-    complaints = named(settings.complaints, _COMPLAINTS)
-    values = named(settings.kinds, _SATISFACTION) if has_value else ()
-    return Kinds(tuple(kind for kind in values if kind not in complaints), complaints)
 
 
 def talks_of(
