@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import narwhals as nw
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -118,11 +119,19 @@ def _engine() -> Iterator[DuckDBEngine]:
     try:
         yield DuckDBEngine(first._connection, first._folder)
     finally:
+        _tidy(first)
+
+
+def _tidy(first: DuckDBEngine) -> None:
+    """Forget what a file was; a database that it broke is given up, and the next has another."""
+    try:
         made = "SELECT table_name, table_type FROM information_schema.tables"
         for name, kind in first._connection.execute(made).fetchall():
             first._connection.execute(f'DROP {"VIEW" if kind == "VIEW" else "TABLE"} "{name}"')
-        for file in first._folder.iterdir():
-            file.unlink()
+    except duckdb.FatalException:
+        _first.cache_clear()
+    for file in first._folder.iterdir():
+        file.unlink()
 
 
 def _rows_of(data: bytes, quote: str, skipped: int) -> int | None:

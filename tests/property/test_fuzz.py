@@ -1,5 +1,9 @@
 """Mutations of the known inputs break no promise: a few of what `make fuzz` tries."""
 
+import io
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -35,3 +39,12 @@ def test_a_mutated_input_is_taken_whole_or_told(part):
         PARTS[part](data)
 
     holds()
+
+
+def test_a_time_that_breaks_the_database_is_told_and_spoils_no_file_after_it():
+    days = pa.array([1_709_596_800_000_000, 0, -(2**63) + 190], pa.timestamp("us"))
+    lines = pa.table({"customer_id": ["a"] * 3, "timestamp": days, "amount": ["much"] * 3})
+    file = io.BytesIO()
+    pq.write_table(lines, file)
+    PARTS["parquet"](b"\0" + file.getvalue())
+    PARTS["parquet"](next(seed for seed in seeds("parquet") if seed[0] % 2 == 0))
