@@ -268,6 +268,26 @@ def test_every_kind_of_error_has_its_exit_code(error, code, monkeypatch, capsys)
     assert ("Traceback" in capsys.readouterr().err) == (code == 1)
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["validate", "--config", "shop.yaml"]])
+def test_where_nobody_reads_on_the_command_was_stopped_and_has_no_bug(shop, arguments):
+    program = Path(sys.executable).with_name("portfolio-ml")
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [program, *arguments],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            cwd=shop.parent,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert done.returncode == app.INTERRUPTED
+    assert b"Traceback" not in done.stderr
+    assert b"BrokenPipe" not in done.stderr
+
+
 def test_no_colour_is_printed_into_a_pipe(shop):
     program = Path(sys.executable).with_name("portfolio-ml")
     done = subprocess.run(
