@@ -28,6 +28,13 @@ def test_every_level_is_in_make_test_and_what_waits_there_is_in_make_test_long(l
     assert is_run_by("test-long", level, "long")
 
 
+def test_every_level_has_its_row_where_the_levels_are_told():
+    told = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    levels = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert levels >= {*LEVELS}
+    assert {level for level in levels if f"| `tests/{level}` |" not in told} == set()
+
+
 @pytest.mark.parametrize("mark", ["campaign", "airflow"])
 def test_neither_takes_what_has_a_target_of_its_own(mark):
     assert not is_run_by("test", mark)
