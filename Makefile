@@ -63,8 +63,8 @@ unit: install-dev ## all tests but the whole walks
 walk: install-dev ## the whole walks, on real data
 	$(PYTEST) $(WORKERS) -m integration
 
-test-long: install-dev ## the properties on twenty times as many examples, the walks as shipped
-	$(PYTEST) $(WORKERS) -m "(property or integration or parity or faults) and not campaign" \
+test-long: install-dev ## the properties on twenty times as many examples, the walks as shipped, what is dear
+	$(PYTEST) $(WORKERS) -m "(property or integration or parity or faults or long) and not campaign" \
 		--hypothesis-profile=long --timeout 7200
 
 test-monitor: install-dev ## the monitor and the gate on twenty portfolios of each kind

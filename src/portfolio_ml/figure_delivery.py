@@ -65,18 +65,20 @@ def sql_tables(settings: Settings) -> Iterable[tuple[SqlTarget, Table]]:
             yield from ((_table(target, contract), contract) for contract in contracts())
 
 
-def erase_from_figures(settings: Settings, customer_id: str) -> Iterable[Erased]:
-    """Remove a customer from every figure that names customers; gives what was removed where."""
-    named = [contract for contract in contracts() if "customer_id" in contract.names]
-    for target in settings.portfolio.delivery:
-        for contract in named:
-            if isinstance(target, FiguresInSql):
-                yield from erasure.erase(_table(target, contract), customer_id, base=settings.base)
-            else:
-                removed = files.erase(
-                    customer_id, _file(target, contract), settings=settings, contract=contract
-                )
-                yield from (Erased(place, rows) for place, rows in removed.items())
+def erase_from_figures(
+    target: FiguresTarget, settings: Settings, customer_id: str
+) -> Iterable[Erased]:
+    """Remove a customer from a target's figures that name customers; gives what was removed."""
+    for contract in contracts():
+        if "customer_id" not in contract.names:
+            continue
+        if isinstance(target, FiguresInSql):
+            yield from erasure.erase(_table(target, contract), customer_id, base=settings.base)
+        else:
+            removed = files.erase(
+                customer_id, _file(target, contract), settings=settings, contract=contract
+            )
+            yield from (Erased(place, rows) for place, rows in removed.items())
 
 
 def _delivered(

@@ -3,8 +3,9 @@
 import json
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ from portfolio_ml.config import (
 )
 from portfolio_ml.databases import redacted
 from portfolio_ml.delivering import Deliveries, crm_of, each, taken
+from portfolio_ml.errors import PortfolioError
 from portfolio_ml.figure_delivery import erase_from_figures, sql_tables
 from portfolio_ml.schema import CUSTOMER_ROWS, QUARANTINE
 from portfolio_ml.sinks import erasure, files, migration, sql
@@ -52,14 +54,13 @@ def migrate(settings: Settings) -> dict[str, tuple[str, ...]]:
     Returns:
         Per delivered table, the columns that were added; tables with nothing to do are left out.
     """
-    found = {
-        target.table: migration.migrate(target, base=settings.base)
-        for target in settings.delivery
-        if isinstance(target, SqlTarget)
-    }
-    for target, contract in sql_tables(settings):
-        found[target.table] = migration.migrate(target, base=settings.base, contract=contract)
-    return {table: added for table, added in found.items() if added}
+    scores = [(each, CUSTOMER_ROWS) for each in settings.delivery if isinstance(each, SqlTarget)]
+    found: dict[str, tuple[str, ...]] = {}
+    for target, contract in (*scores, *sql_tables(settings)):
+        added = migration.migrate(target, base=settings.base, contract=contract)
+        if added:  # tables of one name may stand in several databases
+            found[target.table] = tuple(dict.fromkeys((*found.get(target.table, ()), *added)))
+    return found
 
 
 def erase(settings: Settings, customer_id: str, *, now: Clock) -> tuple[tuple[Erased, ...], bool]:
@@ -70,15 +71,28 @@ def erase(settings: Settings, customer_id: str, *, now: Clock) -> tuple[tuple[Er
 
     Returns:
         What was removed where, and whether the customer was not on the list before.
+
+    Raises:
+        PortfolioError: The first place that could not be served; all others were.
     """
     is_new = suppress(settings, customer_id, now=now())
-    done = [
-        each
-        for target in settings.delivery
-        for each in _erased(target, settings, customer_id, now=now)
+    places: list[Callable[[], Iterable[Erased]]] = [
+        *(partial(_erased, each, settings, customer_id, now=now) for each in settings.delivery),
+        *(
+            partial(erase_from_figures, each, settings, customer_id)
+            for each in settings.portfolio.delivery
+        ),
+        partial(_erased_from_quarantine, settings, customer_id),
     ]
-    done += erase_from_figures(settings, customer_id)
-    done += _erased_from_quarantine(settings, customer_id)
+    done: list[Erased] = []
+    faults: list[PortfolioError] = []
+    for erased in places:
+        try:
+            done += erased()
+        except PortfolioError as error:
+            faults.append(error)
+    if faults:
+        raise faults[0]
     return tuple(done), is_new
 
 

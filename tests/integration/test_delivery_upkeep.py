@@ -22,7 +22,7 @@ from portfolio_ml import upkeep
 from portfolio_ml.config import settings_from
 from portfolio_ml.databases import writing
 from portfolio_ml.delivering import bands_before
-from portfolio_ml.errors import ConfigError, DataError
+from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
 from portfolio_ml.sinks.migration import lacking
 from portfolio_ml.sinks.past_sql import places
 from portfolio_ml.sinks.receipts import SCHEMA_VERSION
@@ -113,6 +113,20 @@ class TestMigration:
         assert deliver_to(crm, target, TUESDAY, {}).rejected == 0
         assert deliver(crm, TUESDAY, {}).sent == 1
 
+    def test_of_two_databases_with_tables_of_one_name_tells_what_it_added(self, tmp_path):
+        targets = []
+        for place in ("old", "new"):
+            (tmp_path / place).mkdir()
+            crm = sqlite_crm(tmp_path / place)
+            deliver(crm, MONDAY, {})
+            if place == "old":
+                as_version_1(crm)
+            [target] = settings_of(crm).delivery
+            url = f"sqlite:///{tmp_path / place / 'crm.db'}"
+            targets.append(target.model_copy(update={"url": url}))
+        [(_, added)] = upkeep.migrate(settings_of(sqlite_crm(tmp_path), *targets)).items()
+        assert "customer_scores.churn_band" in added
+
     def test_finds_the_tables_of_another_schema(self, postgresql):
         postgresql.change("CREATE SCHEMA sales")
         deliver(postgresql, MONDAY, {}, table="sales.scores")
@@ -154,6 +168,14 @@ class TestErasing:
         assert not any(each.rows for each in again)
         upkeep.erase(settings_of(crm, own, target), "c", now=now)
         assert crm.ask("SELECT * FROM portfolio_rejects") == []
+
+    def test_goes_on_where_a_target_cannot_be_reached(self, crm):
+        deliver(crm, MONDAY, {}, {})
+        [own] = settings_of(crm).delivery
+        gone = own.model_copy(update={"url": "postgresql://nobody@127.0.0.1:1/gone"})
+        with pytest.raises(ServiceUnavailableError):
+            upkeep.erase(settings_of(crm, gone, own), "a", now=now)
+        assert crm.ask("SELECT customer_id FROM customer_scores") == [("b",)]
 
     @pytest.mark.parametrize("customer", ["bob", "bjørn"])
     def test_says_so_where_the_database_keeps_a_row(self, crm, customer):

@@ -1,7 +1,9 @@
 """The simulated portfolio: whole and readable, and what is planted is there, and only then."""
 
+import re
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -504,3 +506,17 @@ def monthly(of):
     """Orders by month of the year."""
     months = pd.Series(of["transactions"]["timestamp"].to_numpy()).dt.month
     return months.value_counts(normalize=True)
+
+
+def test_the_page_on_it_has_every_effect_with_its_default():
+    page = Path(__file__).parents[2] / "docs/explanation/simulated_b2b.md"
+    rows = re.findall(r"^\| (`.+`) \| ([\d., ]+) \|", page.read_text("utf-8"), re.MULTILINE)
+    told = {
+        name: float(value)
+        for names, values in rows
+        for name, value in zip(re.findall(r"`(\w+)`", names), values.split(", "), strict=True)
+    }
+    assert {*EFFECTS} <= {*told}
+    assert told == {name: getattr(WORLD, name) for name in told}
+    depths = {name for name in told if name.endswith("_depth")}  # of an effect that is 0
+    assert {name for name in told if getattr(NULL, name)} == depths

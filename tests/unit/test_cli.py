@@ -141,7 +141,7 @@ def test_the_versions_are_one_json_object_too(capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["portfolio-ml"]
     assert told["mlflow"]
-    assert "pyspark" in told
+    assert {"dask", "optuna", "psycopg", "pyspark"} <= {*told}
 
 
 @pytest.mark.parametrize(
@@ -266,6 +266,26 @@ def test_every_kind_of_error_has_its_exit_code(error, code, monkeypatch, capsys)
     monkeypatch.setattr(app, "_command", lambda: broken)
     assert app.run([]) == code
     assert ("Traceback" in capsys.readouterr().err) == (code == 1)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["validate", "--config", "shop.yaml"]])
+def test_where_nobody_reads_on_the_command_was_stopped_and_has_no_bug(shop, arguments):
+    program = Path(sys.executable).with_name("portfolio-ml")
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [program, *arguments],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            cwd=shop.parent,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert done.returncode == app.INTERRUPTED
+    assert b"Traceback" not in done.stderr
+    assert b"BrokenPipe" not in done.stderr
 
 
 def test_no_colour_is_printed_into_a_pipe(shop):

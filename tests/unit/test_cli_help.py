@@ -1,6 +1,7 @@
 """The help: what it teaches, in which order, at any width; and what shells complete."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,13 @@ def test_every_command_tells_what_it_reads_and_writes_and_an_example(capsys, nam
     heads = [line for line in told.splitlines() if line.endswith(":") and line[0] != " "]
     assert heads[-1] == "Output:"
     assert not [line for line in told.splitlines() if "<" in line or "x>=" in line]
+
+
+@pytest.mark.parametrize("name", COMMANDS, ids=" ".join)
+def test_a_page_that_the_help_names_is_there(capsys, name):
+    root = Path(__file__).parents[2]
+    named = re.findall(r"docs/[\w./-]+\w", shown(capsys, *name))
+    assert [page for page in named if not (root / page).is_file()] == []
 
 
 @pytest.mark.parametrize("width", ["60", "80", "120", "200"])

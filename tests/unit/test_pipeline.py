@@ -1,7 +1,7 @@
 """What the walk writes, and when: the quarantine, and as-of days without sales."""
 
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +16,7 @@ from portfolio_ml.schema import QUARANTINE
 pytestmark = pytest.mark.unit
 
 TODAY = date(2024, 3, 10)
+NOW = datetime(2024, 3, 10, tzinfo=UTC)
 HEADER = "customer_id,timestamp,amount"
 GOOD, BAD = "a,2024-03-01,10", "a,soon,10"
 
@@ -28,10 +29,12 @@ def quietly(text: str) -> None:
 def shop(tmp_path):
     """Writes rows and gives the settings of their portfolio."""
 
-    def shop(*rows: str, **data):
+    def shop(*rows: str, figures_to=(), **data):
         (tmp_path / "sales.csv").write_text("\n".join([HEADER, *rows, ""]))
         source = {"transactions": {"source": "sales.csv"}}
-        return settings_from({"name": "shop", "data": source | data}, base=tmp_path)
+        portfolio = {"delivery": figures_to}
+        values = {"name": "shop", "data": source | data, "portfolio": portfolio}
+        return settings_from(values, base=tmp_path)
 
     return shop
 
@@ -153,3 +156,15 @@ class TestTheAsOf:
             learned = recipe.snapshot_days(span.first_day, span.last_day)
             needed = needed_days(span, recipe, evaluation_days(span, recipe, 3))
             assert {*learned} <= {*needed}
+
+
+class TestFigures:
+    def test_that_are_named_leave_the_list_of_all_figures_alone(self, shop):
+        settings = shop(GOOD, "b,2024-03-02,5", figures_to=[{"kind": "parquet", "path": "figures"}])
+        opened = pipeline.opened(settings, today=TODAY, as_of=None, say=quietly)
+        with opened as portfolio:
+            found, done = pipeline.portfolio_figures(
+                portfolio, now=lambda: NOW, say=quietly, names=["concentration"]
+            )
+        assert [figure.name for figure in found.figures] == ["concentration", "figures"]
+        assert [receipt.table for receipt in done.receipts] == ["concentration.parquet"]

@@ -130,6 +130,10 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("portfolio-ml: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except SystemExit as error:
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        code = INTERRUPTED  # nobody reads what is printed any more
     except RuntimeError as error:
         is_stopped = "interrupted" in str(error).lower()  # what DuckDB makes of Ctrl-C
         code = INTERRUPTED if is_stopped else _bug()
@@ -154,6 +158,8 @@ def _printed(code: int) -> int:
         sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # it is flushed once more
+        if isinstance(error, BrokenPipeError):
+            return code or INTERRUPTED
         return code or (_no_room(error) if error.errno in _NO_ROOM else BUG)
     return code
 

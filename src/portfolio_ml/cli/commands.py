@@ -83,7 +83,8 @@ def features(
     """Write the feature table: a row per customer at the as-of date.
 
     The same features that the models learn from, for a look or for models of your own. What is
-    dated or recorded after the as-of date is not seen. docs/features.md tells what each means.
+    dated or recorded after the as-of date is not seen. docs/reference/features.md tells what each
+    means.
     """
     from portfolio_ml import exports
     from portfolio_ml.cli.opened import opened

@@ -60,9 +60,11 @@ def demo(
     if as_json:
         facts = {"training": training(trained), "scoring": scoring(scored), "report": str(page)}
         print_json(facts if reckoned is None else {**facts, "portfolio": figures(reckoned)})
-        return
-    print_demo(chosen, trained, scored, config=config, page=page)
-    if reckoned is not None:
-        print_headline(reckoned)
-    if chosen.is_simulated:
-        print_line("The data are simulated: no such business, no such customers.")
+    else:
+        print_demo(chosen, trained, scored, config=config, page=page)
+        if reckoned is not None:
+            print_headline(reckoned)
+        if chosen.is_simulated:
+            print_line("The data are simulated: no such business, no such customers.")
+    for fault in (*scored.faults, *(() if reckoned is None else reckoned[1].faults)):
+        raise fault

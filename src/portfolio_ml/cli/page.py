@@ -59,7 +59,10 @@ def exit_codes() -> str:
     rows = {
         0: ("Done.", ""),
         BUG: ("A bug, with its traceback on standard error: please report it.", ""),
-        INTERRUPTED: ("Stopped, by Ctrl-C or SIGTERM: run it again.", ""),
+        INTERRUPTED: (
+            "Stopped, by Ctrl-C or SIGTERM, or as nobody reads what it prints: run it again.",
+            "",
+        ),
     }
     for code, kinds in _raised().items():
         meaning = (inspect.getdoc(kinds[0]) or "").partition("\n")[0]

@@ -16,7 +16,7 @@ LIBRARIES = (
     "sqlalchemy",
 )
 """What every installation has."""
-OPTIONAL = ("httpx2", "optuna", "psycopg", "pymysql", "pyspark")
+OPTIONAL = ("dask", "httpx2", "optuna", "psycopg", "pymysql", "pyspark")
 """What some have."""
 
 

@@ -154,7 +154,7 @@ PAGES = {
         "Look",
         "report --config sales.yaml",
         reads="the config and its data, and the champions",
-        writes="one HTML file, report.path",
+        writes="one HTML file, report.path, and its facts beside it as JSON",
     ),
     "monitor": Page(
         "Look",

@@ -1,6 +1,7 @@
 """Reckon the portfolio's own figures, and watch over its champions."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from portfolio_ml import delivering
 from portfolio_ml.champions import champions_if_any
@@ -27,7 +28,8 @@ def portfolio_figures(
         portfolio: The history.
         now: The wall clock.
         say: Told what is being done.
-        names: Which figures; all of them where none is named.
+        names: Which figures; all of them where none is named. Where some are, the delivered table
+            that lists all figures is left alone.
         write: Whether they are delivered.
 
     Raises:
@@ -45,7 +47,9 @@ def portfolio_figures(
         found = reckoned_by_a_worker(portfolio, champions, workers, names=names, now=now)
     if not write:
         return found, Deliveries(())
-    return found, delivered_figures(found, settings, now=now, say=say)
+    # Some of the figures are not all: the table that lists them stays as it was.
+    brought = replace(found, figures=found.figures[:-1]) if names else found
+    return found, delivered_figures(brought, settings, now=now, say=say)
 
 
 def delivered_figures(found: Reckoned, settings: Settings, *, now: Clock, say: Say) -> Deliveries:

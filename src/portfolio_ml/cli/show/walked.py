@@ -1,5 +1,6 @@
 """What the demo did."""
 
+import shlex
 from pathlib import Path
 
 from portfolio_ml.cli.printing import (
@@ -33,12 +34,12 @@ def print_demo(
     }
     print_pairs("The portfolio", numbers)
     folder = config.parent
+    store = shlex.quote(f"sqlite:///{folder / 'mlflow.db'}")
     places = {
         "scores in the CRM": f"{folder / 'crm.db'} (customer_scores, its history, portfolio_runs)",
         "scores as a file": str(folder / "scores.parquet"),
         "report": f"{folder / page.name} (one file, opens offline)",
-        "runs and models": f"{folder / 'mlflow.db'} "
-        f"(mlflow ui --backend-store-uri sqlite:///{folder / 'mlflow.db'})",
+        "runs and models": f"{folder / 'mlflow.db'} (mlflow ui --backend-store-uri {store})",
         "config": f"{config} (try: {command('score', config)})",
         "the portfolio's figures": command("portfolio", config),
     }
