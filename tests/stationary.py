@@ -100,7 +100,7 @@ def _verdict(portfolio: Opened) -> Verdict:
         behaviour=behaviour_of(names, learnt, day[day < now]),
         mix={n: Distribution.of_labels(counts[:-1]) for n, counts in bought.items()},
         filling=still_filling(
-            inputs.catalogue.features, history_days=days[0] - portfolio.span.first_day + 1
+            inputs.catalogue.features, history_days=days[0] - inputs.span.first_day + 1
         ),
     )
     change = ticket_change(names, today)

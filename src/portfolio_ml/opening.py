@@ -44,6 +44,7 @@ class Opened:
         settings: The portfolio's settings.
         engine: Where its tables are computed.
         history: Its lines up to `as_of`.
+        known_from: The first day on which one of its purchases was known.
         later: Lines dated or recorded after `as_of`, which nothing here can see.
         as_of: The last day of the history.
         inputs: What its features are computed from.
@@ -64,6 +65,7 @@ class Opened:
     settings: Settings
     engine: Engine
     history: History
+    known_from: int
     later: int
     as_of: date
     inputs: Inputs
@@ -84,8 +86,11 @@ class Opened:
 
     @property
     def span(self) -> Span:
-        """From the first line to `as_of`, on which there may be no line."""
-        return Span(self.history.span.first_day, self.as_of_day)
+        """From the first day on which somebody was a customer to `as_of`, on which no line may be.
+
+        Before it there was nobody to learn from or to score, however old the lines are.
+        """
+        return Span(self.known_from, self.as_of_day)
 
     def only(self, customers: Sequence[str]) -> "Opened":
         """The same for some customers; those without a line are left out.
@@ -169,6 +174,7 @@ def opened(
             settings=settings,
             engine=engine,
             history=history,
+            known_from=history.known_from(reader),
             later=everything.kept - history.kept,
             as_of=until,
             inputs=inputs,

@@ -140,7 +140,8 @@ def seasons(inputs: Inputs, as_of_days: Sequence[int]) -> dict[int, Season]:
         return {}
     counts = _counted(inputs, long_enough)
     found = {
-        day: fit_season(*_tables(counts, day), day=day, years=years[day]) for day in long_enough
+        day: fit_season(*_tables(counts, day), day=day, years=years[day])
+        for day in sorted({*counts["as_of"].to_pylist()})  # others: not a purchase was known yet
     }
     return {day: season for day, season in found.items() if season is not None}
 

@@ -90,6 +90,17 @@ class History(Refusing):
         """First and last day with a line."""
         return Span(self.days["day"][0].as_py(), self.days["day"][-1].as_py())
 
+    def known_from(self, engine: Engine) -> int:
+        """The first day on which a purchase was known; the first one with a line without any.
+
+        Where lines were recorded late, as those of a system that another one replaced, it lies
+        long after the first line.
+        """
+        known = nw.col("known_day" if "known_day" in self.columns else "day")
+        bought = self.numbered.filter(nw.col("amount") >= 0)
+        found: int | None = engine.collect(bought.select(day=known.min()))["day"][0].as_py()
+        return self.span.first_day if found is None else found
+
     @property
     def told_span(self) -> str:
         """The first and the last day with a line, in words."""

@@ -45,7 +45,7 @@ def seen(portfolio: Opened, learned: Learned, today: Matrix) -> Seen:
         day=day,
         mix=mixes(inputs, [int(d) for d in np.unique(day)]),
         filling=still_filling(
-            inputs.catalogue.features, history_days=int(day.min()) - portfolio.span.first_day + 1
+            inputs.catalogue.features, history_days=int(day.min()) - inputs.span.first_day + 1
         ),
     )
 

@@ -175,7 +175,21 @@ class TestALineRecordedLater:
         known = load(*(self.ROWS[n] for n in (0, 2, 3)), more="recorded_at")
         assert until.digest == known.digest
 
+    @pytest.mark.parametrize(
+        ("amount", "recorded", "known"),
+        [(2, "2024-03-05", "2024-03-05"), (-2, "", "2024-03-06"), (2, "", "2024-03-01")],
+    )
+    def test_says_from_when_on_there_were_customers(self, load, engine, amount, recorded, known):
+        rows = (f"a,2024-03-01,{amount},{recorded}", "b,2024-03-06,1,")
+        history = load(*rows, more="recorded_at")
+        assert history.span.first_day == to_day(date(2024, 3, 1))
+        assert history.known_from(engine) == to_day(date.fromisoformat(known))
+
     def test_may_leave_none(self, load, engine):
         history = load("a,2024-03-01,1,2024-03-05", more="recorded_at")
         with pytest.raises(DataError, match="Not a line had been recorded by 2024-03-01"):
             history.until(date(2024, 3, 1), engine)
+
+    def test_of_returns_alone_is_known_from_its_first_line(self, load, engine):
+        history = load("a,2024-03-01,-1,2024-03-05", more="recorded_at")
+        assert history.known_from(engine) == history.span.first_day

@@ -11,7 +11,9 @@ from portfolio_ml.backtesting import evaluation_days, needed_days
 from portfolio_ml.cli import app
 from portfolio_ml.config import settings_from
 from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError, TryAgainLaterError
+from portfolio_ml.features.table import at
 from portfolio_ml.schema import QUARANTINE
+from portfolio_ml.timeline import to_day
 
 pytestmark = pytest.mark.unit
 
@@ -29,8 +31,8 @@ def quietly(text: str) -> None:
 def shop(tmp_path):
     """Writes rows and gives the settings of their portfolio."""
 
-    def shop(*rows: str, figures_to=(), **data):
-        (tmp_path / "sales.csv").write_text("\n".join([HEADER, *rows, ""]))
+    def shop(*rows: str, header: str = HEADER, figures_to=(), **data):
+        (tmp_path / "sales.csv").write_text("\n".join([header, *rows, ""]))
         source = {"transactions": {"source": "sales.csv"}}
         portfolio = {"delivery": figures_to}
         values = {"name": "shop", "data": source | data, "portfolio": portfolio}
@@ -168,3 +170,19 @@ class TestFigures:
             )
         assert [figure.name for figure in found.figures] == ["concentration", "figures"]
         assert [receipt.table for receipt in done.receipts] == ["concentration.parquet"]
+
+
+def test_nothing_is_learnt_before_a_purchase_was_known(shop):
+    """The lines of a system that another one replaced were all recorded on one day."""
+    first, moved = TODAY - timedelta(days=1_200), TODAY - timedelta(days=500)
+    days = [first + timedelta(days=n) for n in range(0, 1_199, 9)]
+    rows = [f"c{n % 7},{day},{n % 9},{max(day, moved)}" for n, day in enumerate(days)]
+    settings = shop(*rows, header=f"{HEADER},recorded_at")
+    with pipeline.opened(settings, today=TODAY, as_of=None, say=quietly) as portfolio:
+        assert portfolio.history.span.first_day == to_day(first)
+        assert portfolio.span.first_day == to_day(moved)
+        needed = needed_days(
+            portfolio.span, portfolio.recipe, evaluation_days(portfolio.span, portfolio.recipe, 12)
+        )
+        found = at(portfolio.inputs, needed, horizons=portfolio.recipe.horizons)
+        assert {*found.references} == {*needed}

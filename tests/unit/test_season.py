@@ -197,3 +197,9 @@ def test_what_comes_after_the_day_changes_nothing(engine):
 
 def test_less_than_two_years_show_nothing(engine):
     assert found(engine, LINES, LAST - 100, day_of(after(300))) == {}
+
+
+def test_a_day_on_which_no_purchase_was_known_yet_shows_nothing(engine):
+    late = [line._replace(recorded=after(7 * WEEKS)) for line in LINES]
+    assert found(engine, late, LAST - 1) == {}
+    assert found(engine, late, LAST - 1, LAST) == found(engine, LINES, LAST) != {}

@@ -57,7 +57,9 @@ def data(settings: Settings, *, today: date, say: Say) -> Iterator[Check]:
             yield _refused(settings, name, table.kept, table.quarantined)
         yield from tried("data", "freshness", lambda: _fresh(settings, tables, today=today))
         yield from tried("data", "customers", lambda: _unlisted(tables, reader))
-        yield from tried("data", "history", lambda: _long_enough(settings, tables, today=today))
+        yield from tried(
+            "data", "history", lambda: _long_enough(settings, tables, reader, today=today)
+        )
 
 
 def _alone(settings: Settings) -> Settings:
@@ -101,10 +103,12 @@ def _unlisted(tables: Tables, reader: Reader) -> Iterator[Check]:
         yield warning("data", "customers", saw, do="export the table anew, or mend its ids")
 
 
-def _long_enough(settings: Settings, tables: Tables, *, today: date) -> Iterator[Check]:
+def _long_enough(
+    settings: Settings, tables: Tables, reader: Reader, *, today: date
+) -> Iterator[Check]:
     history = tables.history
     last = chosen_as_of(history, today=today, given=None, max_staleness_days=None)
-    span, wanted = Span(history.span.first_day, to_day(last)), settings.backtest.cutoffs
+    span, wanted = Span(history.known_from(reader), to_day(last)), settings.backtest.cutoffs
     recipe = judgeable(span, Recipe.of(settings), wanted)
     try:
         found = len(evaluation_days(span, recipe, wanted))
