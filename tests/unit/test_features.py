@@ -52,6 +52,13 @@ def test_names_are_given_once_and_every_unit_is_known():
     assert {feature.unit for feature in ALL} == UNITS
 
 
+@pytest.mark.parametrize("kinds", [["interaction"], ["call", "call"], ["a b", "A-b"]])
+def test_kinds_whose_features_would_have_one_name_are_refused(kinds):
+    with pytest.raises(ConfigError, match="Several features would be called") as caught:
+        catalogue(TABLES, kinds=kinds)
+    assert "in data.interactions.kinds" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "name", ["customer", "as_of", "spend", "reference_region", "region_known_share"]
 )

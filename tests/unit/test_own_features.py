@@ -49,6 +49,9 @@ REFUSED = {
     MODULE.replace('nw.col("lines").max()', "3"): "The feature 'most_lines' of 'mine.py' has no"
     " value that can be computed (in features): saw int in stage DAYS. Give it a Narwhals"
     " expression over the columns of its stage.",
+    MODULE.replace("value=", 'stage="DAYS", value='): "The feature 'most_lines' of 'mine.py' has a"
+    " stage that is none (in features): saw 'DAYS'. Give it one of portfolio_ml.Stage, such as"
+    " Stage.DAYS.",
 }
 
 
@@ -146,6 +149,10 @@ BAD = {
     ),
     "takes a name": (own(nw.col("lines").max(), name="spend"), "'spend' already"),
     "takes an outcome's name": (own(nw.col("lines").max(), name="churned"), "'churned' already"),
+    "takes the name of margin's": (
+        own(nw.col("lines").max(), name="future_margin"),
+        "'future_margin' already",
+    ),
     "has no name": (own(nw.col("lines").max(), name="Most lines"), "is no name for a feature"),
 }
 

@@ -1,5 +1,6 @@
 """Every feature, in the order of the table's columns, and which of them a portfolio can have."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -27,8 +28,11 @@ FROM_TRANSACTIONS: tuple[Feature, ...] = (
 )  # fmt: skip
 
 
-RESERVED = frozenset({"customer", *TRAINING_ROWS.names})
-"""Names that no feature may take: the other columns of the tables that features stand in."""
+RESERVED = frozenset({"customer", "future_margin", *TRAINING_ROWS.names})
+"""Names that no feature may take: the other columns of the tables that features stand in.
+
+One of an outcome's name would be replaced by the outcome in what is written for training.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +105,15 @@ def catalogue(
         own: The user's own features.
 
     Raises:
-        ConfigError: One of the user's own needs what is not there, or takes a name in use; or an
-            attribute takes the name of a column that features are computed from.
+        ConfigError: One of the user's own needs what is not there, or takes a name in use; an
+            attribute takes the name of a column that features are computed from; or features of
+            several kinds of interactions would have the same name.
     """
-    ours = _standard(tuple(attributes), tuple(kinds))
+    kinds = tuple(kinds)
+    ours = _standard(tuple(attributes), kinds)
     present = [f for f in ours if _absent(f, have) == ()]
     left_out = {f.name: _absent(f, have) for f in ours if _absent(f, have)}
+    _demand_once(kinds, present)
     _demand_apart(attributes, present)
     chosen = _with_own(present, tuple(own), have)
     return Catalogue(chosen, MappingProxyType(left_out))
@@ -122,6 +129,19 @@ def _standard(attributes: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[Feat
 
 def _absent(feature: Feature, have: Collection[str]) -> tuple[str, ...]:
     return tuple(sorted(feature.needs - {*have}))
+
+
+def _demand_once(kinds: Collection[str], features: Iterable[Feature]) -> None:
+    """Refuse kinds of interactions that would give features one name."""
+    times = Counter(feature.name for feature in features)
+    if twice := next((name for name in times if times[name] > 1), None):
+        raise ConfigError(
+            f"several features would be called {twice!r}",
+            where="data.interactions.kinds",
+            saw=", ".join(map(repr, kinds)),
+            do="name each kind once, none that differs from another in capitals or signs alone, "
+            "and none 'interaction', as which all kinds together go",
+        )
 
 
 def _demand_apart(attributes: Collection[str], features: Iterable[Feature]) -> None:

@@ -62,11 +62,18 @@ def _demand_feature(feature: object, module: str) -> None:
             saw=repr(feature),
             do="make it a portfolio_ml.Feature",
         )
+    if not isinstance(feature.stage, Stage):
+        raise ConfigError(
+            f"the feature {feature.name!r} of {module!r} has a stage that is none",
+            where=WHERE,
+            saw=repr(feature.stage),
+            do="give it one of portfolio_ml.Stage, such as Stage.DAYS",
+        )
     if not isinstance(feature.value, nw.Expr) or feature.stage is Stage.MODEL:
         raise ConfigError(
             f"the feature {feature.name!r} of {module!r} has no value that can be computed",
             where=WHERE,
-            saw=f"{type(feature.value).__name__} in stage {Stage(feature.stage).name}",
+            saw=f"{type(feature.value).__name__} in stage {feature.stage.name}",
             do="give it a Narwhals expression over the columns of its stage",
         )
 
