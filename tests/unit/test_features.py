@@ -17,6 +17,7 @@ from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.reference import Reference, _spend_model
 from portfolio_ml.features.table import Horizons, at, computed, definitions_hash
 from portfolio_ml.schema import QUARANTINE
+from portfolio_ml.timeline import to_date
 
 pytestmark = pytest.mark.unit
 
@@ -177,6 +178,15 @@ def test_without_a_single_purchase_a_given_reference_gives_no_rows(engine):
 def test_a_day_without_a_given_reference_is_an_error_and_no_row_is_lost(engine):
     with pytest.raises(KeyError):
         table_of(engine, bought("a", 0), (AS_OF, AS_OF - 1), references={AS_OF: REFERENCE})
+
+
+@pytest.mark.parametrize(("first", "expected"), [(18_000, 18_005), (-400, -395)])
+def test_half_a_day_before_the_next_purchase_is_rounded_up_before_1970_too(engine, first, expected):
+    lines = [Line("a", to_date(first + day), 10.0) for day in (0, 3)]
+    reference = {first + 9: replace(REFERENCE, gap_days=0.0)}
+    rows = table_of(engine, lines, [first + 9], references=reference).rows
+    assert rows["typical_gap_days"].to_pylist() == [1.5]
+    assert rows["expected_next_order_day"].to_pylist() == [expected]
 
 
 def test_a_table_gives_the_rows_of_a_day_and_its_dates(engine):
