@@ -375,6 +375,21 @@ class TestParquet:
         with pytest.raises(DataError, match="no readable Parquet file"):
             engine.scan([tmp_path / "a.parquet"])
 
+    def test_may_not_be_there(self, engine, tmp_path):
+        with pytest.raises(DataError, match=r"cannot be read.*No such file"):
+            engine.scan([tmp_path / "none.parquet"])
+
+    def test_that_may_not_be_opened_is_not_called_damaged(self, engine, tmp_path, monkeypatch):
+        pq.write_table(pa.table({"id": ["a"]}), tmp_path / "a.parquet")
+
+        def denied(file: Path, *_: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied", str(file))
+
+        monkeypatch.setattr(Path, "open", denied)
+        with pytest.raises(DataError, match="Permission denied") as caught:
+            engine.scan([tmp_path / "a.parquet"])
+        assert "xport it again" not in str(caught.value)
+
     def test_that_is_damaged_inside_is_a_data_error_when_it_is_read(self, engine, tmp_path):
         file = tmp_path / "a.parquet"
         noise = random.Random(1)
