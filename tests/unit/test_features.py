@@ -111,8 +111,18 @@ def test_a_catalogue_of_some_names_keeps_its_order():
 
 
 def test_a_name_that_a_portfolio_lacks_is_missed_with_what_it_needs():
-    with pytest.raises(DataError, match=r"1 features.*no product_id, which products needs"):
+    with pytest.raises(DataError, match=r"1 feature that.*no product_id, which products needs"):
         catalogue().only(["spend", "products"])
+    both = r"2 features that.*no cost, product_id, which products and others need\. Map"
+    with pytest.raises(DataError, match=both):
+        catalogue().only(["spend", "products", "margin"])
+
+
+def test_a_name_that_no_column_would_give_is_missed_without_one():
+    with pytest.raises(
+        DataError, match=r"saw nothing that gives call_value_365d\. Name its module"
+    ):
+        catalogue().only(["call_value_365d", "spend"])
 
 
 def test_only_the_expectations_of_models_come_without_an_expression():
