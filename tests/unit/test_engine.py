@@ -18,7 +18,7 @@ import pytest
 
 from portfolio_ml.config import CsvFormat, DuckDB
 from portfolio_ml.engine import Frame, Reading, csv_files, opened
-from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
+from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.timeline import to_day
 
 pytestmark = pytest.mark.unit
@@ -325,6 +325,15 @@ class TestACsvFileThatCannotBeRead:
     def test_may_not_be_there(self, engine, tmp_path):
         with pytest.raises(DataError, match="No such file"):
             engine.scan([tmp_path / "none.csv"])
+
+    @pytest.mark.parametrize("name", ["a.csv", "sales[1].csv"])
+    def test_that_goes_before_it_is_read_is_no_lack_of_memory(self, engine, tmp_path, name):
+        file = tmp_path / name
+        file.write_text("id,value\na,1\n")
+        frame = engine.scan([file])
+        file.unlink()
+        with pytest.raises(TryAgainLaterError, match="A file that was there is there no longer"):
+            engine.collect(frame)
 
 
 class TestParquet:
