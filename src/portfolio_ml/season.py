@@ -164,11 +164,14 @@ def fit_season(customers: Floats, purchases: Floats, *, day: int, years: int) ->
         purchases: Their repeat purchase days, by when they came and when they bought, shape
             (parts, parts).
         day: The last day of the history.
-        years: How many years to learn from, the latest ones.
+        years: How many years to learn from at most, the latest ones.
     """
+    counts = purchases.sum(axis=0)
+    years = min(years, _years_bought_again(counts))
+    if years < FEWEST_YEARS:
+        return None
     parts = years * PARTS
     pace = period_paces(customers, purchases)
-    counts = purchases.sum(axis=0)
     short = max(0, parts - pace.size)  # the history may lack a part of its first year
     pace = np.concatenate([np.ones(short), pace])[-parts:]
     counts = np.concatenate([np.zeros(short), counts])[-parts:]
@@ -185,6 +188,15 @@ def fit_season(customers: Floats, purchases: Floats, *, day: int, years: int) ->
         years=years,
         p_value=p_value,
     )
+
+
+def _years_bought_again(counts: Floats) -> int:
+    """The years since the first repeat purchase, of which one may lack a quarter.
+
+    A lone line of long ago, as of a date that nobody filled in, makes no years of the time between.
+    """
+    parts = counts.size - int(np.argmax(counts > 0)) if counts.any() else 0
+    return (parts + PARTS // QUARTERS) // PARTS
 
 
 def period_paces(customers: Floats, purchases: Floats) -> Floats:

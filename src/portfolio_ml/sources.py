@@ -157,9 +157,12 @@ def files_of(source: str, settings: Settings, *, of: Table = TRANSACTIONS) -> Se
         raise _nothing_to_read(of, str(path), saw="the root of the disk")
     try:
         written = {settings.resolve(p).resolve() for p in _written(settings)}
-        found = [f for f in _matching(path) if f == path or written.isdisjoint(_up(f.resolve()))]
+        matching = _matching(path)
+        found = [f for f in matching if f == path or written.isdisjoint(_up(f.resolve()))]
     except (ValueError, NotImplementedError, OSError) as error:
         raise ConfigError("the path cannot be followed", where=source, saw=str(error)) from None
+    if not found and matching:
+        raise _nothing_to_read(of, str(path), saw="only files that runs write themselves")
     if not found:
         raise _no_file(of, source, path)
     kinds = {f.suffix.lower() for f in found}
@@ -218,7 +221,11 @@ def _up(file: Path) -> Iterable[Path]:
 
 
 def _matching(path: Path) -> Sequence[Path]:
-    """The file of that name, a folder's files below it, or else what matches as a pattern."""
+    """The file of that name, a folder's files below it, or else what matches as a pattern.
+
+    As in a shell, a pattern means what begins with `.` only where it says so: copies that editors
+    and notebooks keep would count twice.
+    """
     if path.is_file():
         return [path]
     if path.is_dir():
@@ -227,12 +234,19 @@ def _matching(path: Path) -> Sequence[Path]:
     pattern = str(path.relative_to(folder))
     everything_below = path.name == "**"  # which alone would match folders only
     found = folder.glob(f"{pattern}/*" if everything_below else pattern)
-    return sorted(f for f in found if f.is_file() and (not everything_below or _is_data(f)))
+    told = ((f, f.relative_to(folder)) for f in found if f.is_file())
+    if everything_below:
+        return sorted(f for f, below in told if _is_data(below))
+    return sorted(f for f, below in told if _is_hidden(Path(pattern)) or not _is_hidden(below))
 
 
 def _is_data(file: Path) -> bool:
     """Whether a file below a folder is one of its data: what begins with `.` or `_` is not."""
     return file.suffix.lower() in KINDS and not any(p.startswith((".", "_")) for p in file.parts)
+
+
+def _is_hidden(file: Path) -> bool:
+    return any(part.startswith(".") and part != ".." for part in file.parts)
 
 
 def _told_by_folders(files: Sequence[Path]) -> Told:

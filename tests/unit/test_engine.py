@@ -18,7 +18,7 @@ import pytest
 
 from portfolio_ml.config import CsvFormat, DuckDB
 from portfolio_ml.engine import Frame, Reading, csv_files, opened
-from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError
+from portfolio_ml.errors import ConfigError, DataError, ServiceUnavailableError, TryAgainLaterError
 from portfolio_ml.timeline import to_day
 
 pytestmark = pytest.mark.unit
@@ -326,6 +326,15 @@ class TestACsvFileThatCannotBeRead:
         with pytest.raises(DataError, match="No such file"):
             engine.scan([tmp_path / "none.csv"])
 
+    @pytest.mark.parametrize("name", ["a.csv", "sales[1].csv"])
+    def test_that_goes_before_it_is_read_is_no_lack_of_memory(self, engine, tmp_path, name):
+        file = tmp_path / name
+        file.write_text("id,value\na,1\n")
+        frame = engine.scan([file])
+        file.unlink()
+        with pytest.raises(TryAgainLaterError, match="A file that was there is there no longer"):
+            engine.collect(frame)
+
 
 class TestParquet:
     def test_keeps_its_types_and_numbers_its_rows(self, engine, tmp_path):
@@ -374,6 +383,21 @@ class TestParquet:
         (tmp_path / "a.parquet").write_bytes(content)
         with pytest.raises(DataError, match="no readable Parquet file"):
             engine.scan([tmp_path / "a.parquet"])
+
+    def test_may_not_be_there(self, engine, tmp_path):
+        with pytest.raises(DataError, match=r"cannot be read.*No such file"):
+            engine.scan([tmp_path / "none.parquet"])
+
+    def test_that_may_not_be_opened_is_not_called_damaged(self, engine, tmp_path, monkeypatch):
+        pq.write_table(pa.table({"id": ["a"]}), tmp_path / "a.parquet")
+
+        def denied(file: Path, *_: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied", str(file))
+
+        monkeypatch.setattr(Path, "open", denied)
+        with pytest.raises(DataError, match="Permission denied") as caught:
+            engine.scan([tmp_path / "a.parquet"])
+        assert "xport it again" not in str(caught.value)
 
     def test_that_is_damaged_inside_is_a_data_error_when_it_is_read(self, engine, tmp_path):
         file = tmp_path / "a.parquet"

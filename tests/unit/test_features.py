@@ -17,6 +17,7 @@ from portfolio_ml.features.inputs import inputs_of
 from portfolio_ml.features.reference import Reference, _spend_model
 from portfolio_ml.features.table import Horizons, at, computed, definitions_hash
 from portfolio_ml.schema import QUARANTINE
+from portfolio_ml.timeline import to_date
 
 pytestmark = pytest.mark.unit
 
@@ -110,8 +111,18 @@ def test_a_catalogue_of_some_names_keeps_its_order():
 
 
 def test_a_name_that_a_portfolio_lacks_is_missed_with_what_it_needs():
-    with pytest.raises(DataError, match=r"1 features.*no product_id, which products needs"):
+    with pytest.raises(DataError, match=r"1 feature that.*no product_id, which products needs"):
         catalogue().only(["spend", "products"])
+    both = r"2 features that.*no cost, product_id, which products and others need\. Map"
+    with pytest.raises(DataError, match=both):
+        catalogue().only(["spend", "products", "margin"])
+
+
+def test_a_name_that_no_column_would_give_is_missed_without_one():
+    with pytest.raises(
+        DataError, match=r"saw nothing that gives call_value_365d\. Name its module"
+    ):
+        catalogue().only(["call_value_365d", "spend"])
 
 
 def test_only_the_expectations_of_models_come_without_an_expression():
@@ -177,6 +188,15 @@ def test_without_a_single_purchase_a_given_reference_gives_no_rows(engine):
 def test_a_day_without_a_given_reference_is_an_error_and_no_row_is_lost(engine):
     with pytest.raises(KeyError):
         table_of(engine, bought("a", 0), (AS_OF, AS_OF - 1), references={AS_OF: REFERENCE})
+
+
+@pytest.mark.parametrize(("first", "expected"), [(18_000, 18_005), (-400, -395)])
+def test_half_a_day_before_the_next_purchase_is_rounded_up_before_1970_too(engine, first, expected):
+    lines = [Line("a", to_date(first + day), 10.0) for day in (0, 3)]
+    reference = {first + 9: replace(REFERENCE, gap_days=0.0)}
+    rows = table_of(engine, lines, [first + 9], references=reference).rows
+    assert rows["typical_gap_days"].to_pylist() == [1.5]
+    assert rows["expected_next_order_day"].to_pylist() == [expected]
 
 
 def test_a_table_gives_the_rows_of_a_day_and_its_dates(engine):

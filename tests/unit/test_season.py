@@ -199,6 +199,27 @@ def test_less_than_two_years_show_nothing(engine):
     assert found(engine, LINES, LAST - 100, day_of(after(300))) == {}
 
 
+@pytest.mark.parametrize("years_ago", [4, 50])
+def test_a_lone_line_of_long_ago_makes_no_years_of_the_time_between(engine, years_ago):
+    lone = Line("lone", after(-years_ago * YEAR_DAYS), 10.0)
+    season = found(engine, [lone, *LINES], LAST)[LAST]
+    expected = found(engine, LINES, LAST)[LAST]
+    assert (season.years, season.pace) == (2, pytest.approx(expected.pace, rel=0.01))
+
+
+@pytest.mark.parametrize("years_ago", [4, 50])
+def test_a_lone_line_of_long_ago_makes_no_season(engine, years_ago):
+    rng = np.random.default_rng(0)
+    lone = Line("lone", after(-years_ago * YEAR_DAYS), 10.0)
+    steady = [
+        Line(f"{customer}", after(int(day)), 10.0)
+        for customer in range(200)
+        for day in np.cumsum(rng.exponential(30, 30))
+        if day < 900
+    ]
+    assert found(engine, [lone, *steady], day_of(after(890))) == {}
+
+
 def test_a_day_on_which_no_purchase_was_known_yet_shows_nothing(engine):
     late = [line._replace(recorded=after(7 * WEEKS)) for line in LINES]
     assert found(engine, late, LAST - 1) == {}

@@ -122,10 +122,32 @@ class TestAFolder:
             (1, "timestamp_unreadable", "never"),
         ]
 
+    def test_with_nothing_but_what_runs_write_says_so(self, load, tmp_path):
+        (tmp_path / "sales").mkdir()
+        pq.write_table(pa.table({"x": [1]}), tmp_path / "sales/scores.parquet")
+        for source in ("sales", "sales/*.parquet"):
+            with pytest.raises(ConfigError, match="saw only files that runs write themselves"):
+                load(source, delivery=[{"kind": "parquet", "path": "sales/scores.parquet"}])
+
     def test_without_data_is_a_config_error(self, load, tmp_path):
         (tmp_path / "sales").mkdir()
         with pytest.raises(ConfigError, match=r"saw a folder without \.csv and \.parquet files"):
             load()
+
+
+@pytest.mark.parametrize("pattern", ["sales/**", "sales/**/*", "sales/**/*.csv", "sales/*/*.csv"])
+@pytest.mark.parametrize("hidden", ["03/._a.csv", "03/.a.csv", ".ipynb_checkpoints/a.csv"])
+def test_a_pattern_means_what_is_hidden_only_where_it_says_so(load, tmp_path, pattern, hidden):
+    write_csv(tmp_path / "sales/03/a.csv", *ROWS)
+    write_csv(tmp_path / "sales" / hidden, *ROWS)
+    assert load(pattern).kept == 3
+    assert load(f"sales/{hidden.replace('a.csv', '*.csv')}").kept == 3
+
+
+def test_everything_below_a_hidden_folder_is_found_where_the_folder_is_named(load, tmp_path):
+    write_csv(tmp_path / ".sales/03/a.csv", *ROWS)
+    for source in (".sales", ".sales/**", ".sales/**/*.csv"):
+        assert load(source).kept == 3
 
 
 @pytest.mark.parametrize("pattern", ["sales/**", "sales/**/*", "sales/**/*.csv", "s*/*/*.csv"])

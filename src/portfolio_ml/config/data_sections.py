@@ -115,8 +115,9 @@ class TableSource(Section):
         source: A file, a folder or a glob (`.csv` or `.parquet`, all of one kind), a database URL
             with `table` or `query`, or a built-in data set that has such a table (`b2b`). A folder
             stands for all its files at any depth but those that begin with `.` or `_`, and `**` in
-            a glob for any depth; what the runs themselves write is left out. Folders such as
-            `year=2024` give their files a text column `year`, which can be mapped like any other.
+            a glob for any depth; a glob means what begins with `.` only where it says so, and what
+            the runs themselves write is left out. Folders such as `year=2024` give their files a
+            text column `year`, which can be mapped like any other.
         format: How its CSV files are written.
         columns: What our columns are called there; without it, they go by our own names.
         table: The table of the database.

@@ -8,7 +8,12 @@ from pathlib import Path
 import duckdb
 
 from portfolio_ml.engine.files import encoding_advice
-from portfolio_ml.errors import DataError, PortfolioError, ServiceUnavailableError
+from portfolio_ml.errors import (
+    DataError,
+    PortfolioError,
+    ServiceUnavailableError,
+    TryAgainLaterError,
+)
 
 _CSV_REASONS = ("Expected Number", "Value with unterminated", "Invalid unicode", "Maximum line")
 _BROKEN_LINES = (
@@ -42,6 +47,12 @@ def meaning(error: Exception, read: str | None, *, name: str | None) -> Portfoli
             where=name or read,
             saw=told(error),
             do="repair it there, or export it again" if is_text else encoding_advice(Path(read)),
+        )
+    if isinstance(error, duckdb.IOException) and "No files found" in str(error):
+        return TryAgainLaterError(
+            "a file that was there is there no longer",
+            where=name or read,
+            do="run it again when nothing moves or replaces the files",
         )
     if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException | OSError):
         return ServiceUnavailableError(

@@ -74,11 +74,14 @@ def parquet_layout(file: Path) -> Layout:
     """The columns of a Parquet file.
 
     Raises:
-        DataError: It is none.
+        DataError: It is none, or cannot be opened.
     """
     try:
-        schema = pq.read_schema(file)
+        with file.open("rb") as raw:
+            schema = pq.read_schema(raw)
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:  # names that are no UTF-8
+        if isinstance(error, OSError) and error.errno is not None:  # not what Arrow makes of it
+            raise _unread(file, error) from None
         raise DataError(
             "the file is no readable Parquet file",
             where=str(file),
@@ -92,6 +95,10 @@ def parquet_layout(file: Path) -> Layout:
         floats=frozenset(f.name for f in schema if pa.types.is_floating(f.type)),
         texts=frozenset(f.name for f in schema if _is_text(f.type)),
     )
+
+
+def _unread(file: Path, error: Exception) -> DataError:
+    return DataError("the file cannot be read", where=str(file), saw=str(error))
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -128,7 +135,7 @@ def csv_layout(file: Path, written: CsvFormat) -> Layout:
             do=encoding_advice(file),
         ) from None
     except (OSError, csv.Error) as error:
-        raise DataError("the file cannot be read", where=str(file), saw=str(error)) from None
+        raise _unread(file, error) from None
     return Layout(
         columns=tuple(name or f"column{n}" for n, name in enumerate(names)),
         delimiter=delimiter,

@@ -117,7 +117,8 @@ def _of_texts(columns: Collection[str]) -> Iterator[Feature]:
             unit="share",
             window="attributes valid on the as-of day",
             null="not known",
-            formula=f"the share of the portfolio's customers with the same {words}",
+            formula=f"of the portfolio's customers whose {words} is known, the share with the same "
+            "one; 0 for one that is not among the 1,000 most frequent",
             stage=Stage.PORTFOLIO,
             value=nw.when(~nw.col(name).is_null()).then(
                 nw.coalesce(nw.col(f"reference_{name}"), nw.lit(0.0))

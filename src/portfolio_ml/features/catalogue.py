@@ -21,6 +21,7 @@ from portfolio_ml.features.rhythm import RHYTHM
 from portfolio_ml.features.trend import TREND
 from portfolio_ml.features.windows import WINDOWS
 from portfolio_ml.schema import ATTRIBUTE, TRAINING_ROWS
+from portfolio_ml.wording import counted
 
 FROM_TRANSACTIONS: tuple[Feature, ...] = (
     *RFM, *WINDOWS, *RHYTHM, *TREND, *BASKET, *RETURNS, *MARGIN, *CALENDAR, *CHANNEL, *SCORES,
@@ -81,10 +82,18 @@ class Catalogue:
         """
         if missing := [name for name in names if name not in self.names]:
             needs = sorted({need for name in missing for need in self.left_out.get(name, ())})
+            needy = [name for name in missing if name in self.left_out]
+            whose = " and others need" if len(needy) > 1 else " needs"
             raise DataError(
-                f"the champion learnt from {len(missing)} features that this portfolio lacks",
-                saw=f"no {', '.join(needs) or 'such features'}, which {missing[0]} needs",
-                do="map what is missing, or retrain with portfolio-ml train",
+                f"the champion learnt from {counted(len(missing), 'feature')} that this portfolio "
+                "lacks",
+                saw=f"no {', '.join(needs)}, which {needy[0]}{whose}"
+                if needy
+                else f"nothing that gives {missing[0]}",
+                do="map what is missing, or retrain with portfolio-ml train"
+                if needy
+                else "name its module, kind of interaction or attribute in the config again, or "
+                "retrain with portfolio-ml train",
             )
         return replace(self, features=tuple(f for f in self.features if f.name in {*names}))
 

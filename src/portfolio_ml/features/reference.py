@@ -118,7 +118,9 @@ class Reference:
         edges, spend_model = values["score_edges"], GammaGamma.from_dict(values["spend_model"])
         gap_days = float(values["gap_days"])
         if not 0 < gap_days < inf or not 0 <= float(spend_model.population_mean) < inf:
-            raise ValueError("the typical gap and the mean spend must be finite and above 0")
+            raise ValueError(
+                "the typical gap must be above 0, the mean spend at least 0, both finite"
+            )
         return cls(
             day=int(values["day"]),
             score_edges={name: _from_json(edges[name], len(QUINTILES)) for name in SCORED},

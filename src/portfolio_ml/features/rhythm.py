@@ -126,7 +126,8 @@ RHYTHM = (
         unit="day number",
         formula="last purchase day + typical gap, a half rounded up; days since 1970-01-01",
         stage=Stage.PORTFOLIO,
-        value=(nw.col("as_of") - nw.col("recency_days") + nw.col("typical_gap_days")).round(),
+        # Not `round`, for which a half is further from 0: day numbers before 1970 lie below it.
+        value=(nw.col("as_of") - nw.col("recency_days") + nw.col("typical_gap_days") + 0.5).floor(),
         is_model_input=False,
     ),
 )
