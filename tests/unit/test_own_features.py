@@ -49,9 +49,15 @@ REFUSED = {
     MODULE.replace('nw.col("lines").max()', "3"): "The feature 'most_lines' of 'mine.py' has no"
     " value that can be computed (in features): saw int in stage DAYS. Give it a Narwhals"
     " expression over the columns of its stage.",
-    MODULE.replace("value=", 'stage="DAYS", value='): "The feature 'most_lines' of 'mine.py' has a"
-    " stage that is none (in features): saw 'DAYS'. Give it one of portfolio_ml.Stage, such as"
+    MODULE.replace("value=", 'stage="DAYS", value='): "The feature 'most_lines' of 'mine.py' cannot"
+    " have such a 'stage' (in features): saw 'DAYS'. Give it one of portfolio_ml.Stage, such as"
     " Stage.DAYS.",
+    MODULE.replace(
+        "value=", 'needs=["cost"], value='
+    ): "The feature 'most_lines' of 'mine.py' cannot"
+    " have such a 'needs' (in features): saw ['cost']. Give it a frozenset of texts.",
+    MODULE.replace('"most_lines"', "3"): "The feature 3 of 'mine.py' cannot have such a 'name'"
+    " (in features): saw 3. Give it a text.",
 }
 
 

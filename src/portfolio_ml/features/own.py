@@ -62,13 +62,19 @@ def _demand_feature(feature: object, module: str) -> None:
             saw=repr(feature),
             do="make it a portfolio_ml.Feature",
         )
-    if not isinstance(feature.stage, Stage):
-        raise ConfigError(
-            f"the feature {feature.name!r} of {module!r} has a stage that is none",
-            where=WHERE,
-            saw=repr(feature.stage),
-            do="give it one of portfolio_ml.Stage, such as Stage.DAYS",
-        )
+    parts = (
+        ("name", str, "a text"),
+        ("stage", Stage, "one of portfolio_ml.Stage, such as Stage.DAYS"),
+        ("needs", frozenset | set, "a frozenset of texts"),
+    )
+    for part, kind, do in parts:
+        if not isinstance(found := getattr(feature, part), kind):
+            raise ConfigError(
+                f"the feature {feature.name!r} of {module!r} cannot have such a {part!r}",
+                where=WHERE,
+                saw=repr(found),
+                do=f"give it {do}",
+            )
     if not isinstance(feature.value, nw.Expr) or feature.stage is Stage.MODEL:
         raise ConfigError(
             f"the feature {feature.name!r} of {module!r} has no value that can be computed",
